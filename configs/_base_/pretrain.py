@@ -1,0 +1,151 @@
+# USFM pre-training: data, model, schedule and runtime. The paper's section stands beside each value.
+default_scope = 'mmpretrain'
+data_root = 'data/3mus'  # index.parquet and the images: docs/data.md
+
+# ------------------------------------------------------------------------------------------ data
+# Augmentation: the kinds are the paper's (3.1), the strengths are ours (it prints none).
+train_pipeline = [
+    dict(
+        type='usfm_mm.RandomAffineCrop', size=224, rotation=15, scale=(0.6, 1.0), ratio=(0.8, 1.25)
+    ),
+    dict(type='usfm_mm.RandomBrightnessContrast', brightness=0.2, contrast=0.2),
+    dict(type='usfm_mm.RandomGaussianBlur', prob=0.2, sigma=(0.3, 1.5)),
+    dict(type='usfm_mm.DrawDualMask', mask_size=32, mask_ratio=0.4, num_bands=7, num_stopped=2),
+    dict(type='usfm_mm.PackUltrasound'),
+]
+val_pipeline = [
+    dict(type='usfm_mm.RandomAffineCrop', size=224, rotation=0, scale=(1.0, 1.0), ratio=(1.0, 1.0)),
+    dict(type='usfm_mm.DrawDualMask', mask_size=32, mask_ratio=0.4, num_bands=7, num_stopped=2),
+    dict(type='usfm_mm.PackUltrasound'),
+]
+train_dataloader = dict(
+    batch_size=128,  # per GPU; 8 GPUs
+    num_workers=8,
+    persistent_workers=True,
+    pin_memory=True,
+    drop_last=True,
+    sampler=dict(type='usfm_mm.OrganBalancedSampler', power=0.5),  # Eq. 1
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(
+        type='usfm_mm.UltrasoundDataset',
+        data_root=data_root,
+        split='train',
+        channels=1,
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=128,
+    num_workers=4,
+    persistent_workers=True,
+    pin_memory=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(
+        type='usfm_mm.UltrasoundDataset',
+        data_root=data_root,
+        split='val',
+        channels=1,
+        seed=0,  # the same masks at every validation
+        pipeline=val_pipeline,
+    ),
+)
+val_evaluator = dict(type='usfm_mm.ReconstructionMetric', frequency_weight=0.4)
+test_dataloader = val_dataloader
+test_evaluator = val_evaluator
+
+# ----------------------------------------------------------------------------------------- model
+model = dict(
+    type='usfm_mm.USFMPretrainer',
+    data_preprocessor=dict(
+        type='usfm_mm.DualMaskDataPreprocessor',
+        mean=[55.0],  # of your own images: tools/make_index.py prints both
+        std=[50.0],
+    ),
+    backbone=dict(
+        type='usfm_mm.USFMViT',
+        arch='base',
+        img_size=224,
+        in_channels=1,
+        drop_path_rate=0.1,
+        out_type='featmap',
+        final_norm=True,
+    ),
+    frequency_weight=0.4,  # lambda of Eq. 11
+)
+
+# -------------------------------------------------------------------------------------- schedule
+# SimMIM's base learning rate is 1e-4 for 512 images; 8 GPUs x 128 = 1024 images.
+base_batch_size = 1024
+optim_wrapper = dict(
+    type='AmpOptimWrapper',
+    dtype='bfloat16',
+    optimizer=dict(type='AdamW', lr=2e-4, betas=(0.9, 0.999), weight_decay=0.05, fused=True),
+    clip_grad=dict(max_norm=5.0),
+    # No decay of biases, norms, LayerScale, class token and bias tables.
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0,
+        bias_decay_mult=0.0,
+        flat_decay_mult=0.0,
+        custom_keys={
+            'cls_token': dict(decay_mult=0.0),
+            'relative_position_bias_table': dict(decay_mult=0.0),
+        },
+    ),
+)
+auto_scale_lr = dict(base_batch_size=base_batch_size)  # enabled by --auto-scale-lr
+train_cfg = dict(type='usfm_mm.ResumableEpochTrainLoop', max_epochs=200, val_interval=5)
+val_cfg = dict()
+test_cfg = dict()
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=1e-3,
+        by_epoch=True,
+        begin=0,
+        end=10,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min=1e-6,
+        by_epoch=True,
+        begin=10,
+        end=200,
+        convert_to_iter_based=True,
+    ),
+]
+
+# --------------------------------------------------------------------------------------- runtime
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+randomness = dict(seed=0)
+log_level = 'INFO'
+log_processor = dict(by_epoch=True, window_size=50)
+default_hooks = dict(
+    runtime_info=dict(type='RuntimeInfoHook'),
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    checkpoint=dict(
+        type='usfm_mm.SafeCheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=3
+    ),
+)
+custom_hooks = [
+    dict(type='usfm_mm.SummaryHook'),
+    dict(type='usfm_mm.IterationSeedHook'),
+    dict(type='usfm_mm.ThroughputHook'),
+    dict(type='usfm_mm.ReconstructionHook', interval=20),
+    dict(type='usfm_mm.EmbeddingHook'),
+]
+visualizer = dict(
+    type='mmengine.Visualizer',
+    name='visualizer',
+    vis_backends=[dict(type='mmengine.LocalVisBackend')],
+)
+load_from = None
+resume = False

@@ -1,0 +1,22 @@
+# USFM-woF (paper 4.1.4): without the frequency mask and without the frequency loss.
+_base_ = ['../_base_/pretrain.py']
+train_pipeline = [
+    dict(
+        type='usfm_mm.RandomAffineCrop', size=224, rotation=15, scale=(0.6, 1.0), ratio=(0.8, 1.25)
+    ),
+    dict(type='usfm_mm.RandomBrightnessContrast', brightness=0.2, contrast=0.2),
+    dict(type='usfm_mm.RandomGaussianBlur', prob=0.2, sigma=(0.3, 1.5)),
+    dict(type='usfm_mm.DrawDualMask', mask_size=32, mask_ratio=0.4, num_stopped=0),
+    dict(type='usfm_mm.PackUltrasound'),
+]
+val_pipeline = [
+    dict(type='usfm_mm.RandomAffineCrop', size=224, rotation=0, scale=(1.0, 1.0), ratio=(1.0, 1.0)),
+    dict(type='usfm_mm.DrawDualMask', mask_size=32, mask_ratio=0.4, num_stopped=0),
+    dict(type='usfm_mm.PackUltrasound'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = val_dataloader
+model = dict(frequency_weight=0.0)
+val_evaluator = dict(frequency_weight=0.0)
+test_evaluator = val_evaluator

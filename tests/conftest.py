@@ -1,0 +1,26 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+# Before torch is imported: small tensors on few cores are faster on one thread.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / 'shared' / 'data'
+
+
+@pytest.fixture(scope='session')
+def project_root() -> Path:
+    """Root of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope='session')
+def shared_data() -> Path:
+    """Folder of real ultrasound images; skips where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip('real images (../shared/data) are not here')
+    return SHARED_DATA

@@ -1,0 +1,124 @@
+"""Checkpoints that survive whatever stops a run."""
+
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_world_size, is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import HistoryBuffer
+
+from usfm_mm.registry import HOOKS
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """mmengine's ``CheckpointHook``, safe against being stopped at any moment.
+
+    - A checkpoint is written under a temporary name and then renamed, and the oldest one is
+      removed only afterwards; mmengine writes in place and removes first.
+    - On SIGTERM (Slurm's time limit, ``kill``) the iteration is finished, a checkpoint saved and
+      the process ended with status 143. All ranks stop at the same iteration.
+    - The file holds tensors and plain containers only, so that ``torch.load(weights_only=True)``
+      reads it; mmengine's own log history is stored as a Python object.
+
+    Takes the arguments of ``CheckpointHook``.
+    """
+
+    _asked_to_stop = False
+
+    def before_train(self, runner: Any) -> None:
+        """Prepare the output folder and listen for SIGTERM."""
+        super().before_train(runner)
+        self._previous_handler = signal.signal(signal.SIGTERM, self._ask_to_stop)
+
+    def after_train(self, runner: Any) -> None:
+        """Stop listening; publish as the parent does."""
+        signal.signal(signal.SIGTERM, self._previous_handler)
+        super().after_train(runner)
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Save if it is time to, or if any rank was asked to stop.
+
+        Raises:
+            SystemExit: With 143, the shell's status of a process ended by SIGTERM.
+        """
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if not self._any_rank_asked_to_stop():
+            return
+        step = runner.iter + 1
+        path = self._save(runner, f'iter_{step}.pth', dict(epoch=runner.epoch, iter=step), False)
+        runner.logger.warning(
+            f'Stopped by SIGTERM after iteration {step}. Saved {path}; continue with --resume.'
+        )
+        raise SystemExit(143)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """Turn mmengine's log history into plain containers."""
+        scalars = checkpoint['message_hub']['log_scalars']
+        for key, buffer in scalars.items():
+            scalars[key] = dict(
+                log_history=torch.as_tensor(buffer._log_history),
+                count_history=torch.as_tensor(buffer._count_history),
+                max_length=buffer.max_length,
+            )
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """Turn them back into a log history, when resuming."""
+        scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
+        for key, plain in scalars.items():
+            if isinstance(plain, dict):
+                scalars[key] = HistoryBuffer(
+                    plain['log_history'].cpu().numpy(),
+                    plain['count_history'].cpu().numpy(),
+                    plain['max_length'],
+                )
+
+    def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict) -> None:
+        ids = getattr(self, 'keep_ckpt_ids', None)  # only there if max_keep_ckpts is set
+        expired = None
+        if ids is not None and (not ids or ids[-1] != step):
+            expired = ids.popleft() if len(ids) == self.max_keep_ckpts else None
+            ids.append(step)
+            runner.message_hub.update_info('keep_ckpt_ids', list(ids))
+        self._save(runner, self.filename_tmpl.format(step), meta, self.by_epoch)
+        if expired is not None and is_main_process():
+            path = Path(self.out_dir, self.filename_tmpl.format(expired))
+            path.unlink(missing_ok=True)
+
+    def _save(self, runner: Any, name: str, meta: dict, by_epoch: bool) -> str:
+        path = os.path.join(self.out_dir, name)
+        self.last_ckpt = path
+        runner.message_hub.update_info('last_ckpt', path)
+        temporary = f'{name}.tmp'
+        runner.save_checkpoint(
+            self.out_dir,
+            temporary,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        if is_main_process():
+            os.replace(os.path.join(self.out_dir, temporary), path)
+            pointer = Path(runner.work_dir, 'last_checkpoint')
+            pointer.with_suffix('.tmp').write_text(path)
+            os.replace(pointer.with_suffix('.tmp'), pointer)
+        return path
+
+    def _any_rank_asked_to_stop(self) -> bool:
+        if get_world_size() == 1:
+            return self._asked_to_stop
+        flag = torch.tensor(int(self._asked_to_stop))
+        all_reduce(flag, op='max')
+        return bool(flag)
+
+    def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
+        self._asked_to_stop = True

@@ -1,0 +1,42 @@
+"""Epoch-based training that continues in the middle of an epoch."""
+
+import inspect
+
+from mmengine.runner import EpochBasedTrainLoop
+
+from usfm_mm.registry import LOOPS
+
+
+@LOOPS.register_module()
+class ResumableEpochTrainLoop(EpochBasedTrainLoop):
+    """mmengine's epoch loop, which resumes at the iteration where the checkpoint was saved.
+
+    mmengine's own starts the epoch anew. The sampler needs ``start_at(num_samples)``, as
+    ``OrganBalancedSampler`` has it; images before that are not loaded.
+    """
+
+    def run_epoch(self) -> None:
+        """Run what is left of the current epoch.
+
+        Raises:
+            TypeError: If the run was stopped in mid-epoch and the sampler cannot continue there.
+        """
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        start = min(self._iter - self._epoch * len(self.dataloader), len(self.dataloader))
+        if start:
+            sampler = self.dataloader.sampler
+            if not inspect.ismethod(getattr(sampler, 'start_at', None)):
+                raise TypeError(
+                    f'{type(sampler).__name__} cannot continue in mid-epoch: use '
+                    'usfm_mm.OrganBalancedSampler (power=0 draws images uniformly), or save '
+                    'checkpoints at the end of epochs only'
+                )
+            sampler.start_at(start * self.dataloader.batch_size)
+        # A sampler that starts late ends early: the last batch is the epoch's last.
+        for idx, batch in enumerate(self.dataloader, start):
+            if idx == len(self.dataloader):
+                break
+            self.run_iter(idx, batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1

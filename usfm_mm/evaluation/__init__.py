@@ -1,0 +1,5 @@
+"""Registered metrics."""
+
+from .reconstruction import ReconstructionMetric
+
+__all__ = ['ReconstructionMetric']

@@ -1,0 +1,44 @@
+"""mmengine runners that keep the console readable.
+
+mmengine prints its environment, the whole config, the hooks and one paragraph per parameter on the
+console at start, hundreds of lines (open-mmlab/mmdetection#7136). Here they go to the
+log file alone; the console shows warnings, our own messages, progress and saved checkpoints.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from mmengine.logging import MMLogger
+from mmengine.runner import FlexibleRunner, Runner
+
+from usfm_mm.registry import RUNNERS
+
+_SHOWN_MODULES = {'logger_hook', 'checkpoint_hook'}
+_OURS = str(Path(__file__).resolve().parents[1])
+
+
+def _worth_showing(record: logging.LogRecord) -> bool:
+    ours = record.pathname.startswith(_OURS) or record.module in _SHOWN_MODULES
+    resumed = 'esumed' in str(record.msg)
+    return record.levelno >= logging.WARNING or ours or resumed
+
+
+class _QuietConsole:
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build mmengine's logger, with a filter on its console handler."""
+        logger = super().build_logger(*args, **kwargs)  # type: ignore[misc]
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.addFilter(_worth_showing)
+        return logger
+
+
+@RUNNERS.register_module()
+class QuietRunner(_QuietConsole, Runner):
+    """``Runner`` with a readable console."""
+
+
+@RUNNERS.register_module()
+class QuietFlexibleRunner(_QuietConsole, FlexibleRunner):
+    """``FlexibleRunner`` with a readable console, for FSDP and DeepSpeed."""

@@ -1,0 +1,16 @@
+"""Registered models."""
+
+from .data_preprocessor import DualMaskDataPreprocessor
+from .losses import FocalFrequencyLoss, focal_frequency_loss
+from .pretrainer import USFMPretrainer
+from .simmim_vit import SimMIMViT
+from .usfm_vit import USFMViT
+
+__all__ = [
+    'DualMaskDataPreprocessor',
+    'FocalFrequencyLoss',
+    'SimMIMViT',
+    'USFMPretrainer',
+    'USFMViT',
+    'focal_frequency_loss',
+]
