@@ -8,6 +8,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from usfm_mm.hosts import quiet_imports
 from usfm_mm.apis.config import set_data_root, set_up_backend
 
 
@@ -40,6 +41,7 @@ def main() -> None:
     default = Path('work_dirs') / Path(args.config).stem
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
     set_up_backend(cfg)
+    quiet_imports()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     runner: Runner = RUNNERS.build(cfg)
     runner.test()

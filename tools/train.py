@@ -8,6 +8,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from usfm_mm.hosts import quiet_imports
 from usfm_mm.apis.config import add_tensorboard, set_data_root, set_up_backend
 
 
@@ -54,8 +55,7 @@ def build_config(args: argparse.Namespace) -> Config:
     default = Path('work_dirs') / Path(args.config).stem
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
     if args.amp:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('dtype', 'bfloat16')
+        cfg.optim_wrapper.type = 'usfm_mm.BF16OptimWrapper'
     if args.auto_scale_lr:
         cfg.auto_scale_lr = ConfigDict(cfg.get('auto_scale_lr', {}), enable=True)
     if args.resume:
@@ -69,6 +69,7 @@ def build_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Train."""
     cfg = build_config(parse_args())
+    quiet_imports()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     runner: Runner = RUNNERS.build(cfg)
     runner.train()

@@ -12,6 +12,7 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
@@ -28,4 +29,5 @@ MODELS = _child('model', MMENGINE_MODELS, 'usfm_mm.models')
 METRICS = _child('metric', MMENGINE_METRICS, 'usfm_mm.evaluation')
 HOOKS = _child('hook', MMENGINE_HOOKS, 'usfm_mm.engine')
 LOOPS = _child('loop', MMENGINE_LOOPS, 'usfm_mm.engine')
+OPTIM_WRAPPERS = _child('optimizer wrapper', MMENGINE_OPTIM_WRAPPERS, 'usfm_mm.hosts')
 RUNNERS = _child('runner', MMENGINE_RUNNERS, 'usfm_mm.hosts')

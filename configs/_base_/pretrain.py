@@ -6,15 +6,19 @@ data_root = 'data/3mus'  # index.parquet and the images: docs/data.md
 # Augmentation: the kinds are the paper's (3.1), the strengths are ours (it prints none).
 train_pipeline = [
     dict(
-        type='usfm_mm.RandomAffineCrop', size=224, rotation=15, scale=(0.6, 1.0), ratio=(0.8, 1.25)
+        type='usfm_mm.RandomAffineCrop',
+        size=224,
+        rotation=(-15, 15),  # degrees
+        scale=(0.67, 1.0),  # share of the image's area
+        ratio=(3 / 4, 4 / 3),  # of the window, relative to the image's
     ),
-    dict(type='usfm_mm.RandomBrightnessContrast', brightness=0.2, contrast=0.2),
-    dict(type='usfm_mm.RandomGaussianBlur', prob=0.2, sigma=(0.3, 1.5)),
+    dict(type='usfm_mm.RandomBrightnessContrast', brightness=(0.8, 1.2), contrast=(0.8, 1.2)),
+    dict(type='usfm_mm.RandomGaussianBlur', prob=0.5, sigma=(0.1, 0.8)),
     dict(type='usfm_mm.DrawDualMask', mask_size=32, mask_ratio=0.4, num_bands=7, num_stopped=2),
     dict(type='usfm_mm.PackUltrasound'),
 ]
 val_pipeline = [
-    dict(type='usfm_mm.RandomAffineCrop', size=224, rotation=0, scale=(1.0, 1.0), ratio=(1.0, 1.0)),
+    dict(type='usfm_mm.RandomAffineCrop', size=224, rotation=(0, 0), scale=(1, 1), ratio=(1, 1)),
     dict(type='usfm_mm.DrawDualMask', mask_size=32, mask_ratio=0.4, num_bands=7, num_stopped=2),
     dict(type='usfm_mm.PackUltrasound'),
 ]
@@ -78,8 +82,7 @@ model = dict(
 # SimMIM's base learning rate is 1e-4 for 512 images; 8 GPUs x 128 = 1024 images.
 base_batch_size = 1024
 optim_wrapper = dict(
-    type='AmpOptimWrapper',
-    dtype='bfloat16',
+    type='usfm_mm.BF16OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-4, betas=(0.9, 0.999), weight_decay=0.05, fused=True),
     clip_grad=dict(max_norm=5.0),
     # No decay of biases, norms, LayerScale, class token and bias tables.

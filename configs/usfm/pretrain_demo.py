@@ -18,7 +18,10 @@ val_dataloader = dict(
     pin_memory=False,
     dataset=dict(data_root=data_root, split=None),
 )
-model = dict(backbone=dict(arch='tiny', drop_path_rate=0.0))
+model = dict(
+    data_preprocessor=dict(mean=[15.5], std=[27.2]),
+    backbone=dict(arch='tiny', drop_path_rate=0.0),
+)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 train_cfg = dict(max_epochs=20, val_interval=5)
 param_scheduler = [

@@ -15,4 +15,3 @@ strategy = dict(
     ),
     state_dict_cfg='full',
 )
-optim_wrapper = dict(type='AmpOptimWrapper')

@@ -32,11 +32,8 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
                     'usfm_mm.OrganBalancedSampler (power=0 draws images uniformly), or save '
                     'checkpoints at the end of epochs only'
                 )
-            sampler.start_at(start * self.dataloader.batch_size)
-        # A sampler that starts late ends early: the last batch is the epoch's last.
+            sampler.start_at(min(start * self.dataloader.batch_size, len(sampler)))
         for idx, batch in enumerate(self.dataloader, start):
-            if idx == len(self.dataloader):
-                break
             self.run_iter(idx, batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1

@@ -20,8 +20,11 @@ _OURS = str(Path(__file__).resolve().parents[1])
 
 def _worth_showing(record: logging.LogRecord) -> bool:
     ours = record.pathname.startswith(_OURS) or record.module in _SHOWN_MODULES
-    resumed = 'esumed' in str(record.msg)
-    return record.levelno >= logging.WARNING or ours or resumed
+    message = str(record.msg)
+    # mmengine's own use of what it deprecates, and the name repeated before each line of progress.
+    noise = 'will be deprecated' in message or message.startswith('Exp name')
+    wanted = record.levelno >= logging.WARNING or ours or 'esumed' in message
+    return wanted and not noise
 
 
 class _QuietConsole:

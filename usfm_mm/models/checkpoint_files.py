@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def _can_ignore() -> bool:
     return hasattr(serialization, 'get_unsafe_globals_in_checkpoint')  # torch >= 2.6
 
 
-def _placeholders(path: Path) -> list[tuple[type, str]]:
+def _placeholders(path: Path) -> list[Callable | tuple[Callable, str]]:
     """Placeholder for every class or function named in the file that torch does not trust."""
     try:
         names = serialization.get_unsafe_globals_in_checkpoint(str(path))

@@ -57,6 +57,7 @@ class LoadReport:
     resized: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
+        """Short table: one line for each reason."""
         lines = [
             f'Loaded {self.source}',
             f'  layout   {self.layout}',
@@ -209,9 +210,7 @@ def _fit_shapes(
             report.resized[PATCH_WEIGHT] = 'spread from 1 channel to 3 (a third each)'
 
 
-def _problems(
-    weights: dict[str, Tensor], own: dict[str, Tensor], report: LoadReport
-) -> list[str]:
+def _problems(weights: dict[str, Tensor], own: dict[str, Tensor], report: LoadReport) -> list[str]:
     """What does not fit, as lines of a message; what may differ goes to the report."""
     missing, homeless, shapes = [], [], []
     for key, value in own.items():

@@ -237,15 +237,17 @@ def batch_size_of(batch: Any) -> int:
     """Number of images of a batch, as any OpenMMLab host collates it.
 
     Args:
-        batch: A tensor ``[B, ...]``, a list with one entry per image, or a dict of these; in a
-            dict, ``inputs`` is counted, else the first entry.
+        batch: A tensor ``[B, ...]``, a list with one entry per image, or a dict or tuple of these,
+            of which ``inputs`` is counted, else the first entry.
 
     Raises:
         ValueError: If there is nothing to count.
     """
     if isinstance(batch, Mapping) and batch:
         return batch_size_of(batch['inputs'] if 'inputs' in batch else next(iter(batch.values())))
-    if isinstance(batch, (torch.Tensor, list, tuple)):
+    if isinstance(batch, tuple) and batch:
+        return batch_size_of(batch[0])
+    if isinstance(batch, (torch.Tensor, list)):
         return len(batch)
     raise ValueError(f'ThroughputHook cannot count the images of a batch of {type(batch)}')
 
@@ -289,8 +291,7 @@ def matmul_peak(device: torch.device, dtype: torch.dtype, seconds: float = 1.0) 
     generator = torch.Generator(device).manual_seed(0)
     try:
         a, b = (
-            torch.randn(size, size, device=device, generator=generator).to(dtype)
-            for _ in range(2)
+            torch.randn(size, size, device=device, generator=generator).to(dtype) for _ in range(2)
         )
         out = torch.empty_like(a)
         times: list[float] = []

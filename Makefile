@@ -1,0 +1,58 @@
+# make demo            set up everything in .venv and run the main job on a small real default
+# make test            set up everything in .venv and run the tests
+# make test-official   the same on the official OpenMMLab packages, in .venv-official
+# make lint            ruff, mypy, codespell
+# make clean           remove both environments
+
+PYTHON ?= python3
+VENV := .venv
+VENV_OFFICIAL := .venv-official
+PIP := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test test-official lint setup setup-official clean
+
+demo: $(VENV)/.ready
+	$(VENV)/bin/python tools/make_demo_data.py data/demo
+	$(VENV)/bin/python tools/make_index.py data/demo
+	$(VENV)/bin/python tools/train.py configs/usfm/pretrain_demo.py --work-dir work_dirs/demo
+	$(VENV)/bin/python tools/demo_report.py work_dirs/demo
+
+test: $(VENV)/.ready
+	$(VENV)/bin/python -m pytest
+
+test-official: $(VENV_OFFICIAL)/.ready
+	$(VENV_OFFICIAL)/bin/python -m pytest
+
+lint: $(VENV)/.ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/codespell
+
+setup: $(VENV)/.ready
+setup-official: $(VENV_OFFICIAL)/.ready
+
+REQUIREMENTS := setup.py $(wildcard requirements/*.txt)
+
+$(VENV)/.ready: $(REQUIREMENTS)
+	@echo "Setting up $(VENV); a first time takes some minutes (about 6 GB with CUDA)."
+	$(PYTHON) -c 'import sys; v = sys.version_info; assert (3, 10) <= v < (3, 13), \
+		f"usfm_mm needs Python 3.10 to 3.12, this is {v.major}.{v.minor}: make PYTHON=python3.12"'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python $(PIP) -c requirements/constraints.txt \
+		-r requirements/openmmlab.txt -e '.[all]'
+	touch $@
+
+# setuptools 80: mmengine 0.10 imports pkg_resources. Python 3.12 has no torch 2.1.
+$(VENV_OFFICIAL)/.ready: $(REQUIREMENTS)
+	@echo "Setting up $(VENV_OFFICIAL) with the official OpenMMLab packages."
+	$(PYTHON) -c 'import sys; v = sys.version_info; assert (3, 10) <= v < (3, 12), \
+		f"the official stack (torch 2.1.2) needs Python 3.10 or 3.11, this is {v.major}.{v.minor}"'
+	$(PYTHON) -m venv $(VENV_OFFICIAL)
+	$(VENV_OFFICIAL)/bin/python $(PIP) -c requirements/constraints-official.txt setuptools wheel
+	$(VENV_OFFICIAL)/bin/python $(PIP) -c requirements/constraints-official.txt \
+		-r requirements/openmmlab-official.txt -e '.[all]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV_OFFICIAL)

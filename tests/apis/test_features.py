@@ -1,0 +1,136 @@
+"""Features of images through the public functions."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from usfm_mm.apis import Encoder, extract_features, load_backbone
+from usfm_mm.apis.features import encoder_of
+from usfm_mm.models import USFMPretrainer, USFMViT
+
+ARCH = dict(embed_dims=48, num_layers=2, num_heads=3, feedforward_channels=96)
+
+
+def vit(channels: int = 1, **kwargs) -> USFMViT:
+    torch.manual_seed(0)
+    settings = dict(arch=ARCH, img_size=64, in_channels=channels, out_type='featmap')
+    backbone = USFMViT(**{**settings, 'final_norm': True, **kwargs})
+    backbone.init_weights()
+    return backbone
+
+
+@pytest.fixture
+def paths(tmp_path):
+    rng = np.random.default_rng(0)
+    files = [tmp_path / f'bild ä{n}.png' for n in range(3)]
+    for file in files:
+        file.write_bytes(cv2.imencode('.png', rng.integers(0, 256, (50, 70), np.uint8))[1])
+    return files
+
+
+def test_equal_to_the_steps_one_by_one(paths):
+    encoder = Encoder(vit(), [60.0], [40.0], (64, 96))
+    features = extract_features(encoder, paths, batch_size=2)
+    assert features.shape == (3, 48)
+    assert features.dtype == np.float32
+    image = cv2.imdecode(np.fromfile(paths[2], np.uint8), cv2.IMREAD_GRAYSCALE)
+    image = cv2.resize(image, (96, 64), interpolation=cv2.INTER_LINEAR)  # enlarged
+    inputs = (torch.from_numpy(image)[None, None].float() - 60) / 40
+    with torch.no_grad():
+        expected = encoder.backbone.eval()(inputs)[0].mean((2, 3))[0]
+    np.testing.assert_allclose(features[2], expected.numpy(), atol=1e-5)
+
+
+def test_vectors_are_returned_as_they_are(paths):
+    backbone = vit(out_type='cls_token')
+    encoder = Encoder(backbone, [0.0], [255.0], (64, 64))
+    image = np.full((64, 64), 51, np.uint8)
+    features = extract_features(encoder, [image])
+    with torch.no_grad():
+        expected = backbone.eval()(torch.full((1, 1, 64, 64), 0.2))[0]
+    np.testing.assert_allclose(features, expected.numpy(), atol=1e-6)
+    with pytest.raises(ValueError, match='out_type'):
+        extract_features(Encoder(vit(out_type='raw'), [0.0], [1.0], (64, 64)), [image])
+
+
+def test_channels(paths):
+    grey = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    three = Encoder(vit(3), [100.0] * 3, [50.0] * 3, (64, 64))
+    one = Encoder(vit(1), [100.0], [50.0], (64, 64))
+    colour = np.stack([grey] * 3, axis=-1)
+    for encoder in (one, three):
+        np.testing.assert_allclose(
+            extract_features(encoder, [grey]), extract_features(encoder, [colour]), atol=1e-6
+        )
+    np.testing.assert_array_equal(one.prepare(colour)[0], grey)
+    for bad in (grey.astype(np.float32), np.zeros((8, 8, 4), np.uint8), np.zeros(8, np.uint8)):
+        with pytest.raises(ValueError, match='images must'):
+            one.prepare(bad)
+
+
+def test_modes_are_restored_and_no_gradient_kept(paths):
+    backbone = vit(drop_path_rate=0.5).train()
+    backbone.layers[0].eval()
+    encoder = Encoder(backbone, [0.0], [255.0], (64, 64))
+    first, second = (extract_features(encoder, paths) for _ in range(2))
+    np.testing.assert_array_equal(first, second)  # eval mode: no stochastic depth
+    assert backbone.training
+    assert backbone.layers[1].training
+    assert not backbone.layers[0].training
+
+
+def test_bad_input(paths, tmp_path):
+    encoder = Encoder(vit(), [0.0], [255.0], (64, 64))
+    with pytest.raises(FileNotFoundError, match=r'nowhere\.png'):
+        extract_features(encoder, [tmp_path / 'nowhere.png'])
+    (tmp_path / 'text.png').write_text('no image')
+    with pytest.raises(ValueError, match=r'text\.png is not an image'):
+        extract_features(encoder, [tmp_path / 'text.png'])
+    with pytest.raises(ValueError, match='no images'):
+        extract_features(encoder, [])
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_load_backbone_finds_the_architecture(paths, tmp_path, channels):
+    backbone = vit(channels)
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    torch.save(dict(state_dict=state, meta={}), tmp_path / 'model.pth')
+    given = dict(mean=[60.0], std=[40.0]) if channels == 1 else {}
+    encoder = load_backbone(str(tmp_path / 'model.pth'), img_size=64, **given)
+    mean, std = (
+        ([60.0], [40.0]) if channels == 1 else ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
+    )
+    assert not any(parameter.requires_grad for parameter in encoder.backbone.parameters())
+    expected = extract_features(Encoder(backbone, mean, std, (64, 64)), paths)
+    np.testing.assert_allclose(extract_features(encoder, paths), expected, atol=1e-6)
+    with pytest.raises(ValueError, match='give mean and std'):
+        load_backbone(str(tmp_path / 'model.pth'), mean=[1.0, 2.0], std=[1.0, 2.0])
+
+
+def test_load_backbone_errors(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nowhere'):
+        load_backbone(str(tmp_path / 'nowhere.pth'))
+    state = {f'backbone.{key}': value for key, value in vit().state_dict().items()}
+    torch.save(dict(state_dict=state, meta={}), tmp_path / 'model.pth')
+    with pytest.raises(ValueError, match='1 channel'):
+        load_backbone(str(tmp_path / 'model.pth'), img_size=64)
+
+
+def test_encoder_of_a_model_takes_its_normalisation():
+    model = USFMPretrainer(
+        backbone=dict(
+            type='usfm_mm.USFMViT', arch=ARCH, img_size=(64, 32), in_channels=1, out_type='featmap'
+        ),
+        data_preprocessor=dict(type='usfm_mm.DualMaskDataPreprocessor', mean=[60.0], std=[40.0]),
+    )
+    encoder = encoder_of(model)
+    assert encoder.backbone is model.backbone
+    assert encoder.mean == pytest.approx([60.0])
+    assert encoder.std == pytest.approx([40.0])
+    assert encoder.size == (64, 32)
+    images = torch.randint(0, 256, (2, 1, 64, 32), dtype=torch.uint8)
+    inputs = model.data_preprocessor(dict(inputs=images))['inputs']
+    with torch.no_grad():
+        expected = model.eval().backbone(inputs)[0].mean((2, 3))
+        torch.testing.assert_close(encoder(images), expected, atol=1e-5, rtol=0)

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+import torch.distributed
+import torch.multiprocessing
+from scipy.stats import chisquare
+
+from usfm_mm.datasets import sampler as module
+from usfm_mm.datasets.sampler import OrganBalancedSampler, organ_probabilities
+
+# Paper 3.1, 4.3 and 4.5: breast, thyroid, the fetus (body, head, abdomen and muscle are named in
+# Fig. 6), neck 0.51 %, abdomen 0.43 %. The other five are not published; they share what is left.
+SHARES = [91.74, 3.29, 0.93, 0.39, 0.19, 0.07, 0.51, 0.43, 1.0, 0.8, 0.4, 0.25]
+COUNTS = np.round(2_187_915 * np.array(SHARES) / 100).astype(int)
+
+
+class Images:
+    def __init__(self, counts):
+        self.organ_ids = np.random.default_rng(0).permutation(
+            np.repeat(np.arange(len(counts)), counts).astype(np.int32))
+
+    def __len__(self):
+        return len(self.organ_ids)
+
+
+def at_rank(monkeypatch, rank, world):
+    monkeypatch.setattr(module, 'get_dist_info', lambda: (rank, world))
+
+
+def pairs(draws):
+    return [(int(index), index.seed) for index in draws]
+
+
+@pytest.fixture(scope='module')
+def large():
+    return Images(COUNTS)
+
+
+@pytest.mark.parametrize('power', [0, 0.5, 1])
+def test_organ_frequencies(large, power):
+    draws = np.array(list(OrganBalancedSampler(large, power, 200_000, seed=0)))
+    observed = np.bincount(large.organ_ids[draws], minlength=12)
+    weights = COUNTS * (1. / COUNTS**power)  # N_o images of weight 1 / N_o^power
+    assert chisquare(observed, 200_000 * weights / weights.sum()).pvalue > 0.01
+    other = COUNTS ** 0.25
+    assert chisquare(observed, 200_000 * other / other.sum()).pvalue < 1e-6
+
+
+def test_paper_probabilities():
+    # by hand: sqrt(100) : sqrt(400) : sqrt(2500) = 1 : 2 : 5
+    np.testing.assert_allclose(organ_probabilities(np.array([100, 0, 400, 2500])),
+                               [0.125, 0, 0.25, 0.625])
+    np.testing.assert_allclose(organ_probabilities(np.array([5, 0, 7]), 1), [0.5, 0, 0.5])
+
+
+def test_uniform_within_organ():
+    images = Images([7, 400])
+    draws = np.array(list(OrganBalancedSampler(images, 1, 40_000, seed=0)))
+    observed = np.bincount(draws, minlength=407)
+    for organ in (0, 1):
+        assert chisquare(observed[images.organ_ids == organ]).pvalue > 0.01
+
+
+def test_absent_organ_is_never_drawn():
+    images = type('Four', (), {'organ_ids': np.array([0, 2, 2, 0]), '__len__': lambda self: 4})()
+    for power in (0.5, 1):
+        assert {int(i) for i in OrganBalancedSampler(images, power, 500, seed=0)} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize('world', [2, 3])
+def test_ranks_together_draw_what_one_draws(monkeypatch, world):
+    images = Images([100, 3000])
+    one = pairs(OrganBalancedSampler(images, num_samples=20_001, seed=4))
+    ranks = []
+    for rank in range(world):
+        at_rank(monkeypatch, rank, world)
+        sampler = OrganBalancedSampler(images, num_samples=20_001, seed=4)
+        ranks.append(pairs(sampler))
+        assert len(ranks[-1]) == len(sampler) == -(-20_001 // world)
+    together = [draw for draws in zip(*ranks, strict=True) for draw in draws]
+    assert together[:20_001] == one
+    # the surplus at the end is new draws, not repeated ones
+    assert not set(together[20_001:]) & set(one)
+
+
+def _gloo_rank(rank, file, results):
+    torch.distributed.init_process_group('gloo', f'file://{file}', rank=rank, world_size=2)
+    try:
+        sampler = OrganBalancedSampler(Images([10, 300]), num_samples=600)
+        results[rank] = (sampler.seed, pairs(sampler))
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_two_real_processes(tmp_path):
+    with torch.multiprocessing.Manager() as manager:
+        results = manager.dict()
+        torch.multiprocessing.spawn(_gloo_rank, (tmp_path / 'store', results), nprocs=2)
+        (seed, first), (other_seed, second) = results[0], results[1]
+    assert seed == other_seed  # a random one, agreed on
+    one = pairs(OrganBalancedSampler(Images([10, 300]), num_samples=600, seed=seed))
+    assert one[0::2] == first and one[1::2] == second
+
+
+@pytest.mark.parametrize(('rank', 'world'), [(0, 1), (1, 2), (2, 3)])
+@pytest.mark.parametrize('start', [0, 1, 4097, 8192, 9000, 10_000])
+def test_restart_in_mid_epoch(monkeypatch, rank, world, start):
+    at_rank(monkeypatch, rank, world)
+    images = Images([100, 3000])
+    sampler = OrganBalancedSampler(images, num_samples=10_000 * world, seed=4)
+    sampler.set_epoch(3)
+    whole = pairs(sampler)
+    again = OrganBalancedSampler(images, num_samples=10_000 * world, seed=4)
+    again.start_at(start)
+    again.set_epoch(3)
+    assert pairs(again) == whole[start:]
+    assert len(again) == len(whole) and pairs(again) == whole  # only the next iteration
+
+
+def test_epochs_and_seeds_differ():
+    images = Images([100, 3000])
+    sampler = OrganBalancedSampler(images, seed=4)
+    first = pairs(sampler)
+    assert len(first) == 3100
+    sampler.set_epoch(1)
+    other = pairs(sampler)
+    assert sum(a == b for a, b in zip(first, other, strict=True)) == 0
+    assert pairs(OrganBalancedSampler(images, seed=5)) not in (first, other)
+    seeds = [seed for _, seed in first]
+    assert len(set(seeds)) > 3095 and max(seeds) > 2**31
+
+
+def test_errors():
+    with pytest.raises(TypeError, match='organ_ids.*list'):
+        OrganBalancedSampler([1, 2])
+    images = Images([2, 2])
+    with pytest.raises(ValueError, match='power'):
+        OrganBalancedSampler(images, power=1.5)
+    with pytest.raises(ValueError, match='num_samples'):
+        OrganBalancedSampler(images, num_samples=0)
+    with pytest.raises(ValueError, match='cannot start at draw 5 of an epoch of 4'):
+        OrganBalancedSampler(images, seed=0).start_at(5)
+    with pytest.raises(ValueError, match='empty'):
+        OrganBalancedSampler(Images([0]))

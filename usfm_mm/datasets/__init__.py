@@ -1,0 +1,13 @@
+"""Data sets, samplers and transforms."""
+
+from . import transforms
+from .index import read_index, write_index
+from .packed import PackedImages
+from .sampler import OrganBalancedSampler
+from .seeding import SeededIndex, seeded
+from .ultrasound import UltrasoundDataset
+
+__all__ = [
+    'OrganBalancedSampler', 'PackedImages', 'SeededIndex', 'UltrasoundDataset', 'read_index',
+    'seeded', 'transforms', 'write_index'
+]

@@ -1,0 +1,14 @@
+"""Transforms of single images, ``results['img']`` being [H, W, C]; one per file."""
+
+from .band_stop_mask import BandStopMask
+from .draw_dual_mask import DrawDualMask
+from .pack_ultrasound import PackUltrasound
+from .random_affine_crop import RandomAffineCrop
+from .random_brightness_contrast import RandomBrightnessContrast
+from .random_gaussian_blur import RandomGaussianBlur
+from .spatial_mean_mask import SpatialMeanMask
+
+__all__ = [
+    'BandStopMask', 'DrawDualMask', 'PackUltrasound', 'RandomAffineCrop',
+    'RandomBrightnessContrast', 'RandomGaussianBlur', 'SpatialMeanMask'
+]

@@ -1,0 +1,262 @@
+"""Ultrasound images of an index, for pre-training."""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import torch
+from mmengine.dataset import Compose
+from mmengine.logging import print_log
+from torch.utils.data import Dataset, get_worker_info
+
+from usfm_mm.datasets.image_io import BadImageError, read_grey
+from usfm_mm.datasets.index import codes, find_index, hold_out, read_index
+from usfm_mm.datasets.packed import PACKED_NAME, PackedImages
+from usfm_mm.datasets.seeding import SeededIndex, seeded
+from usfm_mm.registry import DATASETS
+
+# Fewer bad images than this are no ground to stop, whatever their share.
+_MIN_BAD = 10
+_PROCESSES = 256
+
+
+@DATASETS.register_module()
+class UltrasoundDataset(Dataset):
+    """Images listed in ``index.parquet`` or ``index.csv``, as PNG files or packed.
+
+    An item is what the pipeline makes of a dict with ``img`` (uint8 [H, W, channels]),
+    ``img_path``, ``organ``, ``organ_id`` (its position in ``metainfo['organs']``) and
+    ``sample_idx``. The pipeline's random numbers come from the draw's own seed where the index is
+    a :class:`~usfm_mm.datasets.seeding.SeededIndex` or ``seed`` is given, so that an item does not
+    depend on the worker that makes it.
+
+    A missing or broken image is replaced by another one of its organ, logged once per process,
+    and counted over all workers in ``num_bad``. The count is that of this data set object and of
+    the workers forked or spawned from it by a data loader.
+
+    The table lives in Arrow and numpy buffers that forked workers share. A pickled data set reads
+    the index again.
+
+    Args:
+        data_root: Folder that the paths of the index start from.
+        pipeline: Transforms, as for every OpenMMLab data set.
+        index: The index where it is not ``index.parquet`` or ``index.csv`` under ``data_root``; a
+            relative path is looked up there first, then from the working folder.
+        split: Take these images only. By the index's column ``split``; without that column,
+            'train' or 'val', see ``val_fraction``.
+        organs: Take these organs only, and number them in this order; all, sorted, by default.
+        channels: 1, or 3 equal ones.
+        seed: A fixed seed for every image, for validation; None leaves it to the sampler.
+        val_fraction: Share of each organ's images held out as 'val' where the index has no
+            column ``split``; always the same ones, and no patient is split. See
+            :func:`~usfm_mm.datasets.index.hold_out`.
+        max_bad_fraction: More bad draws than this, and at least 10, are an error.
+        packed: Read from ``images.lmdb`` under ``data_root``; by default where that exists.
+
+    Raises:
+        ValueError: At initialisation, for an index that cannot be used (see
+            :func:`~usfm_mm.datasets.index.read_index`), an unknown split, or an organ without
+            images. Of an organ that was not asked for by ``organs``, only training must have some.
+        FileNotFoundError: There is no index or, with ``packed=True``, no packed store.
+        RuntimeError: On reading, when there are too many bad images.
+    """
+
+    def __init__(self,
+                 data_root: str | os.PathLike,
+                 pipeline: Sequence[dict | Callable] = (),
+                 index: str | os.PathLike | None = None,
+                 split: str | None = None,
+                 organs: Sequence[str] | None = None,
+                 channels: int = 1,
+                 seed: int | None = None,
+                 val_fraction: float = 0.01,
+                 max_bad_fraction: float = 0.01,
+                 packed: bool | None = None,
+                 lazy_init: bool = False) -> None:
+        if channels not in (1, 3):
+            raise ValueError(f'channels must be 1 or 3, got {channels}')
+        self.data_root = os.fspath(data_root)
+        self.index = index
+        self.split = split
+        self.channels = channels
+        self.seed = seed
+        self.val_fraction = val_fraction
+        self.max_bad_fraction = max_bad_fraction
+        self.pipeline = Compose(pipeline)
+        store = Path(data_root) / PACKED_NAME
+        if packed and not store.is_file():
+            raise FileNotFoundError(f'no packed images at {store}: make them with '
+                                    '"python tools/pack_images.py pack", or pass packed=False')
+        self.packed = PackedImages(store) if packed or packed is None and store.is_file() else None
+        self._organs = None if organs is None else list(organs)
+        # Draws and bad draws of the main process and of each worker, in shared memory. Every
+        # process writes to its own row, so that no lock is needed.
+        self._counts = torch.zeros((_PROCESSES, 2), dtype=torch.int64).share_memory_()
+        self._reported: set[int] = set()
+        self._fully_initialized = False
+        if not lazy_init:
+            self.full_init()
+
+    def full_init(self) -> None:
+        """Read the index, unless that is done."""
+        if self._fully_initialized:
+            return
+        table = read_index(self.data_root, self.index, ('path', 'organ', 'patient', 'split'))
+        organ_codes, names = codes(table['organ'])
+        rows = self._rows_of_split(table, organ_codes)
+        wanted = names if self._organs is None else self._organs
+        for name in wanted:
+            if name not in names:
+                raise ValueError(f'{self._where()} has no organ {name!r}; it has '
+                                 f'{", ".join(names)}')
+        renumber = np.full(len(names), -1, np.int32)
+        renumber[[names.index(name) for name in wanted]] = np.arange(len(wanted))
+        organ_ids = renumber[organ_codes]
+        rows &= organ_ids >= 0
+        counts = np.bincount(organ_ids[rows], minlength=len(wanted))
+        empty = [name for name, count in zip(wanted, counts, strict=True) if count == 0]
+        must_be_full = self._organs is not None or self.split in (None, 'train')
+        if not rows.any() or (empty and must_be_full):
+            raise ValueError(
+                f'{self._where()} has no images of {", ".join(empty)} in split {self.split!r}: '
+                'add images, name another split, or leave the organ out with organs=[…]')
+        if rows.all():
+            self._paths = table['path'].chunk(0)
+            self._organ_ids = organ_ids
+        else:
+            self._paths = table['path'].chunk(0).filter(pa.array(rows))
+            self._organ_ids = organ_ids[rows]
+        self._names = list(wanted)
+        self._fully_initialized = True
+
+    @property
+    def metainfo(self) -> dict:
+        """``organs``: names, in the order of ``organ_id``."""
+        self.full_init()
+        return {'organs': list(self._names)}
+
+    @property
+    def organ_ids(self) -> np.ndarray:
+        """Organ of every image, int32 [N]."""
+        self.full_init()
+        return self._organ_ids
+
+    @property
+    def organ_counts(self) -> dict[str, int]:
+        """Images of each organ."""
+        counts = np.bincount(self.organ_ids, minlength=len(self._names))
+        return dict(zip(self._names, counts.tolist(), strict=True))
+
+    @property
+    def num_bad(self) -> int:
+        """Draws so far, over all workers, that met a bad image and took another one instead."""
+        return int(self._counts[:, 1].sum())
+
+    def __len__(self) -> int:
+        """Number of images."""
+        self.full_init()
+        return len(self._paths)
+
+    def get_data_info(self, idx: int) -> dict:
+        """``img_path`` (relative to the data root), ``organ``, ``organ_id``, ``sample_idx``."""
+        self.full_init()
+        organ_id = int(self._organ_ids[idx])
+        return {'img_path': self._paths[int(idx)].as_py(), 'organ': self._names[organ_id],
+                'organ_id': organ_id, 'sample_idx': int(idx)}
+
+    def __getitem__(self, idx: int) -> dict:
+        """One image after the pipeline.
+
+        Args:
+            idx: Position in the data set; as ``SeededIndex``, with the draw's seed.
+        """
+        seed = self._seed_of(idx)
+        results = self._load(int(idx), seed)
+        with nullcontext() if seed is None else seeded(seed):
+            item = self.pipeline(results)
+        if item is None:
+            raise RuntimeError(f'the pipeline returned None for {results["img_path"]}')
+        return item
+
+    def __getstate__(self) -> dict:
+        # A spawned worker reads the index again: that is faster than shipping the table.
+        state = self.__dict__.copy()
+        for name in ('_paths', '_organ_ids', '_names'):
+            state.pop(name, None)
+        state['_fully_initialized'] = False
+        return state
+
+    def _rows_of_split(self, table: pa.Table, organ_codes: np.ndarray) -> np.ndarray:
+        if self.split is None:
+            return np.ones(len(table), bool)
+        if 'split' in table.column_names:
+            split_codes, splits = codes(table['split'])
+            if self.split not in splits:
+                raise ValueError(f'{self._where()} has no split {self.split!r}; its column "split" '
+                                 f'has {", ".join(splits) or "no values"}')
+            return split_codes == splits.index(self.split)
+        if self.split not in ('train', 'val'):
+            raise ValueError(f'{self._where()} has no column "split", so that only "train" and '
+                             f'"val" can be made of it, not {self.split!r}')
+        if 'patient' in table.column_names:
+            patients, _ = codes(table['patient'])
+        else:
+            patients = np.full(len(table), -1, np.int32)
+        held_out = hold_out(organ_codes, patients, self.val_fraction)
+        return held_out if self.split == 'val' else ~held_out
+
+    def _where(self) -> str:
+        return str(find_index(self.data_root, self.index))
+
+    def _seed_of(self, idx: int) -> int | None:
+        if isinstance(idx, SeededIndex):
+            return idx.seed
+        if self.seed is None:
+            return None
+        return int(np.random.SeedSequence([self.seed, int(idx)]).generate_state(1)[0])
+
+    def _load(self, idx: int, seed: int | None) -> dict:
+        worker = get_worker_info()
+        row = 0 if worker is None else 1 + worker.id % (_PROCESSES - 1)
+        replacements = None
+        while True:
+            self._counts[row, 0] += 1
+            results = self.get_data_info(idx)
+            try:
+                image = self._read(results['img_path'])
+                break
+            except BadImageError as error:
+                self._report(row, idx, results['img_path'], error)
+            if replacements is None:
+                same_organ = np.flatnonzero(self._organ_ids == results['organ_id'])
+                # From the draw's seed: the replacement is the same after a restart.
+                draw = np.random.randint(2**32, dtype=np.uint64) if seed is None else seed
+                replacements = np.random.default_rng([int(draw), idx])
+            idx = int(replacements.choice(same_organ))
+        results['img'] = image[..., None] if self.channels == 1 else cv2.merge([image] * 3)
+        results['img_shape'] = image.shape
+        return results
+
+    def _read(self, path: str) -> np.ndarray:
+        if self.packed is not None:
+            return self.packed.read(path)
+        return read_grey(f'{self.data_root}/{path}')
+
+    def _report(self, row: int, idx: int, path: str, error: BadImageError) -> None:
+        self._counts[row, 1] += 1
+        if idx not in self._reported:
+            self._reported.add(idx)
+            print_log(f'image skipped: {path}: {error}', logger='current', level=logging.WARNING)
+        draws, bad = self._counts.sum(0).tolist()
+        if bad >= _MIN_BAD and bad > self.max_bad_fraction * draws:
+            examples = ', '.join(self._paths[i].as_py() for i in sorted(self._reported)[:5])
+            raise RuntimeError(
+                f'{bad} of {draws} images drawn from {self.data_root} are missing or broken, more '
+                f'than max_bad_fraction={self.max_bad_fraction}; for instance {examples} ({error})'
+                '. Check data_root; "python tools/make_index.py" verifies every image, lists the '
+                'bad ones and leaves them out of the index')

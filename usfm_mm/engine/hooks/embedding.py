@@ -1,0 +1,197 @@
+"""Shows where the organs lie in the encoder's feature space, as the paper's Fig. 7."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+from usfm_mm.apis.features import encoder_of, extract_features
+from usfm_mm.datasets.seeding import seeded
+from usfm_mm.engine.hooks.samples import choose_per_organ, show_image, stored_image
+from usfm_mm.registry import HOOKS
+from usfm_mm.visualization import embedding_scatter, figure_to_array, save_figure, write_whole
+
+
+class EmbeddingUnavailable(Exception):
+    """There is nothing to draw; the message says why and what to do."""
+
+
+@HOOKS.register_module()
+class EmbeddingHook(Hook):
+    """Embeds images of each organ and measures how well the features tell organs apart.
+
+    Up to ``images_per_organ`` images of each organ, a seeded choice from the training and
+    validation data sets, are resized to the model's size, unmasked, and encoded: the mean of the
+    patch tokens after the final norm. Into ``work_dir/embedding`` go ``NAME.npz`` (features and
+    organs), ``NAME.png`` (UMAP), and ``NAME.json`` with the silhouette by organ; NAME is
+    ``epoch_XXX``.
+
+    The silhouette (Rousseeuw 1987) compares an image's distances to its own organ with those to the
+    nearest other one: 1 is separate, 0 overlapping, -1 misplaced. It is measured in the feature
+    space, not in the picture, where UMAP would have pulled clusters apart; on Euclidean distances,
+    which UMAP uses as well and which don't depend on an offset that all features share.
+
+    Only the main process works. What is missing (packages, a second organ) is a warning, never an
+    error: it must not cost a finished training. Under FSDP no process has the whole model, and the
+    hook warns likewise: use :func:`usfm_mm.apis.extract_features` on the checkpoint.
+
+    Args:
+        interval: Epochs between embeddings; None for one at the end of training alone. The end of
+            training is always embedded.
+        images_per_organ: At most.
+        batch_size: Images per forward pass.
+        seed: Of the choice and of UMAP.
+
+    Raises:
+        ValueError: If a number is below 1.
+    """
+
+    def __init__(
+        self,
+        interval: int | None = None,
+        images_per_organ: int = 100,
+        batch_size: int = 32,
+        seed: int = 0,
+    ) -> None:
+        if min(1 if interval is None else interval, images_per_organ, batch_size) < 1:
+            raise ValueError(
+                'interval, images_per_organ and batch_size must be at least 1, got '
+                f'{interval}, {images_per_organ} and {batch_size}'
+            )
+        self.interval = interval
+        self.images_per_organ = images_per_organ
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def after_train_epoch(self, runner: Any) -> None:
+        """Embed, if it is time to."""
+        last = runner.epoch + 1 >= runner.max_epochs
+        if self.interval and not last and self.every_n_epochs(runner, self.interval):
+            self._embed(runner, runner.epoch + 1)
+
+    def after_train(self, runner: Any) -> None:
+        """Embed with the final weights."""
+        self._embed(runner, runner.epoch)
+
+    def _embed(self, runner: Any, epoch: int) -> None:
+        if not is_main_process():
+            return
+        try:
+            with seeded(self.seed):  # UMAP and data sets may draw from the global generators
+                self._write(runner, epoch)
+        except EmbeddingUnavailable as reason:
+            runner.logger.warning(f'EmbeddingHook: no embedding, since {reason}')
+
+    def _write(self, runner: Any, epoch: int) -> None:
+        stem = Path(runner.work_dir, 'embedding', f'epoch_{epoch:03d}')
+        features, organs = self._features(runner)
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(stem.with_suffix('.npz'), features=features, organs=np.asarray(organs))
+        record: dict[str, Any] = dict(epoch=epoch, images=len(organs))
+        record.update(silhouette_by_organ(features, organs))
+        write_whole(stem.with_suffix('.json'), json.dumps(record, indent=2).encode())
+        score = record['silhouette']
+        runner.message_hub.update_scalar('embedding/silhouette', score, resumed=False)
+        runner.visualizer.add_scalar('embedding/silhouette', score, runner.iter)
+        runner.logger.info(f'Silhouette by organ: {score:.3f} ({len(organs)} images)')
+        title = f'epoch {epoch}: silhouette in feature space {score:.3f}'
+        figure = embedding_scatter(umap_points(features, self.seed), organs, title)
+        path = save_figure(figure, stem.with_suffix('.png'))
+        show_image(runner, 'embedding', figure_to_array(figure), runner.iter)
+        runner.logger.info(f'Embedding: {path}')
+
+    def _features(self, runner: Any) -> tuple[np.ndarray, list[str]]:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if type(runner.model).__name__.endswith('FullyShardedDataParallel'):
+            raise EmbeddingUnavailable('the model is sharded over processes (FSDP)')
+        datasets = [runner.train_dataloader.dataset]
+        if runner.val_loop is not None:
+            datasets.append(runner.val_dataloader.dataset)
+        try:
+            chosen = self._choose(datasets)
+        except TypeError as error:
+            raise EmbeddingUnavailable(str(error)) from error
+        names = sorted({organ for organ, _, _ in chosen})
+        if len(names) < 2 or len(chosen) <= len(names):
+            raise EmbeddingUnavailable(
+                f'it takes two organs and three images, and the data have {len(chosen)} image(s) '
+                f'of {names}'
+            )
+        images = (stored_image(datasets[which], index) for _, which, index in chosen)
+        features = extract_features(encoder_of(model), images, self.batch_size)
+        return features, [organ for organ, _, _ in chosen]
+
+    def _choose(self, datasets: list[Any]) -> list[tuple[str, int, int]]:
+        """Organ, data set and position of each image, none twice."""
+        pools: dict[str, dict[Any, tuple[int, int]]] = {}
+        for which, dataset in enumerate(datasets):
+            chosen = choose_per_organ(dataset, self.images_per_organ, self.seed)
+            for organ, positions in chosen.items():
+                pool = pools.setdefault(organ, {})
+                for position in positions:
+                    # Training and validation data may be the same images.
+                    path = dataset.get_data_info(position)['img_path']
+                    pool.setdefault((dataset.data_root, path), (which, position))
+        picked = []
+        for organ, pool in sorted(pools.items()):
+            images = list(pool.values())
+            order = np.random.default_rng(self.seed).permutation(len(images))
+            picked += [(organ, *images[n]) for n in np.sort(order[: self.images_per_organ])]
+        return picked
+
+
+def silhouette_by_organ(features: np.ndarray, organs: list[str]) -> dict[str, Any]:
+    """Silhouette of features grouped by organ, on Euclidean distances.
+
+    Args:
+        features: ``[N, D]``.
+        organs: N names, of at least two organs and fewer than N.
+
+    Returns:
+        ``silhouette``, the mean over images, and ``organs``, the mean over each organ's images, all
+        in [-1, 1].
+
+    Raises:
+        EmbeddingUnavailable: If scikit-learn is not installed.
+    """
+    try:
+        from sklearn.metrics import silhouette_samples
+    except ImportError as error:
+        raise EmbeddingUnavailable(
+            'scikit-learn is not installed: pip install "usfm-mm[vis]"'
+        ) from error
+    values = silhouette_samples(features.astype(np.float64), organs)
+    names = np.asarray(organs)
+    by_organ = {name: float(values[names == name].mean()) for name in sorted(set(organs))}
+    return dict(silhouette=float(values.mean()), organs=by_organ)
+
+
+def umap_points(features: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Two-dimensional UMAP embedding (McInnes et al. 2018) with the package's own defaults.
+
+    Args:
+        features: ``[N, D]``, N at least 3.
+        seed: The same seed gives the same points.
+
+    Returns:
+        ``[N, 2]``.
+
+    Raises:
+        EmbeddingUnavailable: If umap-learn is not installed.
+    """
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise EmbeddingUnavailable(
+            'umap-learn is not installed: pip install "usfm-mm[vis]"'
+        ) from error
+    count = len(features)
+    # The spectral start needs more points than it has dimensions to look for.
+    start = 'spectral' if count > 10 else 'random'
+    # n_jobs=1 is what a fixed seed implies; said openly, UMAP doesn't warn of it.
+    reducer = UMAP(n_neighbors=min(15, count - 1), init=start, random_state=seed, n_jobs=1)
+    return reducer.fit_transform(features)

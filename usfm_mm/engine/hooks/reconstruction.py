@@ -1,0 +1,216 @@
+"""Shows during training what the model recovers, as the paper's Fig. 6."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import default_collate
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+
+from usfm_mm.datasets.seeding import SeededIndex, seeded
+from usfm_mm.engine.hooks.samples import choose_per_organ, show_image
+from usfm_mm.registry import HOOKS
+from usfm_mm.visualization import (
+    figure_to_array,
+    reconstruction_panel,
+    save_figure,
+    write_whole,
+)
+
+
+@HOOKS.register_module()
+class ReconstructionHook(Hook):
+    """Draws original, masked image and reconstruction per organ, in space and log spectrum.
+
+    The images, their augmentation (if any) and their masks are the same every time: a seeded
+    choice from the validation data set, or from the training set where there is none. Beside each
+    ``work_dir/reconstruction/epoch_XXX.png`` (or ``iter_XXX.png``) lies a ``.json`` that says in
+    numbers whether structure came back: per organ the L1 distance to the original within the masked
+    patches, of the reconstruction (``l1_reconstruction``) and of the masked image, that is of the
+    mean fill (``l1_mean_fill``), on intensities in [0, 1].
+
+    Only the main process draws; the others go on and wait for it at their next exchange of
+    gradients (under FSDP, where no process has the whole model, all of them run the model). The
+    training is the same to the bit with and without the hook.
+
+    Args:
+        interval: Epochs or iterations between panels. The last epoch or iteration is drawn too.
+        by_epoch: Whether ``interval`` counts epochs, else iterations.
+        num_images: Images per organ.
+        max_organs: Rows of organs at most, in the order of the data set's organs.
+        seed: Of the choice of images, and of their masks.
+
+    Raises:
+        ValueError: If a number is below 1.
+    """
+
+    def __init__(
+        self,
+        interval: int = 1,
+        by_epoch: bool = True,
+        num_images: int = 1,
+        max_organs: int = 12,
+        seed: int = 0,
+    ) -> None:
+        if min(interval, num_images, max_organs) < 1:
+            raise ValueError(
+                'interval, num_images and max_organs must be at least 1, got '
+                f'{interval}, {num_images} and {max_organs}'
+            )
+        self.interval = interval
+        self.by_epoch = by_epoch
+        self.num_images = num_images
+        self.max_organs = max_organs
+        self.seed = seed
+
+    def before_train(self, runner: Any) -> None:
+        """Forget the images of a former run."""
+        self._batch: dict | None = None
+
+    def after_train_epoch(self, runner: Any) -> None:
+        """Draw, if it is time to."""
+        if self.by_epoch:
+            last = runner.epoch + 1 == runner.max_epochs
+            if last or self.every_n_epochs(runner, self.interval):
+                self._draw(runner, f'epoch_{runner.epoch + 1:03d}', runner.iter)
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Draw, if it is time to."""
+        if not self.by_epoch:
+            last = runner.iter + 1 == runner.max_iters
+            if last or self.every_n_train_iters(runner, self.interval):
+                self._draw(runner, f'iter_{runner.iter + 1:06d}', runner.iter + 1)
+
+    def _draw(self, runner: Any, name: str, iterations: int) -> None:
+        sharded = _is_sharded(runner.model)
+        if not (is_main_process() or sharded):
+            return
+        wrapped = is_model_wrapper(runner.model)
+        model = runner.model.module if wrapped else runner.model
+        if self._batch is None:
+            self._batch, self._labels = self._load(runner)
+        caller = runner.model if sharded else model
+        with evaluating(runner.model), torch.no_grad():
+            images = reconstruct(model, self._batch, caller)
+        if not is_main_process():
+            return
+        self._write(runner, name, iterations, images)
+
+    def _load(self, runner: Any) -> tuple[dict, list[str]]:
+        loop = runner.val_loop if runner.val_loop is not None else runner.train_loop
+        dataset = loop.dataloader.dataset
+        chosen = choose_per_organ(dataset, self.num_images, self.seed)
+        organs = list(chosen)[: self.max_organs]
+        labels = [organ for organ in organs for _ in chosen[organ]]
+        positions = [position for organ in organs for position in chosen[organ]]
+        with seeded(self.seed):  # for data sets that draw from the global generators
+            items = [dataset[SeededIndex(i, self.seed + n)] for n, i in enumerate(positions)]
+        return default_collate(items), labels
+
+    def _write(
+        self, runner: Any, name: str, iterations: int, images: dict[str, np.ndarray]
+    ) -> None:
+        stem = Path(runner.work_dir, 'reconstruction', name)
+        title = name.replace('_', ' ')
+        figure = reconstruction_panel(
+            images['original'], images['masked'], images['reconstruction'], self._labels, title
+        )
+        path = save_figure(figure, stem.with_suffix('.png'))
+        record = dict(epoch=runner.epoch + 1, iter=iterations, image=path.name)
+        record.update(masked_patch_errors(images, self._labels))
+        write_whole(stem.with_suffix('.json'), json.dumps(record, indent=2).encode())
+        show_image(runner, 'reconstruction', figure_to_array(figure), iterations)
+        text = f'Reconstruction panel: {path}'
+        if record['l1_mean_fill'] is not None:
+            text += (
+                f' (L1 in masked patches {record["l1_reconstruction"]:.4f}, '
+                f'of the mean fill {record["l1_mean_fill"]:.4f})'
+            )
+        runner.logger.info(text)
+
+
+def reconstruct(model: Any, batch: dict, caller: Any = None) -> dict[str, np.ndarray]:
+    """Mask and reconstruct a batch.
+
+    Args:
+        model: ``USFMPretrainer``, or another with such a ``data_preprocessor``.
+        batch: A collated batch of the data set.
+        caller: What to call in the model's place, such as an FSDP wrapper of it.
+
+    Returns:
+        ``original``, ``masked`` and ``reconstruction``, ``[B, C, H, W]`` float32 intensities whose
+        original lies in [0, 1]; and ``pixel_mask``, ``[B, 1, H, W]`` bool, all False where no
+        patches were masked.
+    """
+    preprocessor = model.data_preprocessor
+    data = preprocessor(batch, False)
+    samples = data['data_samples']
+    output = (caller or model)(data['inputs'], samples, mode='tensor')
+    stages = dict(original=samples['target'], masked=data['inputs'], reconstruction=output)
+    images = {key: _to_numpy(preprocessor.to_unit(value)) for key, value in stages.items()}
+    batch_size, _, height, width = images['original'].shape
+    mask = np.zeros((batch_size, 1, height, width), dtype=bool)
+    if samples.get('patch_mask') is not None:
+        patches = samples['patch_mask'].cpu().numpy()
+        block = np.ones((height // patches.shape[1], width // patches.shape[2]), dtype=bool)
+        mask = np.kron(patches, block[None])[:, None].astype(bool)
+    return {**images, 'pixel_mask': mask}
+
+
+def masked_patch_errors(images: dict[str, np.ndarray], labels: list[str]) -> dict[str, Any]:
+    """Mean absolute error within masked patches, of the reconstruction and of the mean fill.
+
+    The reconstruction is not clipped to [0, 1] here, which would flatter it.
+
+    Args:
+        images: As :func:`reconstruct` gives them.
+        labels: One name per image, usually the organ.
+
+    Returns:
+        ``l1_reconstruction`` and ``l1_mean_fill`` over all masked pixels, None where nothing is
+        masked, and the same two per label under ``organs``.
+    """
+
+    def errors(chosen: np.ndarray) -> dict[str, float | None]:
+        mask = np.broadcast_to(images['pixel_mask'], images['original'].shape)[chosen]
+        result: dict[str, float | None] = {}
+        for key, stage in (('l1_reconstruction', 'reconstruction'), ('l1_mean_fill', 'masked')):
+            error = np.abs(images[stage][chosen] - images['original'][chosen])[mask]
+            result[key] = float(error.mean(dtype=np.float64)) if error.size else None
+        return result
+
+    names = np.asarray(labels)
+    organs = {name: errors(names == name) for name in dict.fromkeys(labels)}
+    return {**errors(np.ones(len(names), dtype=bool)), 'organs': organs}
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into eval mode, and then each of its modules back into its own former mode."""
+    former = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in former:
+            # Not train(): frozen parts inside a model in training must stay frozen.
+            module.training = training
+
+
+def _is_sharded(model: nn.Module) -> bool:
+    return 'FullyShardedDataParallel' in {
+        base.__name__ for module in model.modules() for base in type(module).__mro__
+    }
+
+
+def _to_numpy(images: Tensor) -> np.ndarray:
+    return images.detach().float().cpu().numpy()

@@ -1,0 +1,19 @@
+"""Keeps the hosts from talking while they are imported."""
+
+import io
+import warnings
+from contextlib import redirect_stdout
+
+
+def quiet_imports() -> None:
+    """Import mmpretrain without its messages about what it does not find.
+
+    mmcv warns at import that it has no compiled operators, which nothing here uses; BEiT calls
+    ``torch.meshgrid`` without an indexing argument; the mmpretrain
+    fork prints 'Could not import OneDL'. Other warnings stay.
+    """
+    warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformable')
+    warnings.filterwarnings('ignore', message='torch.meshgrid')
+    with redirect_stdout(io.StringIO()):
+        import mmpretrain.datasets  # noqa: F401
+        import mmpretrain.models  # noqa: F401
