@@ -1,6 +1,5 @@
 """Figures: the spectrum in numbers, the layout in pixels."""
 
-import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -51,10 +50,9 @@ def test_panel_shows_the_images_on_one_scale_per_row(channels):
     masked[..., :16] = 0.25
     figure = reconstruction_panel(original, masked, reconstruction, ['breast', 'heart'])
     assert len(figure.axes) == 12
-    titles = [axes.get_title() for axes in figure.axes[:6]]
-    assert titles[:3] == ['Original', 'Masked', 'Reconstruction']
-    assert titles[3:] == [f'spectrum\n{name}' for name in titles[:3]]
-    assert {'breast', 'heart'} <= {text.get_text() for text in figure.texts}
+    names = ['Original', 'Masked', 'Reconstruction']
+    texts = [text.get_text() for text in figure.texts]
+    assert texts == [*names, *(f'spectrum\n{name}' for name in names), 'breast', 'heart']
     for row in range(2):
         tiles = [axes.get_images()[0] for axes in figure.axes[6 * row : 6 * row + 6]]
         assert len({tile.get_clim() for tile in tiles[:3]}) == 1
@@ -112,16 +110,12 @@ def test_scatter_counts_the_images_of_each_label():
         embedding_scatter(points, labels[1:])
 
 
-def test_saved_whole_and_without_pyplot(tmp_path):
-    backend = (
-        matplotlib.get_backend(auto_select=False) if hasattr(matplotlib, '_get_backend') else None
-    )
+def test_saved_under_its_name_alone(tmp_path):
     figure = embedding_scatter(np.random.default_rng(0).random((9, 2)), list('aabbccabc'))
     path = save_figure(figure, tmp_path / 'new' / 'scatter.png')
     assert [file.name for file in path.parent.iterdir()] == ['scatter.png']
     picture = np.asarray(Image.open(path).convert('RGB')).astype(int)
     assert np.abs(picture - figure_to_array(figure)).mean() < 2
-    assert backend is None or backend == matplotlib.get_backend(auto_select=False)
 
 
 def test_failed_write_leaves_the_old_file(tmp_path):

@@ -202,7 +202,7 @@ def figure_to_array(figure: Figure) -> np.ndarray:
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure as a PNG of at most 64 colours, whole or not at all.
+    """Write a figure as a PNG of at most 32 colours, whole or not at all.
 
     The file is written under a temporary name and renamed, so that a run that is killed meanwhile
     leaves no truncated picture. The small palette keeps a panel of speckle a few times smaller;
@@ -219,7 +219,7 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(figure_to_array(figure))
     buffer = io.BytesIO()
-    image.quantize(64, dither=Image.Dither.NONE).save(buffer, 'PNG', optimize=True)
+    image.quantize(32, dither=Image.Dither.NONE).save(buffer, 'PNG', optimize=True)
     write_whole(path, buffer.getvalue())
     return path
 
@@ -251,12 +251,16 @@ def _contact_sheet(
     tile: float = _TILE_INCHES,
 ) -> Figure:
     """Tiles in rows and columns; each tile is (image, value drawn white), black is 0."""
-    left, top = 0.28, 0.42 + (0.28 if title else 0.0)  # inches for row and column headings
+    left, top = 0.28, 0.34 + (0.24 if title else 0.0)  # inches for row and column headings
     width = left + tile * len(columns) + 0.05
     height = top + tile * len(rows) + 0.05
     figure = Figure(figsize=(width, height), dpi=_DPI)
     if title:
         figure.text(0.5, 1 - 0.17 / height, title, ha='center', va='center', fontsize=10)
+    for j, column in enumerate(columns):
+        x = (left + tile * (j + 0.5) - 0.02) / width
+        y = (height - top + 0.02) / height
+        figure.text(x, y, column, ha='center', va='bottom', fontsize=8.5, linespacing=1.0)
     for i, row in enumerate(rows):
         bottom = height - top - tile * (i + 1)
         for j, (image, white) in enumerate(row):
@@ -270,8 +274,6 @@ def _contact_sheet(
             )
             axes.imshow(image, cmap='gray', vmin=0, vmax=white, interpolation='antialiased')
             axes.set_axis_off()
-            if i == 0:
-                axes.set_title(columns[j], fontsize=8.5, pad=3, linespacing=1.0)
         figure.text(
             0.5 * left / width,
             (bottom + 0.5 * tile) / height,

@@ -1,5 +1,4 @@
 import multiprocessing
-import os
 import pickle
 
 import lmdb
@@ -43,8 +42,8 @@ def test_missing_and_damaged(store, tmp_path):
         PackedImages(tmp_path / 'none.lmdb').read('a')
 
 
-def _child(packed, queue):
-    queue.put((os.getpid(), packed.read('ö/2.png').sum(), packed._pid))
+def _child(packed, connection):
+    connection.send(int(packed.read('ö/2.png').sum()))
 
 
 @pytest.mark.parametrize('method', ['fork', 'spawn'])
@@ -52,15 +51,23 @@ def test_other_processes_open_their_own(store, method):
     packed, images = store
     packed.read('ö/1.png')
     context = multiprocessing.get_context(method)
-    queue = context.SimpleQueue()
-    process = context.Process(target=_child, args=(packed, queue))
+    here, there = context.Pipe()
+    process = context.Process(target=_child, args=(packed, there))
     process.start()
-    pid, total, opened_by = queue.get()
+    there.close()  # so that a child that fails ends the wait
+    total = here.recv()
     process.join()
-    assert pid == opened_by != os.getpid() and total == images['ö/2.png'].sum()
+    assert total == images['ö/2.png'].sum() and process.exitcode == 0
+    np.testing.assert_array_equal(packed.read('ö/3.png'), images['ö/3.png'])
 
 
-def test_pickled_store_is_closed(store):
+def test_two_readers_in_one_process(store):
+    packed, images = store
+    packed.read('ö/1.png')
+    np.testing.assert_array_equal(PackedImages(packed.path).read('ö/2.png'), images['ö/2.png'])
+
+
+def test_pickled_store(store):
     packed, images = store
     packed.read('ö/1.png')
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(packed)).read('ö/3.png'),

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,7 +34,7 @@ class FakeRun:
         self.model = torch.nn.Linear(3, 5, bias=False)
         self.runner = SimpleNamespace(
             model=self.model,
-            optim_wrapper=object(),
+            optim_wrapper=SimpleNamespace(optim_context=nullcontext),
             work_dir=str(folder),
             message_hub=MessageHub(f'fake-{id(self)}'),
             logger=MMLogger.get_instance(f'fake-{id(self)}'),
@@ -200,9 +201,11 @@ def test_peak_is_the_device_s_and_leaves_random_numbers_alone():
 
 def test_in_a_real_run(build_run):
     hook = dict(type='usfm_mm.ThroughputHook', skip_iters=1, window=2, measure_peak=False)
-    runner = build_run([hook])
+    bf16 = {'optim_wrapper.type': 'usfm_mm.BF16OptimWrapper'}
+    runner = build_run([hook], **bf16)
     runner.train()
     record = json.loads(Path(runner.work_dir, 'throughput.json').read_text())
+    assert record['dtype'] == 'bfloat16'
     assert record['iterations'] == 5
     assert record['images'] == 20
     assert 0 < record['data_share'] < 1
@@ -243,6 +246,7 @@ def test_two_processes_count_each_image_once(tmp_path):
 
 TWO_RANKS = """
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import torch
@@ -256,7 +260,8 @@ dist.init_process_group('gloo', init_method=f'file://{store}', rank=rank, world_
 now = 0.0
 hook = ThroughputHook(skip_iters=1, window=1, measure_peak=False)
 hook._clock = lambda: now
-runner = SimpleNamespace(model=torch.nn.Linear(3, 5), optim_wrapper=object(), work_dir=folder,
+runner = SimpleNamespace(model=torch.nn.Linear(3, 5), work_dir=folder,
+                         optim_wrapper=SimpleNamespace(optim_context=nullcontext),
                          message_hub=MessageHub('x'), logger=MMLogger.get_instance('x'))
 hook.before_train(runner)
 hook.before_train_epoch(runner)

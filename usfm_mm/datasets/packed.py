@@ -40,18 +40,16 @@ def decode_packed(value: bytes | memoryview) -> np.ndarray:
 class PackedImages:
     """Read images of a packed store.
 
-    The file is opened at the first read and again in every other process, because an LMDB
-    environment must not pass through a fork.
+    The file is opened at the first read and shared by all readers of the process, because LMDB
+    refuses to open it twice. A fork closes it, because an LMDB environment must not pass through
+    one; parent and child open it again when they read on.
 
     Args:
         path: The LMDB file.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
-        self.path = os.fspath(path)
-        self._env: lmdb.Environment | None = None
-        self._transaction: lmdb.Transaction | None = None
-        self._pid = -1
+        self.path = os.path.realpath(path)
 
     def read(self, name: str) -> np.ndarray:
         """Image uint8 [H, W] of path ``name``.
@@ -60,33 +58,40 @@ class PackedImages:
             BadImageError: The store has no such image, or it is damaged.
             FileNotFoundError: The store is missing.
         """
-        if self._pid != os.getpid():
-            self._open()
-        assert self._transaction is not None
-        value = self._transaction.get(name.encode())
+        value = self._transaction().get(name.encode())
         if value is None:
             raise BadImageError(f'not in the packed store {self.path}')
         return decode_packed(value)
 
     def __len__(self) -> int:
         """Number of images in the store."""
-        if self._pid != os.getpid():
-            self._open()
-        assert self._env is not None
-        return self._env.stat()['entries']
+        self._transaction()
+        return _open_stores[self.path][0].stat()['entries']
 
-    def __getstate__(self) -> dict:
-        return {'path': self.path}
+    def _transaction(self) -> lmdb.Transaction:
+        if self.path not in _open_stores:
+            _open_stores[self.path] = _open(self.path)
+        return _open_stores[self.path][1]
 
-    def __setstate__(self, state: dict) -> None:
-        self.__init__(state['path'])  # type: ignore[misc]
 
-    def _open(self) -> None:
-        if not os.path.exists(self.path):
-            raise FileNotFoundError(f'no packed images at {self.path}: make them with '
-                                    'tools/pack_images.py pack, or pass packed=False')
-        # Without read-ahead: images are drawn at random, and neighbours would fill the cache.
-        # One transaction for good, with buffers: a value is copied once, out of the map.
-        self._env = lmdb.open(self.path, subdir=False, readonly=True, lock=False, readahead=False)
-        self._transaction = self._env.begin(buffers=True)
-        self._pid = os.getpid()
+_open_stores: dict[str, tuple[lmdb.Environment, lmdb.Transaction]] = {}
+
+
+def _open(path: str) -> tuple[lmdb.Environment, lmdb.Transaction]:
+    if not os.path.exists(path):
+        raise FileNotFoundError(f'no packed images at {path}: make them with '
+                                'tools/pack_images.py pack, or pass packed=False')
+    # Without read-ahead: images are drawn at random, and neighbours would fill the cache.
+    # One transaction for good, with buffers: a value is copied once, out of the map.
+    environment = lmdb.open(path, subdir=False, readonly=True, lock=False, readahead=False)
+    return environment, environment.begin(buffers=True)
+
+
+def _close_all() -> None:
+    while _open_stores:
+        environment, transaction = _open_stores.popitem()[1]
+        transaction.abort()
+        environment.close()
+
+
+os.register_at_fork(before=_close_all)

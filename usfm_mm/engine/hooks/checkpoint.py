@@ -6,10 +6,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
+from mmengine.utils import apply_to
 
 from usfm_mm.registry import HOOKS
 
@@ -59,13 +61,17 @@ class SafeCheckpointHook(CheckpointHook):
         raise SystemExit(143)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        """Turn mmengine's log history into plain containers."""
+        """Turn mmengine's log history and NumPy's scalars into plain containers and numbers."""
         scalars = checkpoint['message_hub']['log_scalars']
         for key, buffer in scalars.items():
             scalars[key] = dict(
                 log_history=torch.as_tensor(buffer._log_history),
                 count_history=torch.as_tensor(buffer._count_history),
                 max_length=buffer.max_length,
+            )
+        for key in checkpoint.keys() - {'state_dict', 'optimizer'}:
+            checkpoint[key] = apply_to(
+                checkpoint[key], lambda x: isinstance(x, np.generic), lambda x: x.item()
             )
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, barrier, get_world_size, is_main_process
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapperDict
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from usfm_mm.registry import HOOKS
@@ -323,11 +324,12 @@ def _time_matmul(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> float:
 def _compute_dtype(runner: Any) -> torch.dtype:
     """Dtype of the run's matrix products: autocast's where used, else the weights'."""
     wrapper = runner.optim_wrapper
-    if 'Amp' in type(wrapper).__name__:
-        dtype = getattr(wrapper, 'cast_dtype', None)
-        on_cpu = _device_of(runner.model).type == 'cpu'
-        return dtype or (torch.bfloat16 if on_cpu else torch.float16)
-    return next(p.dtype for p in runner.model.parameters() if p.is_floating_point())
+    if isinstance(wrapper, OptimWrapperDict):  # several optimisers, as in a GAN
+        wrapper = next(iter(wrapper.values()))
+    weight = next(p for p in runner.model.parameters() if p.is_floating_point())
+    probe = torch.ones(1, 1, dtype=weight.dtype, device=weight.device)
+    with wrapper.optim_context(runner.model), torch.no_grad():
+        return (probe @ probe).dtype  # whichever wrapper it is
 
 
 def _device_of(model: torch.nn.Module) -> torch.device:

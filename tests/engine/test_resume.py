@@ -1,0 +1,148 @@
+"""A run that is killed and resumed ends with the weights of an uninterrupted one, on a CPU."""
+
+import copy
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+EPOCHS, ITERATIONS = 2, 3  # of tiny_config
+
+
+class StopHook(Hook):
+    """Send a signal to this very process after an iteration."""
+
+    def __init__(self, iteration, number):
+        self.iteration, self.number = iteration, number
+        # Killed after all hooks have worked, asked to stop before.
+        self.priority = 'LOWEST' if number == signal.SIGKILL else 'NORMAL'
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter + 1 == self.iteration:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.fixture
+def config(tiny_config: Config) -> Config:
+    """The tiny run with all that the pre-training configs use for resuming."""
+    config = copy.deepcopy(tiny_config)
+    config.train_cfg = dict(type='usfm_mm.ResumableEpochTrainLoop', max_epochs=EPOCHS)
+    config.default_hooks.checkpoint = dict(
+        type='usfm_mm.SafeCheckpointHook', by_epoch=False, interval=2, max_keep_ckpts=1
+    )
+    config.param_scheduler = [
+        dict(type='CosineAnnealingLR', end=EPOCHS, by_epoch=True, convert_to_iter_based=True)
+    ]
+    config.custom_hooks = [dict(type='usfm_mm.IterationSeedHook')]
+    config.optim_wrapper.clip_grad = dict(max_norm=1.0)
+    return config
+
+
+def train(config, stop=None, number=signal.SIGKILL):
+    """Train, resuming where there is a checkpoint; in a process of its own if it is to die."""
+
+    def run():
+        cfg = copy.deepcopy(config)
+        cfg.resume = True
+        cfg.experiment_name = f'run-{os.getpid()}-{stop}-{Path(cfg.work_dir).name}'
+        runner = Runner.from_cfg(cfg)
+        if stop:
+            runner.register_hook(StopHook(stop, number))
+        runner.train()
+        return runner
+
+    if stop is None:
+        return run()
+    process = multiprocessing.get_context('fork').Process(target=run)
+    process.start()
+    process.join(120)
+    return process.exitcode
+
+
+def weights(config):
+    path = Path(config.work_dir, 'last_checkpoint').read_text()
+    checkpoint = torch.load(path, weights_only=True)
+    assert checkpoint['meta']['iter'] == EPOCHS * ITERATIONS
+    return checkpoint
+
+
+def assert_equal(a, b):
+    for part in ('state_dict', 'optimizer'):
+        flat_a, flat_b = ([*torch.utils._pytree.tree_flatten(x[part])] for x in (a, b))
+        assert str(flat_a[1]) == str(flat_b[1])
+        for x, y in zip(flat_a[0], flat_b[0], strict=True):
+            assert torch.equal(x, y) if torch.is_tensor(x) else x == y
+
+
+@pytest.fixture
+def uninterrupted(config, tmp_path):
+    config = copy.deepcopy(config)
+    config.work_dir = str(tmp_path / 'uninterrupted')
+    train(config)
+    return weights(config)
+
+
+@pytest.mark.parametrize('iterations', [(1,), (2,), (3,), (4,), (5,), (1, 3, 5)], ids=str)
+def test_killed_and_resumed_equals_uninterrupted(config, uninterrupted, iterations):
+    for iteration in iterations:
+        assert train(config, stop=iteration) == -signal.SIGKILL
+    train(config)
+    assert_equal(weights(config), uninterrupted)
+
+
+def test_workers_do_not_matter(config, uninterrupted):
+    config.train_dataloader.num_workers = 2
+    config.train_dataloader.persistent_workers = True
+    assert train(config, stop=4) == -signal.SIGKILL
+    train(config)
+    assert_equal(weights(config), uninterrupted)
+
+
+def test_sigterm_saves_first_and_resumes_there(config, uninterrupted):
+    config.default_hooks.checkpoint.interval = 100
+    assert train(config, stop=4, number=signal.SIGTERM) == 143
+    pointer = Path(config.work_dir, 'last_checkpoint').read_text()
+    assert Path(pointer).name == 'iter_4.pth'
+    assert torch.load(pointer, weights_only=True)['meta']['iter'] == 4
+    runner = train(config)
+    assert_equal(weights(config), uninterrupted)
+    # The log history came back too: six losses, not two.
+    history = runner.message_hub.get_scalar('train/loss')
+    assert len(history.data[0]) == EPOCHS * ITERATIONS
+
+
+def test_stopped_while_writing_leaves_the_last_checkpoint(config, monkeypatch):
+    """Killed in the middle of torch.save: the one before is there and is used."""
+    import mmengine.runner.runner as host
+
+    original, calls = host.save_checkpoint, []
+
+    def die_on_second(checkpoint, filename, *args, **kwargs):
+        calls.append(filename)
+        if len(calls) == 2:
+            Path(filename).write_bytes(b'half a file')
+            os.kill(os.getpid(), signal.SIGKILL)
+        original(checkpoint, filename, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(host, 'save_checkpoint', die_on_second)
+        assert train(config, stop=100) == -signal.SIGKILL
+    pointer = Path(config.work_dir, 'last_checkpoint').read_text()
+    assert torch.load(pointer, weights_only=True)['meta']['iter'] == 2
+    train(config)
+    kept = sorted(path.name for path in Path(config.work_dir).glob('*.pth'))
+    assert kept == ['iter_6.pth']
+
+
+def test_sampler_that_cannot_continue_is_an_error(config):
+    config.train_dataloader.sampler = dict(type='DefaultSampler', shuffle=True)
+    config.train_dataloader.dataset.seed = 0
+    assert train(config, stop=2) == -signal.SIGKILL
+    with pytest.raises(TypeError, match='OrganBalancedSampler'):
+        train(config)
