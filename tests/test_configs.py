@@ -11,8 +11,9 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, RUNNERS, init_default_scope
 from mmengine.runner import Runner
 
-from usfm_mm.apis.config import add_tensorboard, set_data_root, set_up_backend
+from usfm_mm.apis.config import add_tensorboard, set_data_root
 from usfm_mm.datasets.image_io import encode_png
+from usfm_mm.hosts import set_up_cpu
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
@@ -43,7 +44,7 @@ def load(name, data_root=None):
     cfg = Config.fromfile(ROOT / name)
     if data_root:
         set_data_root(cfg, str(data_root))
-    set_up_backend(cfg)
+    set_up_cpu(cfg)
     return cfg
 
 

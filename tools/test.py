@@ -8,8 +8,8 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from usfm_mm.hosts import quiet_imports
-from usfm_mm.apis.config import set_data_root, set_up_backend
+from usfm_mm.hosts import leave_process_group, quiet_imports, set_up_cpu
+from usfm_mm.apis.config import set_data_root
 
 
 def main() -> None:
@@ -40,11 +40,12 @@ def main() -> None:
     cfg.load_from = args.checkpoint
     default = Path('work_dirs') / Path(args.config).stem
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
-    set_up_backend(cfg)
+    set_up_cpu(cfg)
     quiet_imports()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     runner: Runner = RUNNERS.build(cfg)
     runner.test()
+    leave_process_group()
 
 
 if __name__ == '__main__':

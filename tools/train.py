@@ -8,8 +8,8 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from usfm_mm.hosts import quiet_imports
-from usfm_mm.apis.config import add_tensorboard, set_data_root, set_up_backend
+from usfm_mm.hosts import leave_process_group, quiet_imports, set_up_cpu
+from usfm_mm.apis.config import add_tensorboard, set_data_root
 
 
 def parse_args() -> argparse.Namespace:
@@ -61,7 +61,7 @@ def build_config(args: argparse.Namespace) -> Config:
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
-    set_up_backend(cfg)
+    set_up_cpu(cfg)
     add_tensorboard(cfg)
     return cfg
 
@@ -73,6 +73,7 @@ def main() -> None:
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     runner: Runner = RUNNERS.build(cfg)
     runner.train()
+    leave_process_group()
 
 
 if __name__ == '__main__':

@@ -39,12 +39,12 @@ def test_state_outside_is_untouched_also_by_nesting_and_errors():
         seed_all(1)
     found = outside()
     with seeded(3):
-        a = draw()
+        a = outside()
         with seeded(4):
             draw()
-        b = draw()
+        b = outside()
     with pytest.raises(RuntimeError, match='inside'), seeded(3):
         raise RuntimeError('inside')
     assert found + outside() == expected
     with seeded(3):
-        assert draw() + draw() == a + b
+        assert outside() + outside() == a + b

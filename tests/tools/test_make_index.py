@@ -145,5 +145,6 @@ def test_real_images(shared_data, tmp_path, capsys):
     for patient, split in zip(table['patient'].to_pylist(), table['split'].to_pylist(),
                               strict=True):
         patients[split].add(patient)
-    assert not patients['train'] & patients['val'] and 10 <= len(val) <= 20
+    assert patients['train'] & patients['val'] <= {None}  # none is known of USAnotAI
+    assert 10 <= len(val) <= 20
     assert '1348 images, 0 bad' in capsys.readouterr().out

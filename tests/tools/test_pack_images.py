@@ -75,9 +75,10 @@ def test_unpacking_keeps_files_that_are_there(root, tmp_path):
 
 def test_map_grows(root, monkeypatch):
     real = lmdb.open
-    monkeypatch.setattr(pack_images.lmdb, 'open', lambda path, subdir, map_size:
-                        real(path, subdir=subdir, map_size=1 << 15))
-    pack(root, root)
+    with monkeypatch.context() as patch:
+        patch.setattr(lmdb, 'open', lambda path, subdir, map_size:
+                      real(path, subdir=subdir, map_size=1 << 15))
+        pack(root, root)
     assert len(PackedImages(root / 'images.lmdb')) == 20
 
 

@@ -4,7 +4,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 
 
@@ -35,24 +34,6 @@ def set_data_root(cfg: Config, data_root: str) -> None:
                 replace(child)
 
     replace(cfg._cfg_dict)
-
-
-def set_up_backend(cfg: Config) -> None:
-    """Fit the settings that depend on the machine to a machine without a GPU.
-
-    Processes then talk through gloo, and memory is not pinned.
-
-    Args:
-        cfg: Changed in place.
-    """
-    if torch.cuda.is_available():
-        return
-    dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
-    if dist_cfg.get('backend') == 'nccl':
-        dist_cfg['backend'] = 'gloo'
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        if cfg.get(name):
-            cfg[name].pop('pin_memory', None)
 
 
 def add_tensorboard(cfg: Config) -> None:

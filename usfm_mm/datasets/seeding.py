@@ -44,10 +44,12 @@ def seeded(seed: int) -> Iterator[None]:
     Args:
         seed: In [0, 2**32).
     """
-    numpy_generator = np.random.get_bit_generator()
+    # numpy's stubs lack the two functions that swap the generator
+    numpy_generator = np.random.get_bit_generator()  # type: ignore[attr-defined]
     python_state = random.getstate()
     torch_state = torch.get_rng_state()
-    np.random.set_bit_generator(np.random.MT19937(0) if _busy else _GENERATOR)
+    own = np.random.MT19937(0) if _busy else _GENERATOR
+    np.random.set_bit_generator(own)  # type: ignore[attr-defined]
     _busy.append(True)
     try:
         np.random.seed(seed)
@@ -57,7 +59,7 @@ def seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         _busy.pop()
-        np.random.set_bit_generator(numpy_generator)
+        np.random.set_bit_generator(numpy_generator)  # type: ignore[attr-defined]
         random.setstate(python_state)
         torch.set_rng_state(torch_state)
 

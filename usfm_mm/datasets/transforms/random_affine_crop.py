@@ -40,9 +40,10 @@ class RandomAffineCrop(BaseTransform):
                  rotation: Sequence[float] = (-15., 15.),
                  scale: Sequence[float] = (0.67, 1.),
                  ratio: Sequence[float] = (3 / 4, 4 / 3)) -> None:
-        self.size = (size, size) if isinstance(size, int) else tuple(size)
-        if len(self.size) != 2 or min(self.size) < 1:
+        sides = [size, size] if isinstance(size, int) else list(size)
+        if len(sides) != 2 or min(sides) < 1:
             raise ValueError(f'size must be one or two positive numbers, got {size}')
+        self.size = (sides[0], sides[1])
         if not rotation[0] <= rotation[1]:
             raise ValueError(f'rotation must be (lowest, highest), got {rotation}')
         if not 0 < scale[0] <= scale[1] <= 1:

@@ -266,11 +266,11 @@ def count_flops() -> FlopCounterMode:
     def attention_backward(grad: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
         return sdpa_backward_flop_count(grad, query, key, value)
 
-    aten = torch.ops.aten
-    mapping = {
-        aten._scaled_dot_product_flash_attention_for_cpu: attention,
-        aten._scaled_dot_product_flash_attention_for_cpu_backward: attention_backward,
-    }
+    aten, name = torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu'
+    mapping = {}
+    if hasattr(aten, name):  # torch < 2.2 uses the operator for CUDA, which the counter knows
+        mapping[getattr(aten, name)] = attention
+        mapping[getattr(aten, f'{name}_backward')] = attention_backward
     return FlopCounterMode(display=False, custom_mapping=mapping)
 
 

@@ -1,0 +1,68 @@
+"""Two gloo processes train as one does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write_config(folder, tiny_config, batch_size):
+    tiny_config = tiny_config.copy()
+    tiny_config.work_dir = str(folder)
+    tiny_config.log_level = 'INFO'
+    tiny_config.train_dataloader.batch_size = batch_size
+    tiny_config.model.backbone.drop_path_rate = 0.0
+    tiny_config.train_cfg = dict(
+        type='usfm_mm.ResumableEpochTrainLoop', max_epochs=2, val_interval=1
+    )
+    tiny_config.env_cfg = dict(dist_cfg=dict(backend='nccl'))  # replaced by gloo without a GPU
+    tiny_config.log_processor = dict(by_epoch=True, window_size=1)
+    tiny_config.custom_hooks = [
+        dict(type='usfm_mm.SummaryHook'),
+        dict(type='usfm_mm.IterationSeedHook'),
+    ]
+    tiny_config.default_hooks.checkpoint = dict(
+        type='usfm_mm.SafeCheckpointHook', by_epoch=False, interval=100
+    )
+    tiny_config.data_root = tiny_config.train_dataloader.dataset.data_root
+    folder.mkdir()
+    path = folder / 'config.py'
+    tiny_config.dump(path)
+    return path
+
+
+def curve(folder):
+    (log,) = folder.glob('*/vis_data/scalars.json')
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    train = [(row['loss'], row['loss_pixel'], row['grad_norm']) for row in rows if 'loss' in row]
+    val = [[row[key] for key in sorted(row) if key.startswith('val/')] for row in rows
+           if 'val/loss' in row]
+    return np.array(train), np.array(val)
+
+
+@pytest.mark.slow
+def test_dist_train_follows_the_single_process(tiny_config, tmp_path):
+    tiny_config.optim_wrapper.clip_grad = dict(max_norm=10.0)
+    env = dict(os.environ, PYTHON=sys.executable, MASTER_PORT='29611', OMP_NUM_THREADS='1')
+    one, two = tmp_path / 'one', tmp_path / 'two'
+    single = [sys.executable, 'tools/train.py', str(write_config(one, tiny_config, 4))]
+    double = ['tools/dist_train.sh', str(write_config(two, tiny_config, 2)), '2']
+    for command in (single, double):
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert '2 x CPU' in done.stdout
+    assert '2 x 2 x 1 = 4 images per step' in done.stdout
+    (train_one, val_one), (train_two, val_two) = curve(one), curve(two)
+    assert train_one.shape == (6, 3)
+    assert val_one.shape == (2, 4)
+    # Losses are means of equal halves, so they agree to float32 rounding; 24 validation images
+    # are counted once each.
+    np.testing.assert_allclose(train_two, train_one, rtol=1e-4)
+    np.testing.assert_allclose(val_two, val_one, rtol=1e-4)
+    assert train_one[-1, 0] < train_one[0, 0]

@@ -1,0 +1,36 @@
+"""Process groups, and machines without a GPU."""
+
+import torch
+import torch.distributed as dist
+from mmengine.config import Config
+
+
+def set_up_cpu(cfg: Config) -> None:
+    """Fit a config to a machine without a GPU; with a GPU, do nothing.
+
+    Processes talk through gloo, and memory is not pinned. mmengine's ``init_dist`` calls
+    ``torch.cuda.set_device`` on any machine, and its runner gives the model wrapper a GPU number;
+    so the processes are connected here, before the runner does it, and the wrapper is told apart.
+    (No upstream issue was found.)
+
+    Args:
+        cfg: Changed in place; ``launcher`` must be set.
+    """
+    if torch.cuda.is_available():
+        return
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(name):
+            cfg[name].pop('pin_memory', None)
+    cfg.env_cfg = cfg.get('env_cfg', {})
+    cfg.env_cfg.dist_cfg = dict(cfg.env_cfg.get('dist_cfg', {}), backend='gloo')
+    if cfg.get('launcher', 'none') == 'pytorch' and not dist.is_initialized():
+        dist.init_process_group('gloo')
+    wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+    cfg.setdefault('model_wrapper_cfg', wrapper)
+
+
+def leave_process_group() -> None:
+    """Wait for all ranks and disconnect; without that a rank may abort while others still talk."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
