@@ -15,7 +15,7 @@ demo: $(VENV)/.ready
 	$(VENV)/bin/python tools/make_demo_data.py data/demo
 	$(VENV)/bin/python tools/make_index.py data/demo
 	$(VENV)/bin/python tools/train.py configs/usfm/pretrain_demo.py --work-dir work_dirs/demo
-	$(VENV)/bin/python tools/demo_report.py work_dirs/demo
+	$(VENV)/bin/python tools/report_run.py work_dirs/demo
 
 test: $(VENV)/.ready
 	$(VENV)/bin/python -m pytest

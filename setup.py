@@ -30,7 +30,6 @@ setup(
     description='Ultrasound foundation model (USFM) pre-training and adaptation for OpenMMLab',
     long_description=(ROOT / 'README.md').read_text(),
     long_description_content_type='text/markdown',
-    license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['usfm_mm', 'usfm_mm.*']),
     package_data={'usfm_mm': ['py.typed']},

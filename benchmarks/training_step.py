@@ -16,18 +16,18 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from rich.console import Console
 from rich.table import Table
-from torch import nn
 
 Step = Callable[[], object]
 
 
-def stock_model(arch: str, size: int) -> tuple[nn.Module, int]:
+def stock_model(arch: str, size: int) -> tuple[Any, int]:
     """SimMIM-style model of stock parts, and its number of input channels."""
     from mmpretrain.models.selfsup.simmim import SimMIM
 
@@ -65,9 +65,7 @@ def stock_model(arch: str, size: int) -> tuple[nn.Module, int]:
     return model, 3
 
 
-def our_model(
-    arch: str, size: int, channels: int = 1, frequency: bool = True
-) -> tuple[nn.Module, int]:
+def our_model(arch: str, size: int, channels: int = 1, frequency: bool = True) -> tuple[Any, int]:
     """USFM's pre-training model, and its number of input channels."""
     model = MODELS.build(
         dict(

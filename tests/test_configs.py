@@ -78,13 +78,17 @@ def test_builds_and_trains_one_step(name, data_root):
     optim_wrapper.initialize_count_status(model, 0, 10)
     before = copy.deepcopy(dict(model.named_parameters()))
     model.train()
-    for batch, _ in zip(loader, range(cfg.optim_wrapper.get('accumulative_counts', 1)),
-                        strict=False):
+    for batch, _ in zip(
+        loader, range(cfg.optim_wrapper.get('accumulative_counts', 1)), strict=False
+    ):
         log = model.train_step(batch, optim_wrapper)
     assert torch.isfinite(log['loss'])
     # The bias tables of an untrained model start at zero; a first step must move everything.
-    still = [key for key, p in model.named_parameters()
-             if torch.equal(p, before[key]) and p.requires_grad]
+    still = [
+        key
+        for key, p in model.named_parameters()
+        if torch.equal(p, before[key]) and p.requires_grad
+    ]
     assert not still
     if cfg.get('val_dataloader'):
         val = Runner.build_dataloader(cfg.val_dataloader, seed=0)

@@ -31,16 +31,34 @@ def test_every_registered_part_is_found():
     from mmengine import registry as host
 
     names = {
-        host.MODELS: ['USFMViT', 'USFMPretrainer', 'DualMaskDataPreprocessor', 'SimMIMViT',
-                      'FocalFrequencyLoss'],
-        host.TRANSFORMS: ['SpatialMeanMask', 'BandStopMask', 'DrawDualMask', 'RandomAffineCrop',
-                          'RandomBrightnessContrast', 'RandomGaussianBlur', 'PackUltrasound'],
+        host.MODELS: [
+            'USFMViT',
+            'USFMPretrainer',
+            'DualMaskDataPreprocessor',
+            'SimMIMViT',
+            'FocalFrequencyLoss',
+        ],
+        host.TRANSFORMS: [
+            'SpatialMeanMask',
+            'BandStopMask',
+            'DrawDualMask',
+            'RandomAffineCrop',
+            'RandomBrightnessContrast',
+            'RandomGaussianBlur',
+            'PackUltrasound',
+        ],
         host.DATASETS: ['UltrasoundDataset'],
         host.DATA_SAMPLERS: ['OrganBalancedSampler'],
         host.METRICS: ['ReconstructionMetric'],
         host.LOOPS: ['ResumableEpochTrainLoop'],
-        host.HOOKS: ['ReconstructionHook', 'ThroughputHook', 'EmbeddingHook', 'SummaryHook',
-                     'IterationSeedHook', 'SafeCheckpointHook'],
+        host.HOOKS: [
+            'ReconstructionHook',
+            'ThroughputHook',
+            'EmbeddingHook',
+            'SummaryHook',
+            'IterationSeedHook',
+            'SafeCheckpointHook',
+        ],
         host.OPTIM_WRAPPERS: ['BF16OptimWrapper'],
         host.RUNNERS: ['QuietRunner', 'QuietFlexibleRunner'],
     }

@@ -1,6 +1,6 @@
 """Show what the model sees: images as stored, augmented, masked, and the masked spectrum.
 
-python tools/browse_dataset.py CONFIG [--num 8] [--out sheet.png] [--cfg-options KEY=VALUE ...]
+python tools/browse_dataset.py CONFIG [--data-root DIR] [--num 8] [--out sheet.png]
 """
 
 import argparse
@@ -8,32 +8,26 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from usfm_mm.apis.config import config_parser, load_config
 from usfm_mm.engine.hooks.samples import stored_image
+from usfm_mm.hosts import quiet_imports
 from usfm_mm.registry import MODELS
 from usfm_mm.visualization import dataset_panel, save_figure
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description='Draw what the model sees in training: for each image as stored, augmented, '
-        'masked, and the log spectrum of the masked one.'
+    parser = config_parser(
+        'Draw what the model sees in training: for each image as stored, augmented, masked, and '
+        'the log spectrum of the masked one.'
     )
-    parser.add_argument('config', help='a pre-training config')
     parser.add_argument('--out', type=Path, help='PNG to write (default: NAME_OF_CONFIG_data.png)')
     parser.add_argument('--num', type=int, default=8, help='number of images (default: 8)')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings that override the config, such as data_root=data/mine or '
-        'train_dataloader.batch_size=8',
-    )
     args = parser.parse_args(arguments)
     if args.num < 1:
         parser.error(f'--num must be at least 1, got {args.num}')
@@ -71,9 +65,8 @@ def draw(config: Config, num: int, out: Path) -> Path:
 def main(arguments: list[str] | None = None) -> None:
     """Draw and print the path."""
     args = parse_args(arguments)
-    config = Config.fromfile(args.config)
-    if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
+    quiet_imports()
+    config = load_config(args)
     out = args.out or Path(f'{Path(args.config).stem}_data.png')
     print(draw(config, args.num, out).resolve())
 

@@ -48,33 +48,62 @@ _CHUNK = 256
 def main(argv: list[str] | None = None) -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('root', type=Path, help='data root; its folders are the organs')
     parser.add_argument('--out', type=Path, help='folder for index.parquet and reports (root)')
     layout = parser.add_mutually_exclusive_group()
-    layout.add_argument('--manifest', type=Path,
-                        help='CSV with the columns path (or file) and organ, and where known '
-                             'center, device, patient (or group, and dataset), split')
-    layout.add_argument('--pattern', help='regular expression that the start of a relative path '
-                                          'matches; its named groups are columns of the index')
-    parser.add_argument('--exclude', default=r'_(mask(_\d+)?|Annotation)\.\w+$',
-                        help='regular expression for paths to leave out (default: %(default)s)')
-    parser.add_argument('--val-fraction', type=float, default=0.01,
-                        help='share of images held out as split "val" where no split is given '
-                             '(default: %(default)s)')
+    layout.add_argument(
+        '--manifest',
+        type=Path,
+        help='CSV with the columns path (or file) and organ, and where known '
+        'center, device, patient (or group, and dataset), split',
+    )
+    layout.add_argument(
+        '--pattern',
+        help='regular expression that the start of a relative path '
+        'matches; its named groups are columns of the index',
+    )
+    parser.add_argument(
+        '--exclude',
+        default=r'_(mask(_\d+)?|Annotation)\.\w+$',
+        help='regular expression for paths to leave out (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--val-fraction',
+        type=float,
+        default=0.01,
+        help='share of images held out as split "val" where no split is given '
+        '(default: %(default)s)',
+    )
     parser.add_argument('--seed', type=int, default=0, help='of that choice')
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
     args = parser.parse_args(argv)
     try:
-        make_index(args.root, args.out or args.root, args.manifest, args.pattern, args.exclude,
-                   args.val_fraction, args.seed, args.workers)
+        make_index(
+            args.root,
+            args.out or args.root,
+            args.manifest,
+            args.pattern,
+            args.exclude,
+            args.val_fraction,
+            args.seed,
+            args.workers,
+        )
     except (ValueError, OSError) as error:
         raise SystemExit(f'error: {error}') from error
 
 
-def make_index(root: Path, out: Path, manifest: Path | None = None, pattern: str | None = None,
-               exclude: str = '', val_fraction: float = 0.01, seed: int = 0,
-               workers: int = 1) -> None:
+def make_index(
+    root: Path,
+    out: Path,
+    manifest: Path | None = None,
+    pattern: str | None = None,
+    exclude: str = '',
+    val_fraction: float = 0.01,
+    seed: int = 0,
+    workers: int = 1,
+) -> None:
     """Verify, report and write; see the command line's help.
 
     Raises:
@@ -94,12 +123,15 @@ def make_index(root: Path, out: Path, manifest: Path | None = None, pattern: str
     if exclude:
         kept = [row for row in rows if not re.search(exclude, str(row['path']))]
         if len(kept) < len(rows):
-            console.print(f'{len(rows) - len(kept)} images left out by --exclude {exclude}',
-                          markup=False)
+            console.print(
+                f'{len(rows) - len(kept)} images left out by --exclude {exclude}', markup=False
+            )
         rows = kept
     if not rows:
-        raise ValueError(f'no images under {root}: expected {root}/ORGAN/NAME.png, or see '
-                         '--pattern and --manifest')
+        raise ValueError(
+            f'no images under {root}: expected {root}/ORGAN/NAME.png, or see '
+            '--pattern and --manifest'
+        )
     check_organ_names({str(row['organ']) for row in rows})
     rows.sort(key=lambda row: str(row['path']))
 
@@ -111,23 +143,35 @@ def make_index(root: Path, out: Path, manifest: Path | None = None, pattern: str
     rows = [row for row, reason in zip(rows, reasons, strict=True) if not reason]
     emptied = organs - {str(row['organ']) for row in rows}
     if emptied:
-        raise ValueError(f'none of the images of {", ".join(sorted(emptied))} can be used: see '
-                         f'{out / "bad_images.csv"}')
+        raise ValueError(
+            f'none of the images of {", ".join(sorted(emptied))} can be used: see '
+            f'{out / "bad_images.csv"}'
+        )
     table = to_table(rows, val_fraction, seed)
     write_index(table, out / 'index.parquet')
 
     report_organs(table, out / 'organ_distribution.png', console)
     if num_deep:
-        console.print(f'{num_deep} images have 16 bits per sample; only the upper 8 are read. '
-                      'If they are dark, convert them to 8 bits first.')
+        console.print(
+            f'{num_deep} images have 16 bits per sample; only the upper 8 are read. '
+            'If they are dark, convert them to 8 bits first.'
+        )
     if out.resolve() != root.resolve():
-        console.print(f"For the config's data set: data_root='{root}', "
-                      f"index='{out.resolve() / 'index.parquet'}'", markup=False, soft_wrap=True)
-    mean, std = float(moments[0]), float(np.sqrt(moments[1] - moments[0]**2))
-    console.print(f'For the config, in grey levels: mean=[{mean:.2f}], std=[{std:.2f}]',
-                  markup=False)
-    console.print(f'{len(table)} images, {len(bad)} bad, index: {out / "index.parquet"}',
-                  markup=False, soft_wrap=True)
+        console.print(
+            f"For the config's data set: data_root='{root}', "
+            f"index='{out.resolve() / 'index.parquet'}'",
+            markup=False,
+            soft_wrap=True,
+        )
+    mean, std = float(moments[0]), float(np.sqrt(moments[1] - moments[0] ** 2))
+    console.print(
+        f'For the config, in grey levels: mean=[{mean:.2f}], std=[{std:.2f}]', markup=False
+    )
+    console.print(
+        f'{len(table)} images, {len(bad)} bad, index: {out / "index.parquet"}',
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def rows_of_folders(root: Path, console: Console) -> list[Row]:
@@ -142,14 +186,22 @@ def rows_of_folders(root: Path, console: Console) -> list[Row]:
             continue
         paths = list(image_paths(root, folder))
         if not paths:
-            raise ValueError(f'organ folder {folder} has no images '
-                             f'({", ".join(IMAGE_EXTENSIONS)}): fill or delete it')
+            raise ValueError(
+                f'organ folder {folder} has no images '
+                f'({", ".join(IMAGE_EXTENSIONS)}): fill or delete it'
+            )
         rows += [{'path': path, 'organ': folder.name} for path in paths]
-    stray = [path.name for path in root.iterdir() if path.suffix.lower() in IMAGE_EXTENSIONS
-             and path.name != 'organ_distribution.png']
+    stray = [
+        path.name
+        for path in root.iterdir()
+        if path.suffix.lower() in IMAGE_EXTENSIONS and path.name != 'organ_distribution.png'
+    ]
     if stray:
-        console.print(f'{len(stray)} images lie directly in {root}, not in the folder of an '
-                      f'organ, and are left out, for instance {stray[0]}', markup=False)
+        console.print(
+            f'{len(stray)} images lie directly in {root}, not in the folder of an '
+            f'organ, and are left out, for instance {stray[0]}',
+            markup=False,
+        )
     return rows
 
 
@@ -165,8 +217,10 @@ def rows_of_pattern(root: Path, pattern: str, console: Console) -> list[Row]:
         raise ValueError(f'--pattern {pattern!r}: {error}') from error
     groups = set(regex.groupindex)
     if 'organ' not in groups or groups - {'organ', *OPTIONAL_COLUMNS}:
-        raise ValueError(f'--pattern {pattern!r} must name a group "organ", and may name '
-                         f'{", ".join(OPTIONAL_COLUMNS)}; it names {sorted(groups)}')
+        raise ValueError(
+            f'--pattern {pattern!r} must name a group "organ", and may name '
+            f'{", ".join(OPTIONAL_COLUMNS)}; it names {sorted(groups)}'
+        )
     paths = list(image_paths(root, root))
     matches = [(path, regex.match(path)) for path in paths]
     rows: list[Row] = [{'path': path, **match.groupdict()} for path, match in matches if match]
@@ -188,8 +242,10 @@ def rows_of_manifest(manifest: Path, console: Console) -> list[Row]:
     columns = list(records[0])
     path_column = 'path' if 'path' in columns else 'file'
     if path_column not in columns or 'organ' not in columns:
-        raise ValueError(f'{manifest} has the columns {", ".join(columns)}; it needs "path" (or '
-                         '"file") and "organ"')
+        raise ValueError(
+            f'{manifest} has the columns {", ".join(columns)}; it needs "path" (or '
+            '"file") and "organ"'
+        )
     rows: list[Row] = []
     for number, record in enumerate(records, 2):
         if not record['organ']:
@@ -202,8 +258,10 @@ def rows_of_manifest(manifest: Path, console: Console) -> list[Row]:
             row['patient'] = ':'.join(filter(None, (record.get('dataset'), record['group'])))
         rows.append(row)
     if len(rows) < len(records):
-        console.print(f'{len(records) - len(rows)} files of the manifest are not images '
-                      f'({", ".join(IMAGE_EXTENSIONS)}) and are left out')
+        console.print(
+            f'{len(records) - len(rows)} files of the manifest are not images '
+            f'({", ".join(IMAGE_EXTENSIONS)}) and are left out'
+        )
     return rows
 
 
@@ -223,19 +281,22 @@ def check_organ_names(names: Iterable[str]) -> None:
     for name in sorted(names):
         other = seen.setdefault(name.strip().lower(), name)
         if other != name:
-            raise ValueError(f'organs {other!r} and {name!r} differ in capitals or spaces only: '
-                             'give them one name')
+            raise ValueError(
+                f'organs {other!r} and {name!r} differ in capitals or spaces only: '
+                'give them one name'
+            )
 
 
-def verify(root: Path, paths: list[str], workers: int,
-           console: Console) -> tuple[list[str], np.ndarray, int]:
+def verify(
+    root: Path, paths: list[str], workers: int, console: Console
+) -> tuple[list[str], np.ndarray, int]:
     """Decode every image.
 
     Returns:
         Per path the reason why it is bad, '' if it is not; the means over the good images of
         their mean grey level and mean squared grey level; and the number of 16-bit PNGs.
     """
-    chunks = [paths[i:i + _CHUNK] for i in range(0, len(paths), _CHUNK)]
+    chunks = [paths[i : i + _CHUNK] for i in range(0, len(paths), _CHUNK)]
     reasons: list[str] = []
     moments: list[np.ndarray] = []
     num_deep = 0
@@ -244,7 +305,8 @@ def verify(root: Path, paths: list[str], workers: int,
     with progress_bar(console) as progress:
         task = progress.add_task('verifying', total=len(paths))
         results = Parallel(n_jobs=jobs, return_as='generator')(
-            delayed(verify_chunk)(root, chunk) for chunk in chunks)
+            delayed(verify_chunk)(root, chunk) for chunk in chunks
+        )
         for chunk_reasons, chunk_moments, chunk_deep in results:
             reasons += chunk_reasons
             moments.append(chunk_moments)
@@ -268,15 +330,21 @@ def verify_chunk(root: Path, paths: list[str]) -> tuple[list[str], np.ndarray, i
         # The byte after a PNG's width and height is its bit depth.
         num_deep += data.startswith(b'\x89PNG') and data[24] == 16
         mean, std = cv2.meanStdDev(image)
-        moments += mean.item(), mean.item()**2 + std.item()**2
+        moments += mean.item(), mean.item() ** 2 + std.item() ** 2
     return reasons, moments, num_deep
 
 
 def progress_bar(console: Console) -> Progress:
     """Bar with count, elapsed time and estimate of the time left."""
-    return Progress(TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-                    TimeElapsedColumn(), TextColumn('left'), TimeRemainingColumn(),
-                    console=console)
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(),
+        console=console,
+    )
 
 
 def report_bad(path: Path, bad: list[tuple[Row, str]], console: Console) -> None:
@@ -284,27 +352,47 @@ def report_bad(path: Path, bad: list[tuple[Row, str]], console: Console) -> None
     if not bad:
         path.unlink(missing_ok=True)
         return
-    pa.csv.write_csv(pa.table({'path': [row['path'] for row, _ in bad],
-                               'organ': [row['organ'] for row, _ in bad],
-                               'reason': [reason for _, reason in bad]}), path)
-    console.print(f'{len(bad)} bad images, left out of the index and listed in {path}; '
-                  f'for instance {bad[0][0]["path"]}: {bad[0][1]}', markup=False, soft_wrap=True)
+    pa.csv.write_csv(
+        pa.table(
+            {
+                'path': [row['path'] for row, _ in bad],
+                'organ': [row['organ'] for row, _ in bad],
+                'reason': [reason for _, reason in bad],
+            }
+        ),
+        path,
+    )
+    console.print(
+        f'{len(bad)} bad images, left out of the index and listed in {path}; '
+        f'for instance {bad[0][0]["path"]}: {bad[0][1]}',
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def to_table(rows: list[Row], val_fraction: float, seed: int) -> pa.Table:
     """Index of the rows, with the columns that any of them has, and a split."""
-    columns = {name: pa.array([row.get(name) for row in rows], pa.string())
-               for name in ('path', 'organ', *OPTIONAL_COLUMNS)}
+    columns = {
+        name: pa.array([row.get(name) for row in rows], pa.string())
+        for name in ('path', 'organ', *OPTIONAL_COLUMNS)
+    }
     if columns['split'].null_count == len(rows):
-        held_out = hold_out(_codes(columns['organ']), _codes(columns['patient']), val_fraction,
-                            seed)
+        held_out = hold_out(
+            _codes(columns['organ']), _codes(columns['patient']), val_fraction, seed
+        )
         columns['split'] = pa.array(np.where(held_out, 'val', 'train'))
     elif columns['split'].null_count:
-        raise ValueError(f'{columns["split"].null_count} images have no split while others have '
-                         'one: give all or none')
-    return pa.table({
-        name: column if name == 'path' else column.dictionary_encode()
-        for name, column in columns.items() if column.null_count < len(rows)})
+        raise ValueError(
+            f'{columns["split"].null_count} images have no split while others have '
+            'one: give all or none'
+        )
+    return pa.table(
+        {
+            name: column if name == 'path' else column.dictionary_encode()
+            for name, column in columns.items()
+            if column.null_count < len(rows)
+        }
+    )
 
 
 def _codes(column: pa.Array) -> np.ndarray:
@@ -328,8 +416,13 @@ def report_organs(table: pa.Table, path: Path, console: Console) -> None:
     for name in ('images', 'share', 'drawn (power 0.5)', *splits):
         view.add_column(name, justify='right')
     for i, name in enumerate(names):
-        view.add_row(name, f'{counts[i]:,}', f'{share[i]:.2%}', f'{drawn[i]:.2%}',
-                     *(f'{in_split.get((name, split), 0):,}' for split in splits))
+        view.add_row(
+            name,
+            f'{counts[i]:,}',
+            f'{share[i]:.2%}',
+            f'{drawn[i]:.2%}',
+            *(f'{in_split.get((name, split), 0):,}' for split in splits),
+        )
     console.print(view)
 
     figure, axes = plt.subplots(figsize=(7, 0.45 * len(names) + 1.4), layout='constrained')

@@ -46,7 +46,8 @@ T = TypeVar('T')
 def main(argv: list[str] | None = None) -> None:
     """Run the tool."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('direction', choices=('pack', 'unpack'))
     parser.add_argument('root', type=Path, help='data root, with the images and the index')
     parser.add_argument('--out', type=Path, help='folder to write to (pack: the data root)')
@@ -92,10 +93,16 @@ def pack(root: Path, out: Path, index: Path | None = None, workers: int = 1) -> 
         with env.begin() as transaction:
             todo = [path for path in paths if transaction.get(path.encode()) is None]
         for chunk, values in _in_chunks(load, todo, len(paths), workers, 'packing', console):
-            good = [(path.encode(), value) for path, value in zip(chunk, values, strict=True)
-                    if isinstance(value, bytes)]
-            bad += [(path, str(value)) for path, value in zip(chunk, values, strict=True)
-                    if not isinstance(value, bytes)]
+            good = [
+                (path.encode(), value)
+                for path, value in zip(chunk, values, strict=True)
+                if isinstance(value, bytes)
+            ]
+            bad += [
+                (path, str(value))
+                for path, value in zip(chunk, values, strict=True)
+                if not isinstance(value, bytes)
+            ]
             _put(env, good)
         env.sync(True)
         stored = env.stat()['entries']
@@ -105,8 +112,9 @@ def pack(root: Path, out: Path, index: Path | None = None, workers: int = 1) -> 
     Path(f'{partial}-lock').unlink(missing_ok=True)
     _copy_index(root, index, out)
     _report_bad(out, bad, console)
-    console.print(f'{stored} images, {len(bad)} bad, packed in {target}', markup=False,
-                  soft_wrap=True)
+    console.print(
+        f'{stored} images, {len(bad)} bad, packed in {target}', markup=False, soft_wrap=True
+    )
 
 
 def unpack(root: Path, out: Path, index: Path | None = None, workers: int = 1) -> None:
@@ -147,23 +155,40 @@ def unpack(root: Path, out: Path, index: Path | None = None, workers: int = 1) -
         bad += [pair for pair in zip(chunk, reasons, strict=True) if pair[1]]
     _copy_index(root, index, out)
     _report_bad(out, bad, console)
-    console.print(f'{len(paths) - len(bad)} images, {len(bad)} bad, unpacked in {out}',
-                  markup=False, soft_wrap=True)
+    console.print(
+        f'{len(paths) - len(bad)} images, {len(bad)} bad, unpacked in {out}',
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _paths(root: Path, index: Path | None) -> list[str]:
     return read_index(root, index, ('path', 'organ'))['path'].to_pylist()
 
 
-def _in_chunks(function: Callable[[str], T], todo: list[str], total: int, workers: int,
-               title: str, console: Console) -> Iterator[tuple[list[str], list[T]]]:
+def _in_chunks(
+    function: Callable[[str], T],
+    todo: list[str],
+    total: int,
+    workers: int,
+    title: str,
+    console: Console,
+) -> Iterator[tuple[list[str], list[T]]]:
     """Apply ``function`` in threads, chunk by chunk, under a progress bar."""
     cv2.setNumThreads(1)
     remaining = iter(todo)
-    with ThreadPoolExecutor(workers) as pool, Progress(
-            TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-            TimeElapsedColumn(), TextColumn('left'), TimeRemainingColumn(),
-            console=console) as progress:
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        Progress(
+            TextColumn('{task.description}'),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn('left'),
+            TimeRemainingColumn(),
+            console=console,
+        ) as progress,
+    ):
         task = progress.add_task(title, total=total, completed=total - len(todo))
         while chunk := list(islice(remaining, _CHUNK)):
             yield chunk, list(pool.map(function, chunk))
@@ -193,8 +218,9 @@ def _report_bad(out: Path, bad: list[tuple[str, str]], console: Console) -> None
     if not bad:
         path.unlink(missing_ok=True)
         return
-    pa.csv.write_csv(pa.table({'path': [name for name, _ in bad],
-                               'reason': [reason for _, reason in bad]}), path)
+    pa.csv.write_csv(
+        pa.table({'path': [name for name, _ in bad], 'reason': [reason for _, reason in bad]}), path
+    )
     console.print(f'{len(bad)} bad images, listed in {path}', markup=False, soft_wrap=True)
 
 

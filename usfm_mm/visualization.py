@@ -190,6 +190,26 @@ def embedding_scatter(points: np.ndarray, labels: Sequence[str], title: str = ''
     return figure
 
 
+def loss_curve(train: Sequence[tuple[int, float]], val: Sequence[tuple[int, float]]) -> Figure:
+    """Draw how the loss fell.
+
+    Args:
+        train: Iteration and training loss, in the order of training.
+        val: Iteration and validation loss; may be empty.
+
+    Returns:
+        The figure.
+    """
+    figure = Figure(figsize=(5.2, 3.2), dpi=_DPI, layout='constrained')
+    axes = figure.subplots()
+    axes.plot(*np.transpose(train), color=_COLOURS[0], linewidth=1, label='training')
+    if len(val):
+        axes.plot(*np.transpose(val), 'o-', color=_COLOURS[1], markersize=3, label='validation')
+    axes.set(xlabel='iteration', ylabel='loss', ylim=(0, None))
+    axes.legend(frameon=False)
+    return figure
+
+
 def figure_to_array(figure: Figure) -> np.ndarray:
     """Render a figure.
 

@@ -1,4 +1,4 @@
-# USFM pre-training: data, model, schedule and runtime. The paper's section stands beside each value.
+# USFM pre-training: data, model, schedule and runtime, with the paper's section or equation.
 default_scope = 'mmpretrain'
 data_root = 'data/3mus'  # index.parquet and the images: docs/data.md
 

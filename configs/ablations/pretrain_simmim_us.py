@@ -21,9 +21,7 @@ train_pipeline = [
     ),
     dict(type='PackInputs'),
 ]
-train_dataloader = dict(
-    sampler=dict(power=0.0), dataset=dict(channels=3, pipeline=train_pipeline)
-)
+train_dataloader = dict(sampler=dict(power=0.0), dataset=dict(channels=3, pipeline=train_pipeline))
 model = dict(
     _delete_=True,
     type='SimMIM',
@@ -38,9 +36,7 @@ model = dict(
         loss=dict(type='PixelReconstructionLoss', criterion='L1', channel=3),
     ),
 )
-optim_wrapper = dict(
-    paramwise_cfg=dict(custom_keys=dict(mask_token=dict(decay_mult=0.0)))
-)
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(mask_token=dict(decay_mult=0.0))))
 # SimMIM has no validation of its own, and its images are not ours to unmask in a panel.
 val_dataloader = None
 val_evaluator = None

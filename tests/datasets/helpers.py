@@ -9,8 +9,9 @@ from usfm_mm.datasets.image_io import encode_png
 from usfm_mm.datasets.index import write_index
 
 
-def write_images(root: Path, counts: dict[str, int], size: tuple[int, int] = (40, 48),
-                 **columns: list[str]) -> list[str]:
+def write_images(
+    root: Path, counts: dict[str, int], size: tuple[int, int] = (40, 48), **columns: list[str]
+) -> list[str]:
     """Write images of random pixels and their index; return the paths."""
     rng = np.random.default_rng(0)
     paths, organs = [], []

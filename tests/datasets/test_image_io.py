@@ -1,3 +1,5 @@
+"""Reading and refusing image files."""
+
 import io
 
 import cv2
@@ -33,7 +35,7 @@ def test_kinds_of_png():
 
     palette = Image.fromarray(RAMP, 'P')
     palette.putpalette([level for i in range(256) for level in (255 - i, i // 2, 0)])
-    luma = 0.299 * (255. - RAMP) + 0.587 * (RAMP // 2)
+    luma = 0.299 * (255.0 - RAMP) + 0.587 * (RAMP // 2)
     assert np.abs(decode_grey(as_bytes(palette, 'png')) - luma).max() < 1.5  # libpng truncates
 
     deep = rng.integers(0, 65536, (20, 30), np.uint16)
@@ -44,7 +46,8 @@ def test_real_rgba_images_equal_pillow(shared_data):
     paths = sorted((shared_data / 'USAnotAI' / 'train').glob('*.png'))[::10]
     for path in paths:
         with Image.open(path) as image:
-            assert image.mode == 'RGBA' and image.getextrema()[3] == (255, 255)
+            assert image.mode == 'RGBA'
+            assert image.getextrema()[3] == (255, 255)
             np.testing.assert_array_equal(read_grey(path), np.array(image.convert('L')))
 
 
@@ -55,7 +58,7 @@ def test_truncated_is_an_error_not_a_half_grey_image(kind, keep):
     data = as_bytes(Image.fromarray(rng.integers(0, 256, (200, 200), np.uint8)), kind)
     assert decode_grey(data).shape == (200, 200)
     with pytest.raises(BadImageError, match='truncated'):
-        decode_grey(data[:int(keep * len(data))])
+        decode_grey(data[: int(keep * len(data))])
 
 
 def test_corrupt_empty_text_missing(tmp_path):

@@ -1,3 +1,5 @@
+"""Reading, checking and splitting an index."""
+
 import os
 
 import numpy as np
@@ -6,8 +8,11 @@ import pytest
 
 from usfm_mm.datasets.index import codes, find_index, hold_out, read_index, write_index
 
-COLUMNS = {'path': ['b/1.png', 'a/1.png', 'a/2.png'], 'organ': ['liver', 'breast', 'liver'],
-           'patient': ['p', None, 'q']}
+COLUMNS = {
+    'path': ['b/1.png', 'a/1.png', 'a/2.png'],
+    'organ': ['liver', 'breast', 'liver'],
+    'patient': ['p', None, 'q'],
+}
 
 
 def write_csv(root, text):
@@ -22,9 +27,11 @@ def test_round_trip(tmp_path, name):
     assert table.column_names == ['path', 'organ', 'patient']
     assert table['path'].to_pylist() == COLUMNS['path']
     organ_codes, names = codes(table['organ'])
-    assert names == ['breast', 'liver'] and organ_codes.tolist() == [1, 0, 1]
+    assert names == ['breast', 'liver']
+    assert organ_codes.tolist() == [1, 0, 1]
     patient_codes, names = codes(table['patient'])
-    assert names == ['p', 'q'] and patient_codes.tolist() == [0, -1, 1]
+    assert names == ['p', 'q']
+    assert patient_codes.tolist() == [0, -1, 1]
 
 
 def test_many_row_groups_share_one_set_of_codes(tmp_path):
@@ -44,19 +51,28 @@ def test_numbers_as_patients_and_columns_wanted(tmp_path):
     assert read_index(tmp_path, tmp_path / 'index.parquet')['patient'].to_pylist() == ['7']
 
 
-@pytest.mark.parametrize(('text', 'message'), [
-    ('file,organ\na.png,liver\n', "'path' is missing.*'file' is unknown.*has the columns 'file'"),
-    ('path,organ,patients\na.png,liver,1\n', r"'patients' is unknown \(did you mean 'patient'\?\)"),
-    ('path,organ\n', 'lists no images'),
-    ('path,organ\na.png,liver\nb.png,\n', r'"organ" is empty in 1 rows \(first: data row 2\)'),
-    ('path,organ\na.png,liver\nb.png,"  "\n', '"organ" is empty in 1 rows'),
-    ('path,organ\n,liver\n', '"path" is empty in 1 rows'),
-    ('path,organ\na.png,liver\na.png,liver\nb.png,liver\n', "1 paths occur.*'a.png'"),
-    ('path,organ\n/a.png,liver\n', "relative to the data root.*'/a.png'"),
-    ('path,organ\nC:\\a.png,liver\n', 'relative to the data root'),
-    ('path,organ\nx/../../a.png,liver\n', "'x/../../a.png'"),
-    ('path,organ\na.png,liver,3\n', 'cannot be read'),
-])
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        (
+            'file,organ\na.png,liver\n',
+            "'path' is missing.*'file' is unknown.*has the columns 'file'",
+        ),
+        (
+            'path,organ,patients\na.png,liver,1\n',
+            r"'patients' is unknown \(did you mean 'patient'\?\)",
+        ),
+        ('path,organ\n', 'lists no images'),
+        ('path,organ\na.png,liver\nb.png,\n', r'"organ" is empty in 1 rows \(first: data row 2\)'),
+        ('path,organ\na.png,liver\nb.png,"  "\n', '"organ" is empty in 1 rows'),
+        ('path,organ\n,liver\n', '"path" is empty in 1 rows'),
+        ('path,organ\na.png,liver\na.png,liver\nb.png,liver\n', "1 paths occur.*'a.png'"),
+        ('path,organ\n/a.png,liver\n', "relative to the data root.*'/a.png'"),
+        ('path,organ\nC:\\a.png,liver\n', 'relative to the data root'),
+        ('path,organ\nx/../../a.png,liver\n', "'x/../../a.png'"),
+        ('path,organ\na.png,liver,3\n', 'cannot be read'),
+    ],
+)
 def test_bad_index_names_file_and_fault(tmp_path, text, message):
     write_csv(tmp_path, text)
     with pytest.raises(ValueError, match=f'index.csv.*{message}'):
@@ -106,8 +122,10 @@ def test_hold_out_by_organ_and_patient():
     np.testing.assert_array_equal(held, hold_out(organs, patients, 0.1))
     assert not np.array_equal(held, hold_out(organs, patients, 0.1, seed=1))
     counts = [held[organs == organ].sum() for organ in range(4)]
-    assert 480 <= counts[0] <= 500 and 36 <= counts[1] <= 40
-    assert counts[2] in (1, 2) and counts[3] == 0
+    assert 480 <= counts[0] <= 500
+    assert 36 <= counts[1] <= 40
+    assert counts[2] in (1, 2)
+    assert counts[3] == 0
     known = patients >= 0
     assert not set(patients[known & held]) & set(patients[known & ~held])
 
@@ -119,4 +137,4 @@ def test_hold_out_large_patients():
     np.testing.assert_array_equal(held, patients == 1)
     assert not hold_out(np.zeros(50, int), np.zeros(50, int), 0.5).any()
     with pytest.raises(ValueError, match='fraction'):
-        hold_out(np.zeros(50, int), patients, 1.)
+        hold_out(np.zeros(50, int), patients, 1.0)

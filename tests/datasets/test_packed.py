@@ -1,3 +1,5 @@
+"""The packed store."""
+
 import multiprocessing
 import pickle
 
@@ -57,7 +59,8 @@ def test_other_processes_open_their_own(store, method):
     there.close()  # so that a child that fails ends the wait
     total = here.recv()
     process.join()
-    assert total == images['ö/2.png'].sum() and process.exitcode == 0
+    assert total == images['ö/2.png'].sum()
+    assert process.exitcode == 0
     np.testing.assert_array_equal(packed.read('ö/3.png'), images['ö/3.png'])
 
 
@@ -70,5 +73,6 @@ def test_two_readers_in_one_process(store):
 def test_pickled_store(store):
     packed, images = store
     packed.read('ö/1.png')
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(packed)).read('ö/3.png'),
-                                  images['ö/3.png'])
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(packed)).read('ö/3.png'), images['ö/3.png']
+    )

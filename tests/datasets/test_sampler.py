@@ -1,3 +1,5 @@
+"""Organ-balanced sampling against Eq. 1."""
+
 import numpy as np
 import pytest
 import torch.distributed
@@ -16,7 +18,8 @@ COUNTS = np.round(2_187_915 * np.array(SHARES) / 100).astype(int)
 class Images:
     def __init__(self, counts):
         self.organ_ids = np.random.default_rng(0).permutation(
-            np.repeat(np.arange(len(counts)), counts).astype(np.int32))
+            np.repeat(np.arange(len(counts)), counts).astype(np.int32)
+        )
 
     def __len__(self):
         return len(self.organ_ids)
@@ -39,16 +42,17 @@ def large():
 def test_organ_frequencies(large, power):
     draws = np.array(list(OrganBalancedSampler(large, power, 200_000, seed=0)))
     observed = np.bincount(large.organ_ids[draws], minlength=12)
-    weights = COUNTS * (1. / COUNTS**power)  # N_o images of weight 1 / N_o^power
+    weights = COUNTS * (1.0 / COUNTS**power)  # N_o images of weight 1 / N_o^power
     assert chisquare(observed, 200_000 * weights / weights.sum()).pvalue > 0.01
-    other = COUNTS ** 0.25
+    other = COUNTS**0.25
     assert chisquare(observed, 200_000 * other / other.sum()).pvalue < 1e-6
 
 
 def test_paper_probabilities():
     # by hand: sqrt(100) : sqrt(400) : sqrt(2500) = 1 : 2 : 5
-    np.testing.assert_allclose(organ_probabilities(np.array([100, 0, 400, 2500])),
-                               [0.125, 0, 0.25, 0.625])
+    np.testing.assert_allclose(
+        organ_probabilities(np.array([100, 0, 400, 2500])), [0.125, 0, 0.25, 0.625]
+    )
     np.testing.assert_allclose(organ_probabilities(np.array([5, 0, 7]), 1), [0.5, 0, 0.5])
 
 
@@ -98,7 +102,8 @@ def test_two_real_processes(tmp_path):
         (seed, first), (other_seed, second) = results[0], results[1]
     assert seed == other_seed  # a random one, agreed on
     one = pairs(OrganBalancedSampler(Images([10, 300]), num_samples=600, seed=seed))
-    assert one[0::2] == first and one[1::2] == second
+    assert one[0::2] == first
+    assert one[1::2] == second
 
 
 @pytest.mark.parametrize(('rank', 'world'), [(0, 1), (1, 2), (2, 3)])
@@ -113,7 +118,8 @@ def test_restart_in_mid_epoch(monkeypatch, rank, world, start):
     again.start_at(start)
     again.set_epoch(3)
     assert pairs(again) == whole[start:]
-    assert len(again) == len(whole) and pairs(again) == whole  # only the next iteration
+    assert len(again) == len(whole)
+    assert pairs(again) == whole
 
 
 def test_epochs_and_seeds_differ():
@@ -126,7 +132,8 @@ def test_epochs_and_seeds_differ():
     assert sum(a == b for a, b in zip(first, other, strict=True)) == 0
     assert pairs(OrganBalancedSampler(images, seed=5)) not in (first, other)
     seeds = [seed for _, seed in first]
-    assert len(set(seeds)) > 3095 and max(seeds) > 2**31
+    assert len(set(seeds)) > 3095
+    assert max(seeds) > 2**31
 
 
 def test_errors():

@@ -1,3 +1,5 @@
+"""A draw's own random state."""
+
 import pickle
 import random
 
@@ -14,7 +16,8 @@ def draw() -> list[float]:
 
 def test_seeded_index_is_an_int_that_keeps_its_seed_when_pickled():
     index = pickle.loads(pickle.dumps(SeededIndex(7, 4_000_000_000)))
-    assert index == 7 and index.seed == 4_000_000_000
+    assert index == 7
+    assert index.seed == 4_000_000_000
     assert [10, 20, 30][SeededIndex(1, 0)] == 20
 
 

@@ -1,3 +1,5 @@
+"""The data set, with whole and with broken images."""
+
 import logging
 import pickle
 import random
@@ -17,9 +19,16 @@ from usfm_mm.datasets.seeding import SeededIndex
 from usfm_mm.datasets.ultrasound import UltrasoundDataset
 from usfm_mm.registry import DATASETS
 
-PIPELINE = [{'type': f'usfm_mm.{name}', **options} for name, options in (
-    ('RandomAffineCrop', {'size': 32}), ('RandomBrightnessContrast', {}),
-    ('RandomGaussianBlur', {}), ('DrawDualMask', {'mask_size': 8}), ('PackUltrasound', {}))]
+PIPELINE = [
+    {'type': f'usfm_mm.{name}', **options}
+    for name, options in (
+        ('RandomAffineCrop', {'size': 32}),
+        ('RandomBrightnessContrast', {}),
+        ('RandomGaussianBlur', {}),
+        ('DrawDualMask', {'mask_size': 8}),
+        ('PackUltrasound', {}),
+    )
+]
 
 
 def noise(results):
@@ -28,8 +37,9 @@ def noise(results):
 
 
 def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(torch.as_tensor(a[k]), torch.as_tensor(b[k]))
-                                        for k in a)
+    return a.keys() == b.keys() and all(
+        torch.equal(torch.as_tensor(a[k]), torch.as_tensor(b[k])) for k in a
+    )
 
 
 @pytest.fixture
@@ -40,10 +50,14 @@ def root(tmp_path):
 
 def test_items_are_the_files_pixels(root):
     dataset = UltrasoundDataset(root)
-    assert len(dataset) == 65 and dataset.metainfo == {'organs': ['breast', 'liver']}
+    assert len(dataset) == 65
+    assert dataset.metainfo == {'organs': ['breast', 'liver']}
     item = dataset[41]
-    assert item['img_path'] == 'liver/001.png' and item['organ'] == 'liver'
-    assert item['organ_id'] == 1 and item['sample_idx'] == 41 and item['img_shape'] == (40, 48)
+    assert item['img_path'] == 'liver/001.png'
+    assert item['organ'] == 'liver'
+    assert item['organ_id'] == 1
+    assert item['sample_idx'] == 41
+    assert item['img_shape'] == (40, 48)
     np.testing.assert_array_equal(item['img'][..., 0], read_grey(root / 'liver/001.png'))
     three = UltrasoundDataset(root, channels=3)[41]['img']
     np.testing.assert_array_equal(three, item['img'].repeat(3, axis=2))
@@ -52,18 +66,23 @@ def test_items_are_the_files_pixels(root):
 
 
 def test_built_from_a_config_in_any_scope(root):
-    dataset = DATASETS.build({'type': 'usfm_mm.UltrasoundDataset', 'data_root': str(root),
-                              'pipeline': PIPELINE})
+    dataset = DATASETS.build(
+        {'type': 'usfm_mm.UltrasoundDataset', 'data_root': str(root), 'pipeline': PIPELINE}
+    )
     item = dataset[SeededIndex(3, 1)]
-    assert item['inputs'].shape == (1, 32, 32) and item['patch_mask'].sum() == 7
-    assert item['bands'].sum() == 2 and item['organ_id'] == 0
+    assert item['inputs'].shape == (1, 32, 32)
+    assert item['patch_mask'].sum() == 7
+    assert item['bands'].sum() == 2
+    assert item['organ_id'] == 0
 
 
 def test_organs_chosen_and_ordered(root):
     dataset = UltrasoundDataset(root, organs=['liver'])
-    assert len(dataset) == 25 and dataset[0]['organ_id'] == 0
+    assert len(dataset) == 25
+    assert dataset[0]['organ_id'] == 0
     dataset = UltrasoundDataset(root, organs=['liver', 'breast'])
-    assert dataset[0]['organ'] == 'breast' and dataset[0]['organ_id'] == 1
+    assert dataset[0]['organ'] == 'breast'
+    assert dataset[0]['organ_id'] == 1
     with pytest.raises(ValueError, match="no organ 'heart'; it has breast, liver"):
         UltrasoundDataset(root, organs=['heart'])
 
@@ -72,7 +91,8 @@ def test_split_column(tmp_path):
     splits = ['train'] * 6 + ['val'] * 2 + ['train'] * 4
     write_images(tmp_path, {'breast': 8, 'liver': 4}, split=splits)
     train, val = (UltrasoundDataset(tmp_path, split=name) for name in ('train', 'val'))
-    assert len(train) == 10 and [val[i]['img_path'][-7:-4] for i in range(2)] == ['006', '007']
+    assert len(train) == 10
+    assert [val[i]['img_path'][-7:-4] for i in range(2)] == ['006', '007']
     assert val.metainfo == train.metainfo  # the same numbers for organs, though one is absent
     with pytest.raises(ValueError, match="no split 'test'.*has train, val"):
         UltrasoundDataset(tmp_path, split='test')
@@ -87,13 +107,17 @@ def test_organ_without_training_images(tmp_path):
 
 
 def test_split_made_without_a_column(root):
-    train, val = (UltrasoundDataset(root, split=name, val_fraction=0.1) for name in
-                  ('train', 'val'))
+    train, val = (
+        UltrasoundDataset(root, split=name, val_fraction=0.1) for name in ('train', 'val')
+    )
     assert val.organ_counts == {'breast': 4, 'liver': 2}
-    names = [{dataset.get_data_info(i)['img_path'] for i in range(len(dataset))}
-             for dataset in (train, val)]
-    assert not names[0] & names[1] and len(names[0] | names[1]) == 65
-    with pytest.raises(ValueError, match="no column \"split\".*not 'test'"):
+    names = [
+        {dataset.get_data_info(i)['img_path'] for i in range(len(dataset))}
+        for dataset in (train, val)
+    ]
+    assert not names[0] & names[1]
+    assert len(names[0] | names[1]) == 65
+    with pytest.raises(ValueError, match='no column "split".*not \'test\''):
         UltrasoundDataset(root, split='test')
 
 
@@ -137,13 +161,16 @@ def test_packed_equals_png(root):
         path.unlink()
     for i in range(len(packed)):
         np.testing.assert_array_equal(
-            packed[i]['img'][..., 0], packed.packed.read(packed[i]['img_path']))
+            packed[i]['img'][..., 0], packed.packed.read(packed[i]['img_path'])
+        )
     assert packed.num_bad == 0
 
 
 def test_packed_is_pixel_identical_on_real_images(shared_data, tmp_path):
-    paths = [f'USAnotAI/train/{path.name}'
-             for path in sorted((shared_data / 'USAnotAI/train').glob('*.png'))[::30]]
+    paths = [
+        f'USAnotAI/train/{path.name}'
+        for path in sorted((shared_data / 'USAnotAI/train').glob('*.png'))[::30]
+    ]
     paths += ['BUSI/Dataset_BUSI_with_GT/benign/benign (10).png']
     write_index(pa.table({'path': paths, 'organ': ['x'] * len(paths)}), tmp_path / 'i.parquet')
     pack(shared_data, tmp_path, tmp_path / 'i.parquet')
@@ -159,7 +186,8 @@ def test_bad_images_are_replaced_and_counted(root):
     broken.write_bytes(broken.read_bytes()[:-20])
     dataset = UltrasoundDataset(root, max_bad_fraction=0.5)
     item = dataset[SeededIndex(43, 7)]
-    assert item['organ'] == 'liver' and item['sample_idx'] not in (43, 44)
+    assert item['organ'] == 'liver'
+    assert item['sample_idx'] not in (43, 44)
     assert dataset[SeededIndex(43, 7)]['sample_idx'] == item['sample_idx']
     others = {dataset[SeededIndex(44, seed)]['sample_idx'] for seed in range(5)}
     assert len(others) > 1
@@ -168,8 +196,10 @@ def test_bad_images_are_replaced_and_counted(root):
 
 def test_first_meeting_is_logged(root, monkeypatch):
     messages = []
-    monkeypatch.setattr('usfm_mm.datasets.ultrasound.print_log',
-                        lambda message, **options: messages.append((message, options['level'])))
+    monkeypatch.setattr(
+        'usfm_mm.datasets.ultrasound.print_log',
+        lambda message, **options: messages.append((message, options['level'])),
+    )
     (root / 'liver/003.png').unlink()
     dataset = UltrasoundDataset(root)
     dataset[SeededIndex(43, 1)]
@@ -192,8 +222,11 @@ def test_too_many_bad_images(root):
     for path in (root / 'liver').glob('*.png'):
         path.unlink()
     dataset = UltrasoundDataset(root)
-    with pytest.raises(RuntimeError, match=r'10 of 10 images.*max_bad_fraction=0.01.*liver/0.*'
-                                           'file is missing.*make_index.py'):
+    with pytest.raises(
+        RuntimeError,
+        match=r'10 of 10 images.*max_bad_fraction=0.01.*liver/0.*'
+        'file is missing.*make_index.py',
+    ):
         dataset[SeededIndex(43, 0)]
     # 100 good draws for each bad one: no error
     dataset = UltrasoundDataset(root, max_bad_fraction=0.2)
@@ -208,17 +241,20 @@ def test_pickled_dataset_is_small_and_reads_the_index_again(root):
     state = dataset.__getstate__()
     assert not {'_paths', '_organ_ids'} & state.keys()
     copy = pickle.loads(pickle.dumps(dataset))
-    assert len(copy) == 65 and same(copy[4], dataset[4])
+    assert len(copy) == 65
+    assert same(copy[4], dataset[4])
 
 
 def test_spawned_workers(root):
     dataset = UltrasoundDataset(root, PIPELINE, seed=2)
     (root / 'breast/001.png').unlink()
-    loader = DataLoader(dataset, 4, sampler=[0, 1, 2, 3], num_workers=1,
-                        multiprocessing_context='spawn')
+    loader = DataLoader(
+        dataset, 4, sampler=[0, 1, 2, 3], num_workers=1, multiprocessing_context='spawn'
+    )
     batch = next(iter(loader))
-    assert same({k: v[2] for k, v in batch.items()},
-                {k: torch.as_tensor(v) for k, v in dataset[2].items()})
+    assert same(
+        {k: v[2] for k, v in batch.items()}, {k: torch.as_tensor(v) for k, v in dataset[2].items()}
+    )
     assert dataset.num_bad >= 1
 
 

@@ -41,8 +41,11 @@ def curve(folder):
     (log,) = folder.glob('*/vis_data/scalars.json')
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     train = [(row['loss'], row['loss_pixel'], row['grad_norm']) for row in rows if 'loss' in row]
-    val = [[row[key] for key in sorted(row) if key.startswith('val/')] for row in rows
-           if 'val/loss' in row]
+    val = [
+        [row[key] for key in sorted(row) if key.startswith('val/')]
+        for row in rows
+        if 'val/loss' in row
+    ]
     return np.array(train), np.array(val)
 
 

@@ -224,7 +224,7 @@ def test_two_processes_count_each_image_once(tmp_path):
         MASTER_ADDR='127.0.0.1',
         MASTER_PORT='0',
         OMP_NUM_THREADS='1',
-        PYTHONPATH=str(Path(throughput.__file__).parents[3]),
+        PYTHONPATH=os.pathsep.join(sys.path),
     )
     store = tmp_path / 'store'
     processes = [

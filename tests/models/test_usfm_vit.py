@@ -155,8 +155,9 @@ def test_archs_have_the_published_number_of_parameters(arch):
 
 def test_layer_depths():
     model = USFMViT(arch=ARCH, img_size=32)
-    depth = {name: model.get_layer_depth(f'b.{name}', 'b.')[0] for name, _ in
-             model.named_parameters()}
+    depth = {
+        name: model.get_layer_depth(f'b.{name}', 'b.')[0] for name, _ in model.named_parameters()
+    }
     assert depth['cls_token'] == depth['patch_embed.projection.weight'] == 0
     assert depth['rel_pos_bias.relative_position_bias_table'] == 0
     assert depth['layers.2.attn.qkv.weight'] == 3
@@ -199,5 +200,6 @@ def test_fused_attention_on_a_gpu_equals_cpu():
     x = images()
     expected = ours(x)[0]
     ours.float().cuda()
-    torch.testing.assert_close(ours(x.float().cuda())[0].cpu().double(), expected, rtol=1e-4,
-                               atol=1e-4)
+    torch.testing.assert_close(
+        ours(x.float().cuda())[0].cpu().double(), expected, rtol=1e-4, atol=1e-4
+    )

@@ -1,6 +1,7 @@
 """tools/browse_dataset.py from the command line to the picture."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -96,7 +97,11 @@ def test_command_line(config, project_root, tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        env={'PYTHONPATH': str(project_root), 'PATH': '', 'HOME': str(tmp_path)},
+        env={
+            'PYTHONPATH': os.pathsep.join([str(project_root), *sys.path]),
+            'PATH': '',
+            'HOME': str(tmp_path),
+        },
     )
     path = Path(done.stdout.strip().splitlines()[-1])
     assert path == (tmp_path / 'tiny_data.png').resolve()

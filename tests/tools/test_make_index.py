@@ -1,3 +1,5 @@
+"""Making an index of good and of broken folders."""
+
 import csv
 import shutil
 
@@ -34,13 +36,15 @@ def test_folders_by_organ(root, capsys):
     write(root / 'breast/case/1_mask.png')
     run(root, '--val-fraction', '0.1')
     table = read_index(root)
-    assert len(table) == 35 and not any('mask' in path for path in table['path'].to_pylist())
+    assert len(table) == 35
+    assert not any('mask' in path for path in table['path'].to_pylist())
     assert table['organ'].to_pylist() == ['breast'] * 30 + ['liver'] * 5
     assert len(UltrasoundDataset(root, split='val')) == 3
     assert (root / 'organ_distribution.png').stat().st_size > 5000
     assert not (root / 'bad_images.csv').exists()
     printed = capsys.readouterr().out
-    assert '1 images left out by --exclude' in printed and '85.71%' in printed
+    assert '1 images left out by --exclude' in printed
+    assert '85.71%' in printed
     # drawn with probability sqrt(30) / (sqrt(30) + sqrt(5))
     assert '71.01%' in printed
     assert '35 images, 0 bad' in printed
@@ -59,15 +63,18 @@ def test_bad_images_are_listed_and_left_out(root, capsys):
     (root / 'liver/3.png').write_bytes(b'')
     run(root)
     rows = list(csv.reader((root / 'bad_images.csv').open()))
-    assert rows == [['path', 'organ', 'reason'],
-                    ['liver/2.png', 'liver', 'PNG is truncated (no end mark)'],
-                    ['liver/3.png', 'liver', 'file is empty']]
+    assert rows == [
+        ['path', 'organ', 'reason'],
+        ['liver/2.png', 'liver', 'PNG is truncated (no end mark)'],
+        ['liver/3.png', 'liver', 'file is empty'],
+    ]
     assert '33 images, 2 bad' in capsys.readouterr().out
     assert not {'liver/2.png', 'liver/3.png'} & set(read_index(root)['path'].to_pylist())
     for name in ('2', '3'):
         write(root / f'liver/{name}.png')
     run(root)
-    assert len(read_index(root)) == 35 and not (root / 'bad_images.csv').exists()
+    assert len(read_index(root)) == 35
+    assert not (root / 'bad_images.csv').exists()
 
 
 def test_parallel_gives_the_same(root, tmp_path, monkeypatch):
@@ -75,18 +82,30 @@ def test_parallel_gives_the_same(root, tmp_path, monkeypatch):
     run(root, '--out', tmp_path / 'one')
     main([str(root), '--out', str(tmp_path / 'two'), '--workers', '2'])
     assert read_index(root, tmp_path / 'one/index.parquet').equals(
-        read_index(root, tmp_path / 'two/index.parquet'))
+        read_index(root, tmp_path / 'two/index.parquet')
+    )
     assert not (root / 'index.parquet').exists()
 
 
-@pytest.mark.parametrize(('prepare', 'message'), [
-    (lambda root: (root / 'heart').mkdir(), 'organ folder .*heart has no images'),
-    (lambda root: shutil.copytree(root / 'liver', root / 'Liver'), "'Liver' and 'liver' differ"),
-    (lambda root: shutil.rmtree(root), 'is not a folder'),
-    (lambda root: [shutil.rmtree(root / name) for name in ('breast', 'liver')], 'no images under'),
-    (lambda root: [path.write_bytes(b'') for path in (root / 'liver').iterdir()],
-     'none of the images of liver'),
-])
+@pytest.mark.parametrize(
+    ('prepare', 'message'),
+    [
+        (lambda root: (root / 'heart').mkdir(), 'organ folder .*heart has no images'),
+        (
+            lambda root: shutil.copytree(root / 'liver', root / 'Liver'),
+            "'Liver' and 'liver' differ",
+        ),
+        (lambda root: shutil.rmtree(root), 'is not a folder'),
+        (
+            lambda root: [shutil.rmtree(root / name) for name in ('breast', 'liver')],
+            'no images under',
+        ),
+        (
+            lambda root: [path.write_bytes(b'') for path in (root / 'liver').iterdir()],
+            'none of the images of liver',
+        ),
+    ],
+)
 def test_unusable_roots(root, prepare, message):
     prepare(root)
     with pytest.raises(SystemExit, match=message):
@@ -109,8 +128,10 @@ def test_pattern(tmp_path):
 
 def test_manifest(root, tmp_path):
     manifest = tmp_path / 'manifest.csv'
-    manifest.write_text('file,organ,dataset,group,split\nliver/0.png,liver,D,1,train\n'
-                        'liver/1.png,liver,D,1,val\nclip.mp4,lung,D,2,val\n')
+    manifest.write_text(
+        'file,organ,dataset,group,split\nliver/0.png,liver,D,1,train\n'
+        'liver/1.png,liver,D,1,val\nclip.mp4,lung,D,2,val\n'
+    )
     run(root, '--manifest', manifest, '--out', tmp_path / 'out')
     table = read_index(root, tmp_path / 'out/index.parquet')
     assert table['patient'].to_pylist() == ['D:1', 'D:1']
@@ -130,11 +151,22 @@ def test_real_images(shared_data, tmp_path, capsys):
     run(shared_data, '--manifest', shared_data / 'manifest.csv', '--out', tmp_path)
     dataset = UltrasoundDataset(shared_data, index=tmp_path / 'index.parquet')
     assert dataset.organ_counts == {
-        'bladder': 51, 'bowel': 51, 'breast': 300, 'fetal_head': 373, 'gallbladder': 51,
-        'kidney': 51, 'liver': 51, 'muscle': 153, 'nerve': 204, 'phantom': 12, 'spleen': 51}
+        'bladder': 51,
+        'bowel': 51,
+        'breast': 300,
+        'fetal_head': 373,
+        'gallbladder': 51,
+        'kidney': 51,
+        'liver': 51,
+        'muscle': 153,
+        'nerve': 204,
+        'phantom': 12,
+        'spleen': 51,
+    }
     paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
-    assert not [path for path in paths if '_mask' in path or '_Annotation' in path
-                or '/masks/' in path]
+    assert not [
+        path for path in paths if '_mask' in path or '_Annotation' in path or '/masks/' in path
+    ]
     item = dataset[paths.index('HC18/training_set/001_HC.png')]
     assert item['organ'] == 'fetal_head'
     np.testing.assert_array_equal(item['img'][..., 0], read_grey(shared_data / item['img_path']))
@@ -142,8 +174,9 @@ def test_real_images(shared_data, tmp_path, capsys):
     val = UltrasoundDataset(shared_data, index=tmp_path / 'index.parquet', split='val')
     table = read_index(shared_data, tmp_path / 'index.parquet')
     patients = {split: set() for split in ('train', 'val')}
-    for patient, split in zip(table['patient'].to_pylist(), table['split'].to_pylist(),
-                              strict=True):
+    for patient, split in zip(
+        table['patient'].to_pylist(), table['split'].to_pylist(), strict=True
+    ):
         patients[split].add(patient)
     assert patients['train'] & patients['val'] <= {None}  # none is known of USAnotAI
     assert 10 <= len(val) <= 20

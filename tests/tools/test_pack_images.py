@@ -1,3 +1,5 @@
+"""Packing and unpacking."""
+
 import csv
 
 import lmdb
@@ -20,8 +22,7 @@ def root(tmp_path):
     for i, path in enumerate(paths):
         image = rng.integers(0, 256, (20 + i, 30), np.uint8)
         (tmp_path / 'data' / path).write_bytes(encode_png(image))
-    write_index(pa.table({'path': paths, 'organ': ['liver'] * 20}),
-                tmp_path / 'data/index.parquet')
+    write_index(pa.table({'path': paths, 'organ': ['liver'] * 20}), tmp_path / 'data/index.parquet')
     return tmp_path / 'data'
 
 
@@ -30,7 +31,9 @@ def test_there_and_back(root, tmp_path, capsys):
     main(['unpack', str(tmp_path / 'packed'), '--out', str(tmp_path / 'png')])
     assert '20 images, 0 bad, unpacked' in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / 'packed').iterdir()) == [
-        'images.lmdb', 'index.parquet']
+        'images.lmdb',
+        'index.parquet',
+    ]
     store = PackedImages(tmp_path / 'packed/images.lmdb')
     for path in read_index(tmp_path / 'png')['path'].to_pylist():
         image = read_grey(root / path)
@@ -76,8 +79,9 @@ def test_unpacking_keeps_files_that_are_there(root, tmp_path):
 def test_map_grows(root, monkeypatch):
     real = lmdb.open
     with monkeypatch.context() as patch:
-        patch.setattr(lmdb, 'open', lambda path, subdir, map_size:
-                      real(path, subdir=subdir, map_size=1 << 15))
+        patch.setattr(
+            lmdb, 'open', lambda path, subdir, map_size: real(path, subdir=subdir, map_size=1 << 15)
+        )
         pack(root, root)
     assert len(PackedImages(root / 'images.lmdb')) == 20
 
@@ -86,12 +90,16 @@ def test_bad_images_are_listed(root, capsys):
     (root / 'liver/3.png').unlink()
     main(['pack', str(root)])
     assert list(csv.reader((root / 'bad_images_packing.csv').open())) == [
-        ['path', 'reason'], ['liver/3.png', 'file is missing']]
+        ['path', 'reason'],
+        ['liver/3.png', 'file is missing'],
+    ]
     assert '19 images, 1 bad' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(('name', 'direction', 'message'), [
-    ('x' * 600 + '.png', 'pack', '511 bytes'), ('liver/1.jpg', 'unpack', 'unpacked as PNG')])
+@pytest.mark.parametrize(
+    ('name', 'direction', 'message'),
+    [('x' * 600 + '.png', 'pack', '511 bytes'), ('liver/1.jpg', 'unpack', 'unpacked as PNG')],
+)
 def test_names_that_cannot_be(root, name, direction, message):
     pack(root, root)
     write_index(pa.table({'path': [name], 'organ': ['liver']}), root / 'index.parquet')

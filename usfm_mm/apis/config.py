@@ -1,10 +1,50 @@
-"""Small changes to a config that the command-line tools share."""
+"""What the command-line tools share: their common options and small changes to a config."""
 
+import argparse
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
+
+
+def config_parser(description: str) -> argparse.ArgumentParser:
+    """Parser with the options that every tool takes: config, ``--data-root``, ``--cfg-options``."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--data-root', help='data folder, in place of the one in the config')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='override settings: key=value ...'
+    )
+    return parser
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of tools that build a runner."""
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Config with the command line's changes merged in.
+
+    Args:
+        args: From a parser with the options above.
+
+    Raises:
+        FileNotFoundError: If the config file or the data folder does not exist.
+        KeyError: If there is ``--data-root`` for a config without ``data_root``.
+    """
+    cfg = Config.fromfile(args.config)
+    if args.data_root:
+        set_data_root(cfg, args.data_root)
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    if 'work_dir' in args:
+        cfg.launcher = args.launcher
+        default = Path('work_dirs') / Path(args.config).stem
+        cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
+    return cfg
 
 
 def set_data_root(cfg: Config, data_root: str) -> None:

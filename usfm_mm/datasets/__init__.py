@@ -8,6 +8,12 @@ from .seeding import SeededIndex, seeded
 from .ultrasound import UltrasoundDataset
 
 __all__ = [
-    'OrganBalancedSampler', 'PackedImages', 'SeededIndex', 'UltrasoundDataset', 'read_index',
-    'seeded', 'transforms', 'write_index'
+    'OrganBalancedSampler',
+    'PackedImages',
+    'SeededIndex',
+    'UltrasoundDataset',
+    'read_index',
+    'seeded',
+    'transforms',
+    'write_index',
 ]

@@ -44,23 +44,31 @@ def find_index(data_root: str | os.PathLike, index: str | os.PathLike | None = N
         FileNotFoundError: There is none.
     """
     root = Path(data_root)
-    candidates = [root / name for name in INDEX_NAMES] if index is None else [
-        root / index, Path(index)]
+    candidates = (
+        [root / name for name in INDEX_NAMES] if index is None else [root / index, Path(index)]
+    )
     found = [path for path in candidates if path.is_file()]
     if not found:
         tried = ', '.join(str(path) for path in candidates)
         raise FileNotFoundError(
             f'no index of images: looked for {tried}. Check the data root, or make an index with '
-            f'"python tools/make_index.py {root}"')
+            f'"python tools/make_index.py {root}"'
+        )
     if index is None and len(found) == 2 and found[1].stat().st_mtime > found[0].stat().st_mtime:
-        print_log(f'{found[1]} is newer than {found[0]}, which is the one that is read; delete it '
-                  'if it is out of date', logger='current', level=logging.WARNING)
+        print_log(
+            f'{found[1]} is newer than {found[0]}, which is the one that is read; delete it '
+            'if it is out of date',
+            logger='current',
+            level=logging.WARNING,
+        )
     return found[0]
 
 
-def read_index(data_root: str | os.PathLike,
-               index: str | os.PathLike | None = None,
-               columns: Sequence[str] | None = None) -> pa.Table:
+def read_index(
+    data_root: str | os.PathLike,
+    index: str | os.PathLike | None = None,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
     """Read and check an index.
 
     Args:
@@ -82,8 +90,9 @@ def read_index(data_root: str | os.PathLike,
     try:
         table = _read(file, wanted)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise BadIndexError(f'{file} cannot be read: {error}. Write it again, for instance with '
-                          'tools/make_index.py') from error
+        raise BadIndexError(
+            f'{file} cannot be read: {error}. Write it again, for instance with tools/make_index.py'
+        ) from error
     if len(table) == 0:
         raise BadIndexError(f'{file} lists no images: make it again with tools/make_index.py')
     _check_paths(file, table['path'])
@@ -128,8 +137,9 @@ def codes(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     return rank[raw], [names[i] for i in order]
 
 
-def hold_out(organs: np.ndarray, patients: np.ndarray, fraction: float,
-             seed: int = 0) -> np.ndarray:
+def hold_out(
+    organs: np.ndarray, patients: np.ndarray, fraction: float, seed: int = 0
+) -> np.ndarray:
     """Choose images to hold out, organ by organ and never splitting a patient.
 
     Within each organ whole patients are taken in random order while at most ``fraction`` of its
@@ -155,7 +165,8 @@ def hold_out(organs: np.ndarray, patients: np.ndarray, fraction: float,
     group = patients.astype(np.int64)
     group[~known] = group.max(initial=-1) + 1 + np.arange(np.count_nonzero(~known))
     _, first, group, sizes = np.unique(
-        group, return_index=True, return_inverse=True, return_counts=True)
+        group, return_index=True, return_inverse=True, return_counts=True
+    )
     group = group.reshape(-1)
     organ = organs[first]
     order = np.lexsort((np.random.default_rng(seed).random(len(sizes)), organ))
@@ -182,12 +193,19 @@ def _read(file: Path, wanted: Sequence[str]) -> pa.Table:
     names = [name for name in wanted if name in names]
     if file.suffix == '.parquet':
         table = pa.parquet.read_table(
-            file, columns=names, read_dictionary=[name for name in names if name != 'path'])
+            file, columns=names, read_dictionary=[name for name in names if name != 'path']
+        )
     else:
         types = {name: pa.string() if name == 'path' else coded for name in names}
-        table = pa.csv.read_csv(file, convert_options=pa.csv.ConvertOptions(
-            column_types=types, include_columns=names, null_values=[''],
-            strings_can_be_null=True))
+        table = pa.csv.read_csv(
+            file,
+            convert_options=pa.csv.ConvertOptions(
+                column_types=types,
+                include_columns=names,
+                null_values=[''],
+                strings_can_be_null=True,
+            ),
+        )
     columns = {}
     for name in names:
         kind = pa.large_string() if name == 'path' else coded
@@ -226,7 +244,8 @@ def _check_columns(file: Path, found: Sequence[str]) -> None:
     raise BadIndexError(
         f'{file}: {"; ".join(faults)}. It has the columns {_quoted(found)}; an index has '
         f'{_quoted(REQUIRED_COLUMNS)} and where known {_quoted(OPTIONAL_COLUMNS)}. Rename the '
-        'column, or let its name start with "_" to have it ignored')
+        'column, or let its name start with "_" to have it ignored'
+    )
 
 
 def _check_paths(file: Path, path: pa.ChunkedArray) -> None:
@@ -241,13 +260,17 @@ def _check_paths(file: Path, path: pa.ChunkedArray) -> None:
         outside = pc.or_(outside, pc.match_substring_regex(path, r'(^|[/\\])\.\.([/\\]|$)'))
     if pc.any(outside).as_py():
         example = pc.filter(path, outside)[0].as_py()
-        raise BadIndexError(f'{file}: paths are relative to the data root and stay inside it, but '
-                          f'{_rows(outside)} have for instance {example!r}')
+        raise BadIndexError(
+            f'{file}: paths are relative to the data root and stay inside it, but '
+            f'{_rows(outside)} have for instance {example!r}'
+        )
     if pc.count_distinct(path).as_py() != len(path):
         counts = pc.value_counts(path)
         twice = pc.filter(counts.field('values'), pc.greater(counts.field('counts'), 1))
-        raise BadIndexError(f'{file}: {len(twice)} paths occur more than once, for instance '
-                          f'{twice[0].as_py()!r}: delete the repeated rows')
+        raise BadIndexError(
+            f'{file}: {len(twice)} paths occur more than once, for instance '
+            f'{twice[0].as_py()!r}: delete the repeated rows'
+        )
 
 
 def _check_organs(file: Path, organ: pa.ChunkedArray) -> None:
@@ -257,8 +280,9 @@ def _check_organs(file: Path, organ: pa.ChunkedArray) -> None:
     if len(blank):
         empty = pc.or_(empty, pc.is_in(organ.cast(pa.string()), blank))
     if pc.any(empty).as_py():
-        raise BadIndexError(f'{file}: column "organ" is empty in {_rows(empty)}: name the organ or '
-                          'delete them')
+        raise BadIndexError(
+            f'{file}: column "organ" is empty in {_rows(empty)}: name the organ or delete them'
+        )
 
 
 def _rows(mask: pa.ChunkedArray) -> str:

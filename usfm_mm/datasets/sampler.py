@@ -35,14 +35,18 @@ class OrganBalancedSampler(Sampler):
         ValueError: The data set is empty, ``power`` is outside [0, 1] or ``num_samples`` < 1.
     """
 
-    def __init__(self,
-                 dataset: Sized,
-                 power: float = 0.5,
-                 num_samples: int | None = None,
-                 seed: int | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Sized,
+        power: float = 0.5,
+        num_samples: int | None = None,
+        seed: int | None = None,
+    ) -> None:
         if not hasattr(dataset, 'organ_ids'):
-            raise TypeError(f'OrganBalancedSampler needs a data set with organ_ids, such as '
-                            f'UltrasoundDataset, not {type(dataset).__name__}')
+            raise TypeError(
+                f'OrganBalancedSampler needs a data set with organ_ids, such as '
+                f'UltrasoundDataset, not {type(dataset).__name__}'
+            )
         if not 0 <= power <= 1:
             raise ValueError(f'power must be in [0, 1], got {power}')
         if len(dataset) == 0:
@@ -88,7 +92,8 @@ class OrganBalancedSampler(Sampler):
         """
         if not 0 <= num_samples <= len(self):
             raise ValueError(
-                f'cannot start at draw {num_samples} of an epoch of {len(self)} per rank')
+                f'cannot start at draw {num_samples} of an epoch of {len(self)} per rank'
+            )
         self._start = num_samples
 
     def _draws(self, epoch: int, start: int) -> Iterator[SeededIndex]:
@@ -121,5 +126,5 @@ def organ_probabilities(counts: np.ndarray, power: float = 0.5) -> np.ndarray:
     Returns:
         float64 [O], sum 1.
     """
-    weights = np.where(counts > 0, np.asarray(counts, np.float64) ** (1 - power), 0.)
+    weights = np.where(counts > 0, np.asarray(counts, np.float64) ** (1 - power), 0.0)
     return weights / weights.sum()

@@ -66,18 +66,20 @@ class UltrasoundDataset(Dataset):
         RuntimeError: On reading, when there are too many bad images.
     """
 
-    def __init__(self,
-                 data_root: str | os.PathLike,
-                 pipeline: Sequence[dict | Callable] = (),
-                 index: str | os.PathLike | None = None,
-                 split: str | None = None,
-                 organs: Sequence[str] | None = None,
-                 channels: int = 1,
-                 seed: int | None = None,
-                 val_fraction: float = 0.01,
-                 max_bad_fraction: float = 0.01,
-                 packed: bool | None = None,
-                 lazy_init: bool = False) -> None:
+    def __init__(
+        self,
+        data_root: str | os.PathLike,
+        pipeline: Sequence[dict | Callable] = (),
+        index: str | os.PathLike | None = None,
+        split: str | None = None,
+        organs: Sequence[str] | None = None,
+        channels: int = 1,
+        seed: int | None = None,
+        val_fraction: float = 0.01,
+        max_bad_fraction: float = 0.01,
+        packed: bool | None = None,
+        lazy_init: bool = False,
+    ) -> None:
         if channels not in (1, 3):
             raise ValueError(f'channels must be 1 or 3, got {channels}')
         self.data_root = os.fspath(data_root)
@@ -90,8 +92,10 @@ class UltrasoundDataset(Dataset):
         self.pipeline = Compose(pipeline)
         store = Path(data_root) / PACKED_NAME
         if packed and not store.is_file():
-            raise FileNotFoundError(f'no packed images at {store}: make them with '
-                                    '"python tools/pack_images.py pack", or pass packed=False')
+            raise FileNotFoundError(
+                f'no packed images at {store}: make them with '
+                '"python tools/pack_images.py pack", or pass packed=False'
+            )
         self.packed = PackedImages(store) if packed or packed is None and store.is_file() else None
         self._organs = None if organs is None else list(organs)
         # Draws and bad draws of the main process and of each worker, in shared memory. Every
@@ -112,8 +116,9 @@ class UltrasoundDataset(Dataset):
         wanted = names if self._organs is None else self._organs
         for name in wanted:
             if name not in names:
-                raise ValueError(f'{self._where()} has no organ {name!r}; it has '
-                                 f'{", ".join(names)}')
+                raise ValueError(
+                    f'{self._where()} has no organ {name!r}; it has {", ".join(names)}'
+                )
         renumber = np.full(len(names), -1, np.int32)
         renumber[[names.index(name) for name in wanted]] = np.arange(len(wanted))
         organ_ids = renumber[organ_codes]
@@ -124,7 +129,8 @@ class UltrasoundDataset(Dataset):
         if not rows.any() or (empty and must_be_full):
             raise ValueError(
                 f'{self._where()} has no images of {", ".join(empty)} in split {self.split!r}: '
-                'add images, name another split, or leave the organ out with organs=[…]')
+                'add images, name another split, or leave the organ out with organs=[…]'
+            )
         if rows.all():
             self._paths = table['path'].chunk(0)
             self._organ_ids = organ_ids
@@ -166,8 +172,12 @@ class UltrasoundDataset(Dataset):
         """``img_path`` (relative to the data root), ``organ``, ``organ_id``, ``sample_idx``."""
         self.full_init()
         organ_id = int(self._organ_ids[idx])
-        return {'img_path': self._paths[int(idx)].as_py(), 'organ': self._names[organ_id],
-                'organ_id': organ_id, 'sample_idx': int(idx)}
+        return {
+            'img_path': self._paths[int(idx)].as_py(),
+            'organ': self._names[organ_id],
+            'organ_id': organ_id,
+            'sample_idx': int(idx),
+        }
 
     def __getitem__(self, idx: int) -> dict:
         """One image after the pipeline.
@@ -197,12 +207,16 @@ class UltrasoundDataset(Dataset):
         if 'split' in table.column_names:
             split_codes, splits = codes(table['split'])
             if self.split not in splits:
-                raise ValueError(f'{self._where()} has no split {self.split!r}; its column "split" '
-                                 f'has {", ".join(splits) or "no values"}')
+                raise ValueError(
+                    f'{self._where()} has no split {self.split!r}; its column "split" '
+                    f'has {", ".join(splits) or "no values"}'
+                )
             return split_codes == splits.index(self.split)
         if self.split not in ('train', 'val'):
-            raise ValueError(f'{self._where()} has no column "split", so that only "train" and '
-                             f'"val" can be made of it, not {self.split!r}')
+            raise ValueError(
+                f'{self._where()} has no column "split", so that only "train" and '
+                f'"val" can be made of it, not {self.split!r}'
+            )
         if 'patient' in table.column_names:
             patients, _ = codes(table['patient'])
         else:
@@ -259,4 +273,5 @@ class UltrasoundDataset(Dataset):
                 f'{bad} of {draws} images drawn from {self.data_root} are missing or broken, more '
                 f'than max_bad_fraction={self.max_bad_fraction}; for instance {examples} ({error})'
                 '. Check data_root; "python tools/make_index.py" verifies every image, lists the '
-                'bad ones and leaves them out of the index')
+                'bad ones and leaves them out of the index'
+            )

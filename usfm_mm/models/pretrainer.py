@@ -53,7 +53,9 @@ class USFMPretrainer(BaseSelfSupervisor):
                 type='mmpretrain.PixelReconstructionLoss', criterion='L1', channel=channels
             )
         self.pixel_loss = MODELS.build(pixel_loss)
-        self.frequency_loss = MODELS.build(frequency_loss or dict(type='usfm_mm.FocalFrequencyLoss'))
+        self.frequency_loss = MODELS.build(
+            frequency_loss or dict(type='usfm_mm.FocalFrequencyLoss')
+        )
         self.frequency_weight = frequency_weight
         self.scope = scope
         self.decoder = nn.Sequential(

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import ModuleList
 from mmengine.model.weight_init import trunc_normal_
 from mmpretrain.models.backbones.beit import BEiTTransformerEncoderLayer, BEiTViT
 from torch import Tensor, nn
@@ -108,6 +107,7 @@ class USFMViT(BEiTViT):
             of the patch or whose channels are not ``in_channels``.
     """
 
+    init_cfg: dict | None
     arch_zoo = {
         name: dict(
             embed_dims=dims, num_layers=layers, num_heads=heads, feedforward_channels=4 * dims
@@ -175,7 +175,8 @@ class USFMViT(BEiTViT):
 
     def init_weights(self) -> None:
         """Load the checkpoint of ``init_cfg``, else initialise as SimMIM does."""
-        init_cfg, self.init_cfg = self.init_cfg, None
+        init_cfg: Any = self.init_cfg
+        self.init_cfg = None  # the host would load with strict=False
         super().init_weights()
         self.init_cfg = init_cfg
         if init_cfg and init_cfg['type'] in ('Pretrained', 'mmengine.Pretrained'):

@@ -44,9 +44,7 @@ def test_size_that_is_no_multiple(transform):
         transform(dict(img=np.zeros((224, 200, 1), np.uint8)))
 
 
-@pytest.mark.parametrize(
-    'wrong', [dict(mask_ratio=1.5), dict(num_stopped=8), dict(mask_size=0)]
-)
+@pytest.mark.parametrize('wrong', [dict(mask_ratio=1.5), dict(num_stopped=8), dict(mask_size=0)])
 def test_wrong_arguments(wrong):
     with pytest.raises(ValueError, match='DrawDualMask needs'):
         DrawDualMask(**wrong)

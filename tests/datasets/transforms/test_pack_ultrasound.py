@@ -1,3 +1,5 @@
+"""Packing into tensors."""
+
 import numpy as np
 import pytest
 import torch
@@ -10,19 +12,30 @@ def test_batch(channels):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, 4, 6, channels), np.uint8)
     bands = rng.random((2, 7)) < 0.5
-    items = [PackUltrasound()({'img': image, 'organ_id': 2, 'sample_idx': i, 'organ': 'liver',
-                               'patch_mask': np.eye(2, dtype=bool), 'bands': bands[i]})
-             for i, image in enumerate(images)]
+    items = [
+        PackUltrasound()(
+            {
+                'img': image,
+                'organ_id': 2,
+                'sample_idx': i,
+                'organ': 'liver',
+                'patch_mask': np.eye(2, dtype=bool),
+                'bands': bands[i],
+            }
+        )
+        for i, image in enumerate(images)
+    ]
     batch = torch.utils.data.default_collate(items)
     assert set(batch) == {'inputs', 'organ_id', 'sample_idx', 'patch_mask', 'bands'}
     np.testing.assert_array_equal(batch['inputs'].numpy(), images.transpose(0, 3, 1, 2))
-    assert batch['inputs'].dtype == torch.uint8 and batch['patch_mask'].dtype == torch.bool
-    assert batch['organ_id'].tolist() == [2, 2] and batch['organ_id'].dtype == torch.int64
+    assert batch['inputs'].dtype == torch.uint8
+    assert batch['patch_mask'].dtype == torch.bool
+    assert batch['organ_id'].tolist() == [2, 2]
+    assert batch['organ_id'].dtype == torch.int64
     assert batch['sample_idx'].tolist() == [0, 1]
     np.testing.assert_array_equal(batch['bands'].numpy(), bands)
 
 
 def test_without_masks():
-    item = PackUltrasound()({'img': np.zeros((4, 6, 1), np.uint8), 'organ_id': 0,
-                             'sample_idx': 0})
+    item = PackUltrasound()({'img': np.zeros((4, 6, 1), np.uint8), 'organ_id': 0, 'sample_idx': 0})
     assert set(item) == {'inputs', 'organ_id', 'sample_idx'}

@@ -1,3 +1,5 @@
+"""The affine crop against SciPy and analytic images."""
+
 import cv2
 import numpy as np
 import pytest
@@ -20,15 +22,15 @@ def smooth(height, width):
     return cv2.GaussianBlur(image, (0, 0), 3)
 
 
-@pytest.mark.parametrize('angle', [0., 10., -37., 90.])
+@pytest.mark.parametrize('angle', [0.0, 10.0, -37.0, 90.0])
 def test_matrix_against_scipy_in_float64(angle):
     """The window's pixels, interpolated by SciPy, from coordinates written out independently."""
     image = smooth(90, 120).astype(np.float64)
-    window, center, size = (50., 70.), (61., 43.), (32, 40)
+    window, center, size = (50.0, 70.0), (61.0, 43.0), (32, 40)
     matrix = window_matrix(angle, window, center, size)
     # SciPy's axes are (y, x)
     found = affine_transform(image, matrix[::-1, 1::-1], matrix[::-1, 2], size, order=1)
-    y, x = np.mgrid[:size[0], :size[1]]
+    y, x = np.mgrid[: size[0], : size[1]]
     u = ((x + 0.5) / size[1] - 0.5) * window[1]
     v = (0.5 - (y + 0.5) / size[0]) * window[0]  # upwards
     # a picture that turns counter-clockwise by a shows at (u, v) what was at -a
@@ -38,8 +40,12 @@ def test_matrix_against_scipy_in_float64(angle):
     inside = (y0 >= 0) & (x0 >= 0) & (y0 < 89) & (x0 < 119)
     assert inside.mean() > 0.6
     y0, x0, fy, fx = y0[inside], x0[inside], (row % 1)[inside], (column % 1)[inside]
-    expected = (image[y0, x0] * (1 - fy) * (1 - fx) + image[y0, x0 + 1] * (1 - fy) * fx
-                + image[y0 + 1, x0] * fy * (1 - fx) + image[y0 + 1, x0 + 1] * fy * fx)
+    expected = (
+        image[y0, x0] * (1 - fy) * (1 - fx)
+        + image[y0, x0 + 1] * (1 - fy) * fx
+        + image[y0 + 1, x0] * fy * (1 - fx)
+        + image[y0 + 1, x0 + 1] * fy * fx
+    )
     np.testing.assert_allclose(found[inside], expected, atol=1e-9)
 
 
@@ -52,11 +58,13 @@ def test_warp_equals_scipy(shape, seed):
     np.random.seed(seed)
     angle, height, width, x, y = transform._draw(*shape)
     matrix = window_matrix(angle, (height, width), (x, y), (96, 128))
-    expected = affine_transform(image.astype(np.float64), matrix[::-1, 1::-1], matrix[::-1, 2],
-                                (96, 128), order=1)
+    expected = affine_transform(
+        image.astype(np.float64), matrix[::-1, 1::-1], matrix[::-1, 2], (96, 128), order=1
+    )
     # OpenCV rounds coordinates to 1/32 pixel in some versions; SciPy drops the last half pixel
     difference = np.abs(found - expected)
-    assert np.quantile(difference, 0.97) <= 1.5 and np.median(difference) <= 0.6
+    assert np.quantile(difference, 0.97) <= 1.5
+    assert np.median(difference) <= 0.6
 
 
 def test_ramp_is_turned_and_scaled():
@@ -108,8 +116,9 @@ def test_same_seed_same_crop_and_three_channels():
     found = apply(transform, image, 3)
     assert found.shape == (64, 96, 3)
     for channel in range(3):
-        np.testing.assert_array_equal(found[..., channel],
-                                      apply(transform, image[..., :1], 3)[..., 0])
+        np.testing.assert_array_equal(
+            found[..., channel], apply(transform, image[..., :1], 3)[..., 0]
+        )
     assert np.abs(found.astype(int) - apply(transform, image, 4)).mean() > 1
 
 
@@ -118,17 +127,29 @@ def test_draws_fill_their_ranges_and_stay_inside():
     np.random.seed(0)
     draws = np.array([transform._draw(200, 300) for _ in range(2000)])
     angle, height, width, x, y = draws.T
-    assert -15 <= angle.min() < -14.5 and 14.5 < angle.max() <= 15
+    assert -15 <= angle.min() < -14.5
+    assert 14.5 < angle.max() <= 15
     area = height * width / 60_000
-    assert 0.6 < area.min() < 0.69 and area.max() <= 1
-    assert (x - width / 2 >= -1e-9).all() and (x + width / 2 <= 300 + 1e-9).all()
-    assert (y - height / 2 >= -1e-9).all() and (y + height / 2 <= 200 + 1e-9).all()
-    assert np.corrcoef(draws.T[:1], area)[0, 1]**2 < 0.01
+    assert 0.6 < area.min() < 0.69
+    assert area.max() <= 1
+    assert (x - width / 2 >= -1e-9).all()
+    assert (x + width / 2 <= 300 + 1e-9).all()
+    assert (y - height / 2 >= -1e-9).all()
+    assert (y + height / 2 <= 200 + 1e-9).all()
+    assert np.corrcoef(draws.T[:1], area)[0, 1] ** 2 < 0.01
 
 
-@pytest.mark.parametrize('arguments', [
-    {'size': 0}, {'size': (1, 2, 3)}, {'rotation': (5, -5)}, {'scale': (0, 1)},
-    {'scale': (0.5, 1.2)}, {'ratio': (2, 1)}])
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        {'size': 0},
+        {'size': (1, 2, 3)},
+        {'rotation': (5, -5)},
+        {'scale': (0, 1)},
+        {'scale': (0.5, 1.2)},
+        {'ratio': (2, 1)},
+    ],
+)
 def test_errors(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         RandomAffineCrop(**arguments)

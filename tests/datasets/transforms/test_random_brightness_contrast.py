@@ -1,3 +1,5 @@
+"""The lookup table against its formula."""
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,8 @@ def test_formula(brightness, contrast, channels):
     image = IMAGE.repeat(channels, 2)
     transform = RandomBrightnessContrast((brightness,) * 2, (contrast,) * 2)
     found = transform({'img': image})['img']
-    assert found.shape == image.shape and found.dtype == np.uint8
+    assert found.shape == image.shape
+    assert found.dtype == np.uint8
     mean = image.mean()
     expected = np.clip(brightness * (mean + contrast * (image - mean)), 0, 255)
     assert np.abs(found - expected).max() <= 0.5 + 1e-4
@@ -25,7 +28,10 @@ def test_formula(brightness, contrast, channels):
 
 def test_table_clips():
     table = brightness_contrast_table(1, 3, 100)
-    assert table[66] == 0 and table[67] == 1 and table[100] == 100 and table[151] == 253
+    assert table[66] == 0
+    assert table[67] == 1
+    assert table[100] == 100
+    assert table[151] == 253
     assert (table[152:] == 255).all()
 
 
@@ -33,7 +39,8 @@ def test_random_within_the_ranges():
     transform = RandomBrightnessContrast((0.8, 1.2), (1, 1))
     np.random.seed(0)
     factors = [transform({'img': IMAGE})['img'].mean() / IMAGE.mean() for _ in range(300)]
-    assert 0.79 < min(factors) < 0.82 and 1.18 < max(factors) < 1.21
+    assert 0.79 < min(factors) < 0.82
+    assert 1.18 < max(factors) < 1.21
 
 
 def test_errors():

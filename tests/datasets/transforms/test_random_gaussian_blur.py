@@ -1,3 +1,5 @@
+"""Blur against SciPy."""
+
 import math
 
 import numpy as np
@@ -11,11 +13,12 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (40, 50, 1), np.uint8)
 
 @pytest.mark.parametrize('sigma', [0.3, 0.5, 0.8, 1.7])
 def test_blur_against_scipy(sigma):
-    exact = gaussian_filter(IMAGE[..., 0].astype(np.float64), sigma, mode='mirror',
-                            radius=math.ceil(2.5 * sigma))
+    exact = gaussian_filter(
+        IMAGE[..., 0].astype(np.float64), sigma, mode='mirror', radius=math.ceil(2.5 * sigma)
+    )
     found = gaussian_blur(IMAGE.astype(np.float64), sigma)
     np.testing.assert_allclose(found, exact, atol=1e-9)
-    transform = RandomGaussianBlur(1., (sigma, sigma))
+    transform = RandomGaussianBlur(1.0, (sigma, sigma))
     found = transform({'img': IMAGE})['img']
     assert found.shape == IMAGE.shape
     # 8-bit images are blurred in fixed point
@@ -35,7 +38,7 @@ def test_probability_and_channels():
     np.random.seed(0)
     changed = [not np.array_equal(transform({'img': image})['img'], image) for _ in range(1000)]
     assert 0.25 < np.mean(changed) < 0.35
-    found = RandomGaussianBlur(1., (0.8, 0.8))({'img': image})['img']
+    found = RandomGaussianBlur(1.0, (0.8, 0.8))({'img': image})['img']
     assert (found == found[..., :1]).all()
 
 

@@ -9,6 +9,11 @@ from .random_gaussian_blur import RandomGaussianBlur
 from .spatial_mean_mask import SpatialMeanMask
 
 __all__ = [
-    'BandStopMask', 'DrawDualMask', 'PackUltrasound', 'RandomAffineCrop',
-    'RandomBrightnessContrast', 'RandomGaussianBlur', 'SpatialMeanMask'
+    'BandStopMask',
+    'DrawDualMask',
+    'PackUltrasound',
+    'RandomAffineCrop',
+    'RandomBrightnessContrast',
+    'RandomGaussianBlur',
+    'SpatialMeanMask',
 ]

@@ -19,8 +19,11 @@ class PackUltrasound(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Return a new dict; see the class."""
         image = np.ascontiguousarray(results['img'].transpose(2, 0, 1))
-        packed = {'inputs': torch.from_numpy(image), 'organ_id': results['organ_id'],
-                  'sample_idx': results['sample_idx']}
+        packed = {
+            'inputs': torch.from_numpy(image),
+            'organ_id': results['organ_id'],
+            'sample_idx': results['sample_idx'],
+        }
         for key in ('patch_mask', 'bands'):
             if key in results:
                 packed[key] = torch.from_numpy(results[key])

@@ -35,11 +35,13 @@ class RandomAffineCrop(BaseTransform):
         ValueError: A range is not ordered or leaves its limits.
     """
 
-    def __init__(self,
-                 size: int | Sequence[int] = 224,
-                 rotation: Sequence[float] = (-15., 15.),
-                 scale: Sequence[float] = (0.67, 1.),
-                 ratio: Sequence[float] = (3 / 4, 4 / 3)) -> None:
+    def __init__(
+        self,
+        size: int | Sequence[int] = 224,
+        rotation: Sequence[float] = (-15.0, 15.0),
+        scale: Sequence[float] = (0.67, 1.0),
+        ratio: Sequence[float] = (3 / 4, 4 / 3),
+    ) -> None:
         sides = [size, size] if isinstance(size, int) else list(size)
         if len(sides) != 2 or min(sides) < 1:
             raise ValueError(f'size must be one or two positive numbers, got {size}')
@@ -66,7 +68,7 @@ class RandomAffineCrop(BaseTransform):
             image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
             factor_x, factor_y = small[0] / width, small[1] / height
         else:
-            factor_x = factor_y = 1.
+            factor_x = factor_y = 1.0
         matrix = window_matrix(angle, (crop_height, crop_width), (center_x, center_y), self.size)
         # Pixel centres: x + 1/2 scales, not x.
         matrix[0] *= factor_x
@@ -75,8 +77,13 @@ class RandomAffineCrop(BaseTransform):
         matrix[1, 2] += (factor_y - 1) / 2
         # Without rotation only half a pixel of border can be seen, and must not darken the edge.
         border = cv2.BORDER_REPLICATE if angle == 0 else cv2.BORDER_CONSTANT
-        warped = cv2.warpAffine(image, matrix.astype(np.float32), (out_width, out_height),
-                                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
+        warped = cv2.warpAffine(
+            image,
+            matrix.astype(np.float32),
+            (out_width, out_height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=border,
+        )
         # OpenCV drops a last axis of length 1.
         results['img'] = warped[..., None] if warped.ndim == 2 else warped
         results['img_shape'] = self.size
@@ -87,19 +94,22 @@ class RandomAffineCrop(BaseTransform):
         angle = self.rotation[0] + u[0] * (self.rotation[1] - self.rotation[0])
         scale = self.scale[0] + u[1] * (self.scale[1] - self.scale[0])
         ratio = self.ratio[0] * (self.ratio[1] / self.ratio[0]) ** u[2]
-        crop_width = width * min(math.sqrt(scale * ratio), 1.)
-        crop_height = height * min(math.sqrt(scale / ratio), 1.)
+        crop_width = width * min(math.sqrt(scale * ratio), 1.0)
+        crop_height = height * min(math.sqrt(scale / ratio), 1.0)
         center_x = crop_width / 2 + u[3] * (width - crop_width)
         center_y = crop_height / 2 + u[4] * (height - crop_height)
         return angle, crop_height, crop_width, center_x, center_y
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(size={self.size}, rotation={self.rotation}, '
-                f'scale={self.scale}, ratio={self.ratio})')
+        return (
+            f'{type(self).__name__}(size={self.size}, rotation={self.rotation}, '
+            f'scale={self.scale}, ratio={self.ratio})'
+        )
 
 
-def window_matrix(angle: float, window: tuple[float, float], center: tuple[float, float],
-                  size: tuple[int, int]) -> np.ndarray:
+def window_matrix(
+    angle: float, window: tuple[float, float], center: tuple[float, float], size: tuple[int, int]
+) -> np.ndarray:
     """Matrix that takes output pixels (x, y) to source pixels.
 
     Args:
@@ -114,7 +124,9 @@ def window_matrix(angle: float, window: tuple[float, float], center: tuple[float
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     step_x, step_y = window[1] / size[1], window[0] / size[0]
     # y points down, so a picture turned counter-clockwise reads the source along (cos, sin).
-    matrix = np.array([[cosine * step_x, -sine * step_y, 0.], [sine * step_x, cosine * step_y, 0.]])
+    matrix = np.array(
+        [[cosine * step_x, -sine * step_y, 0.0], [sine * step_x, cosine * step_y, 0.0]]
+    )
     middle = np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
     matrix[:, 2] = np.array(center) - 0.5 - matrix[:, :2] @ middle
     return matrix

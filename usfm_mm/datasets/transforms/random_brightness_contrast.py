@@ -26,9 +26,9 @@ class RandomBrightnessContrast(BaseTransform):
         ValueError: A range is negative or not ordered.
     """
 
-    def __init__(self,
-                 brightness: Sequence[float] = (0.8, 1.2),
-                 contrast: Sequence[float] = (0.8, 1.2)) -> None:
+    def __init__(
+        self, brightness: Sequence[float] = (0.8, 1.2), contrast: Sequence[float] = (0.8, 1.2)
+    ) -> None:
         for name, factors in (('brightness', brightness), ('contrast', contrast)):
             if not 0 <= factors[0] <= factors[1]:
                 raise ValueError(f'{name} must be (lowest, highest), not negative, got {factors}')
@@ -48,8 +48,7 @@ class RandomBrightnessContrast(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(brightness={self.brightness}, '
-                f'contrast={self.contrast})')
+        return f'{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast})'
 
 
 def brightness_contrast_table(brightness: float, contrast: float, mean: float) -> np.ndarray:

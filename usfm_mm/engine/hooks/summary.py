@@ -44,9 +44,9 @@ def summary(runner: Any) -> str:
         Two short tables as text, at most 80 columns wide.
     """
     loader = runner.train_dataloader
-    table = Table(title='Training images', title_justify='left')
-    for column in ('organ', 'images', 'share', 'drawn'):
-        table.add_column(column, justify='left' if column == 'organ' else 'right')
+    table = Table(box=None)
+    for column in ('training images', 'number', 'share', 'drawn'):
+        table.add_column(column, justify='left' if column == 'training images' else 'right')
     organs = loader.dataset.metainfo['organs']
     counts = np.bincount(loader.dataset.organ_ids, minlength=len(organs))
     power = getattr(loader.sampler, 'power', 0.0)
@@ -60,8 +60,10 @@ def summary(runner: Any) -> str:
     world, batch = get_world_size(), loader.batch_size
     steps = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
     device = next(model.parameters()).device
-    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else (
-        f'CPU, {torch.get_num_threads()} threads'
+    name = (
+        torch.cuda.get_device_name(device)
+        if device.type == 'cuda'
+        else (f'CPU, {torch.get_num_threads()} threads')
     )
     rows = {
         'model': f'{type(model).__name__}, {parameters:.1f} M parameters',
@@ -71,7 +73,7 @@ def summary(runner: Any) -> str:
         'seed': str(runner.seed),
         'folder': runner.work_dir,
     }
-    facts = Table(show_header=False)
+    facts = Table(box=None, show_header=False)
     for key, value in rows.items():
         facts.add_row(key, value)
     console = Console(width=80, color_system=None)

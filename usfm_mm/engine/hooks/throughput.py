@@ -149,13 +149,14 @@ class ThroughputHook(Hook):
 
     def _start_counting(self, runner: Any) -> None:
         stack = ExitStack()
-        if 'torch._dynamo' in sys.modules:
-            # Under a dispatch mode, torch.compile gives a function up for good instead of
-            # compiling it at the next call.
-            if not hasattr(torch.compiler, 'set_stance'):  # torch < 2.6
-                runner.logger.info('ThroughputHook: FLOPs are not counted beside torch.compile')
-                return
-            stack.enter_context(torch.compiler.set_stance('force_eager'))
+        # Under a dispatch mode, torch.compile gives a function up for good instead of compiling it
+        # at the next call.
+        if hasattr(torch.compiler, 'set_stance'):  # from torch 2.6 on
+            if 'torch._dynamo' in sys.modules:
+                stack.enter_context(torch.compiler.set_stance('force_eager'))
+        elif getattr(runner, 'cfg', {}).get('compile'):
+            runner.logger.info('ThroughputHook: FLOPs are not counted beside torch.compile')
+            return
         stack.enter_context(self._counter)
         self._counting = stack
 
@@ -267,7 +268,7 @@ def count_flops() -> FlopCounterMode:
         return sdpa_backward_flop_count(grad, query, key, value)
 
     aten, name = torch.ops.aten, '_scaled_dot_product_flash_attention_for_cpu'
-    mapping = {}
+    mapping: dict[Any, Any] = {}
     if hasattr(aten, name):  # torch < 2.2 uses the operator for CUDA, which the counter knows
         mapping[getattr(aten, name)] = attention
         mapping[getattr(aten, f'{name}_backward')] = attention_backward
