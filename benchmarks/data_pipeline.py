@@ -6,9 +6,9 @@ All read the same 256x256 grey images and give 224x224 ones, on one thread: rota
 crop, brightness and contrast, blur with probability 1/2, of the same strengths, bilinear. The
 stock list has three channels, since mmpretrain's ColorJitter takes no grey image; row (a) lets it
 use OpenCV, row (p) its default, Pillow. Ours, from uncompressed PNG (b) and packed (c), have one
-channel, and three in (b3) and (c3); they go through ``UltrasoundDataset`` with seeding per draw, the
-draw of both masks, and packing into tensors. The pipelines take turns, round by round, and what
-counts is the median. The images are real ones where ``--source`` is found, else speckle.
+channel, and three in (b3) and (c3); they go through ``UltrasoundDataset`` with seeding per draw,
+the draw of both masks, and packing into tensors. The pipelines take turns, round by round, and
+what counts is the median. The images are real ones where ``--source`` is found, else speckle.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from usfm_mm.datasets import SeededIndex, UltrasoundDataset, write_index
 from usfm_mm.datasets.image_io import BadImageError, encode_png, read_grey
 
 BLUR = (0.1, 0.8)
-OURS = [
+OURS: list[dict | Callable] = [
     dict(type='usfm_mm.RandomAffineCrop', size=224, rotation=(-15, 15), scale=(0.67, 1)),
     dict(type='usfm_mm.RandomBrightnessContrast', brightness=(0.8, 1.2), contrast=(0.8, 1.2)),
     dict(type='usfm_mm.RandomGaussianBlur', prob=0.5, sigma=BLUR),
@@ -101,8 +101,8 @@ def pipelines(root: Path) -> dict[str, Callable[[int], object]]:
         return lambda i: dataset[SeededIndex(i, i)]
 
     return {
-        '(a) stock': stock('color'),
-        '(a1) stock, grey': stock('grayscale'),
+        '(a) stock': stock('cv2'),
+        '(p) stock, Pillow': stock('pillow'),
         '(b) ours, PNG': ours(False, 1),
         '(c) ours, packed': ours(True, 1),
         '(b3) ours, PNG, three channels': ours(False, 3),

@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -103,9 +104,9 @@ def main() -> None:
         for name in ('index.parquet', 'index.csv'):
             write_index(table, root / name)
             result[f'{name}: size, MB'] = (root / name).stat().st_size / 1e6
-            result[f'{name}: open, s'] = seconds(lambda n=name: read_index(root, n), args.rounds)
+            result[f'{name}: open, s'] = seconds(partial(read_index, root, name), args.rounds)
             result[f'{name}: data set, s'] = seconds(
-                lambda n=name: UltrasoundDataset(root, index=n), args.rounds
+                partial(UltrasoundDataset, root, index=name), args.rounds
             )
         del table
         result['data set with split made up, s'] = seconds(
