@@ -61,6 +61,11 @@ def test_dist_train_follows_the_single_process(tiny_config, tmp_path):
         assert done.returncode == 0, done.stderr[-3000:]
     assert '2 x CPU' in done.stdout
     assert '2 x 2 x 1 = 4 images per step' in done.stdout
+    # The console shows the summary and progress; the hundreds of lines are in the log file.
+    assert len(done.stdout.splitlines()) < 60
+    assert 'torch.Size' not in done.stdout
+    (log,) = two.glob('*/*.log')
+    assert 'torch.Size' in log.read_text()
     (train_one, val_one), (train_two, val_two) = curve(one), curve(two)
     assert train_one.shape == (6, 3)
     assert val_one.shape == (2, 4)
