@@ -1,6 +1,6 @@
 """Images per second and core: our data pipeline against stock mmpretrain transforms.
 
-    python benchmarks/data_pipeline.py [--images 500] [--rounds 7] [--out FILE]
+    python -m benchmarks.data_pipeline [--images 500] [--rounds 7] [--out FILE]
 
 All read the same 256x256 grey images and give 224x224 ones, on one thread: rotation, scale and
 crop, brightness and contrast, blur with probability 1/2, of the same strengths, bilinear. The

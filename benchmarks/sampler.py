@@ -1,6 +1,6 @@
 """Time and memory of index, data set and sampler at 2.2 million images.
 
-    python benchmarks/sampler.py [--images 2187915] [--workers 2] [--rounds 5] [--out FILE]
+    python -m benchmarks.sampler [--images 2187915] [--workers 2] [--rounds 5] [--out FILE]
 
 Memory is what a forked data-loader worker has to itself (USS) after it has looked up thousands of
 images all over the index; what it shares with the main process does not count. The base is a

@@ -1,6 +1,6 @@
 """Time one training step of USFM against the same step on stock mmpretrain parts.
 
-    python benchmarks/training_step.py [--arch base] [--batch-size 32] [--rounds 7] [--out FILE]
+    python -m benchmarks.training_step [--arch base] [--batch-size 32] [--rounds 7] [--out FILE]
 
 The stock step is SimMIM's as far as mmpretrain has it: stock BEiTViT, SimMIM's linear decoder and
 masked L1 head, clip, AdamW; its preprocessor normalises, and nothing is masked. Ours masks in both

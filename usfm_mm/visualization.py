@@ -222,11 +222,11 @@ def figure_to_array(figure: Figure) -> np.ndarray:
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure as a PNG of at most 32 colours, whole or not at all.
+    """Write a figure as a PNG with a palette, whole or not at all.
 
     The file is written under a temporary name and renamed, so that a run that is killed meanwhile
-    leaves no truncated picture. The small palette keeps a panel of speckle a few times smaller;
-    a panel is grey, and a scatter plot has few colours.
+    leaves no truncated picture. A palette of 32 greys keeps a panel of speckle a few times smaller;
+    figures in colour get 256, so that neighbouring colours of a legend stay apart.
 
     Args:
         figure: What to draw.
@@ -237,9 +237,11 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(figure_to_array(figure))
+    pixels = figure_to_array(figure)
+    colours = 32 if (pixels == pixels[..., :1]).all() else 256
+    image = Image.fromarray(pixels).quantize(colours, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    image.quantize(32, dither=Image.Dither.NONE).save(buffer, 'PNG', optimize=True)
+    image.save(buffer, 'PNG', optimize=True)
     write_whole(path, buffer.getvalue())
     return path
 

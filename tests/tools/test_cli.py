@@ -31,8 +31,14 @@ def test_demo_data_are_the_papers_format(tmp_path):
 
 
 def test_print_config_shows_the_data_root(tmp_path):
-    done = run('print_config', 'configs/usfm/pretrain_3mus.py', '--data-root', tmp_path,
-               '--cfg-options', 'train_cfg.max_epochs=3')
+    done = run(
+        'print_config',
+        'configs/usfm/pretrain_3mus.py',
+        '--data-root',
+        tmp_path,
+        '--cfg-options',
+        'train_cfg.max_epochs=3',
+    )
     assert done.returncode == 0, done.stderr
     assert f"data_root='{tmp_path}'" in done.stdout
     assert 'data/3mus' not in done.stdout
@@ -53,8 +59,14 @@ def test_train_names_what_is_missing(arguments, message):
 
 
 def test_train_without_index_says_how_to_make_one(tmp_path):
-    done = run('train', 'configs/usfm/pretrain_demo.py', '--data-root', tmp_path, '--work-dir',
-               tmp_path / 'run')
+    done = run(
+        'train',
+        'configs/usfm/pretrain_demo.py',
+        '--data-root',
+        tmp_path,
+        '--work-dir',
+        tmp_path / 'run',
+    )
     assert done.returncode != 0
     assert 'make_index.py' in done.stderr
 
@@ -62,9 +74,7 @@ def test_train_without_index_says_how_to_make_one(tmp_path):
 def test_report_of_a_run(tmp_path):
     log = tmp_path / '20260101_000000' / 'vis_data' / 'scalars.json'
     log.parent.mkdir(parents=True)
-    rows = [
-        dict(step=i, loss=1 / i, loss_pixel=0.8 / i, loss_frequency=0.2 / i) for i in (1, 2, 4)
-    ]
+    rows = [dict(step=i, loss=1 / i, loss_pixel=0.8 / i, loss_frequency=0.2 / i) for i in (1, 2, 4)]
     log.write_text('\n'.join(map(json.dumps, [*rows, {'val/loss': 0.5, 'step': 1}])))
     (tmp_path / 'last_checkpoint').write_text('somewhere/iter_4.pth')
     done = run('report_run', tmp_path)

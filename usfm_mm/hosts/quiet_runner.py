@@ -9,6 +9,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from mmengine._strategy import BaseStrategy
 from mmengine.logging import MMLogger
 from mmengine.runner import FlexibleRunner, Runner
 
@@ -27,21 +28,29 @@ def _worth_showing(record: logging.LogRecord) -> bool:
     return wanted and not noise
 
 
-class _QuietConsole:
+def _quieten(logger: MMLogger) -> None:
+    for handler in logger.handlers:
+        if not isinstance(handler, logging.FileHandler):
+            handler.addFilter(_worth_showing)
+
+
+@RUNNERS.register_module()
+class QuietRunner(Runner):
+    """``Runner`` with a readable console."""
+
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build mmengine's logger, with a filter on its console handler."""
-        logger = super().build_logger(*args, **kwargs)  # type: ignore[misc]
-        for handler in logger.handlers:
-            if not isinstance(handler, logging.FileHandler):
-                handler.addFilter(_worth_showing)
+        logger = super().build_logger(*args, **kwargs)
+        _quieten(logger)
         return logger
 
 
 @RUNNERS.register_module()
-class QuietRunner(_QuietConsole, Runner):
-    """``Runner`` with a readable console."""
-
-
-@RUNNERS.register_module()
-class QuietFlexibleRunner(_QuietConsole, FlexibleRunner):
+class QuietFlexibleRunner(FlexibleRunner):
     """``FlexibleRunner`` with a readable console, for FSDP and DeepSpeed."""
+
+    def build_strategy(self, *args: Any, **kwargs: Any) -> BaseStrategy:
+        """Build the strategy, which holds the logger here."""
+        strategy = super().build_strategy(*args, **kwargs)
+        _quieten(strategy.logger)
+        return strategy
