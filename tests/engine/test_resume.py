@@ -4,8 +4,10 @@ import copy
 import multiprocessing
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
+import mmengine.runner.runner as host
 import pytest
 import torch
 from mmengine.config import Config
@@ -44,24 +46,45 @@ def config(tiny_config: Config) -> Config:
     return config
 
 
-def train(config, stop=None, number=signal.SIGKILL):
-    """Train, resuming where there is a checkpoint; in a process of its own if it is to die."""
+def run(config_text, stop=None, number=signal.SIGKILL, on_save=None):
+    """Train, resuming where there is a checkpoint."""
+    if on_save:
+        host.save_checkpoint = partial(die_in_second_save, host.save_checkpoint, [])
+    config = Config.fromstring(config_text, '.py')
+    config.resume = True
+    config.experiment_name = f'run-{os.getpid()}-{stop}-{Path(config.work_dir).name}'
+    runner = Runner.from_cfg(config)
+    if stop:
+        runner.register_hook(StopHook(stop, number))
+    runner.train()
+    return runner
 
-    def run():
-        cfg = copy.deepcopy(config)
-        cfg.resume = True
-        cfg.experiment_name = f'run-{os.getpid()}-{stop}-{Path(cfg.work_dir).name}'
-        runner = Runner.from_cfg(cfg)
-        if stop:
-            runner.register_hook(StopHook(stop, number))
-        runner.train()
-        return runner
 
-    if stop is None:
-        return run()
-    process = multiprocessing.get_context('fork').Process(target=run)
+def die_in_second_save(original, calls, checkpoint, filename, *args, **kwargs):
+    calls.append(filename)
+    if len(calls) == 2:
+        Path(filename).write_bytes(b'half a file')
+        os.kill(os.getpid(), signal.SIGKILL)
+    original(checkpoint, filename, *args, **kwargs)
+
+
+def train(config):
+    return run(config.pretty_text)
+
+
+def train_and_die(config, stop=None, number=signal.SIGKILL, on_save=None):
+    """Train in a process of its own, and return its exit code.
+
+    It is forked from a server that has imported everything and computed nothing: a process in
+    which PyTorch has started threads cannot be forked safely.
+    """
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['mmpretrain.models', 'mmpretrain.datasets', 'usfm_mm.models'])
+    process = context.Process(target=run, args=(config.pretty_text, stop, number, on_save))
     process.start()
     process.join(120)
+    if process.exitcode is None:
+        process.kill()
     return process.exitcode
 
 
@@ -91,7 +114,7 @@ def uninterrupted(config, tmp_path):
 @pytest.mark.parametrize('iterations', [(1,), (2,), (3,), (4,), (5,), (1, 3, 5)], ids=str)
 def test_killed_and_resumed_equals_uninterrupted(config, uninterrupted, iterations):
     for iteration in iterations:
-        assert train(config, stop=iteration) == -signal.SIGKILL
+        assert train_and_die(config, iteration) == -signal.SIGKILL
     train(config)
     assert_equal(weights(config), uninterrupted)
 
@@ -99,14 +122,14 @@ def test_killed_and_resumed_equals_uninterrupted(config, uninterrupted, iteratio
 def test_workers_do_not_matter(config, uninterrupted):
     config.train_dataloader.num_workers = 2
     config.train_dataloader.persistent_workers = True
-    assert train(config, stop=4) == -signal.SIGKILL
+    assert train_and_die(config, 4) == -signal.SIGKILL
     train(config)
     assert_equal(weights(config), uninterrupted)
 
 
 def test_sigterm_saves_first_and_resumes_there(config, uninterrupted):
     config.default_hooks.checkpoint.interval = 100
-    assert train(config, stop=4, number=signal.SIGTERM) == 143
+    assert train_and_die(config, 4, signal.SIGTERM) == 143
     pointer = Path(config.work_dir, 'last_checkpoint').read_text()
     assert Path(pointer).name == 'iter_4.pth'
     assert torch.load(pointer, weights_only=True)['meta']['iter'] == 4
@@ -117,22 +140,9 @@ def test_sigterm_saves_first_and_resumes_there(config, uninterrupted):
     assert len(history.data[0]) == EPOCHS * ITERATIONS
 
 
-def test_stopped_while_writing_leaves_the_last_checkpoint(config, monkeypatch):
+def test_stopped_while_writing_leaves_the_last_checkpoint(config):
     """Killed in the middle of torch.save: the one before is there and is used."""
-    import mmengine.runner.runner as host
-
-    original, calls = host.save_checkpoint, []
-
-    def die_on_second(checkpoint, filename, *args, **kwargs):
-        calls.append(filename)
-        if len(calls) == 2:
-            Path(filename).write_bytes(b'half a file')
-            os.kill(os.getpid(), signal.SIGKILL)
-        original(checkpoint, filename, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(host, 'save_checkpoint', die_on_second)
-        assert train(config, stop=100) == -signal.SIGKILL
+    assert train_and_die(config, on_save=True) == -signal.SIGKILL
     pointer = Path(config.work_dir, 'last_checkpoint').read_text()
     assert torch.load(pointer, weights_only=True)['meta']['iter'] == 2
     train(config)
@@ -143,6 +153,6 @@ def test_stopped_while_writing_leaves_the_last_checkpoint(config, monkeypatch):
 def test_sampler_that_cannot_continue_is_an_error(config):
     config.train_dataloader.sampler = dict(type='DefaultSampler', shuffle=True)
     config.train_dataloader.dataset.seed = 0
-    assert train(config, stop=2) == -signal.SIGKILL
+    assert train_and_die(config, 2) == -signal.SIGKILL
     with pytest.raises(TypeError, match='OrganBalancedSampler'):
         train(config)
