@@ -36,7 +36,7 @@ REQUIREMENTS := setup.py $(wildcard requirements/*.txt)
 
 $(VENV)/.ready: $(REQUIREMENTS)
 	@echo "Setting up $(VENV); a first time takes some minutes (about 6 GB with CUDA)."
-	$(PYTHON) -c 'import sys; v = sys.version_info; assert (3, 10) <= v < (3, 13), \
+	@$(PYTHON) -c 'import sys; v = sys.version_info; assert (3, 10) <= v < (3, 13), \
 		f"usfm_mm needs Python 3.10 to 3.12, this is {v.major}.{v.minor}: make PYTHON=python3.12"'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python $(PIP) -c requirements/constraints.txt \
@@ -46,7 +46,7 @@ $(VENV)/.ready: $(REQUIREMENTS)
 # setuptools 80: mmengine 0.10 imports pkg_resources. Python 3.12 has no torch 2.1.
 $(VENV_OFFICIAL)/.ready: $(REQUIREMENTS)
 	@echo "Setting up $(VENV_OFFICIAL) with the official OpenMMLab packages."
-	$(PYTHON) -c 'import sys; v = sys.version_info; assert (3, 10) <= v < (3, 12), \
+	@$(PYTHON) -c 'import sys; v = sys.version_info; assert (3, 10) <= v < (3, 12), \
 		f"the official stack (torch 2.1.2) needs Python 3.10 or 3.11, this is {v.major}.{v.minor}"'
 	$(PYTHON) -m venv $(VENV_OFFICIAL)
 	$(VENV_OFFICIAL)/bin/python $(PIP) -c requirements/constraints-official.txt setuptools wheel

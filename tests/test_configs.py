@@ -11,7 +11,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, RUNNERS, init_default_scope
 from mmengine.runner import Runner
 
-from usfm_mm.apis.config import add_tensorboard, set_data_root
+from usfm_mm.cli import add_tensorboard, set_data_root
 from usfm_mm.datasets.image_io import encode_png
 from usfm_mm.hosts import set_up_cpu
 

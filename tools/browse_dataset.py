@@ -13,7 +13,7 @@ from mmengine.dataset import default_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from usfm_mm.apis.config import config_parser, load_config
+from usfm_mm.cli import config_parser, load_config
 from usfm_mm.engine.hooks.samples import stored_image
 from usfm_mm.hosts import quiet_imports
 from usfm_mm.registry import MODELS

@@ -1,6 +1,6 @@
 """Print a config with its bases and options merged in: python tools/print_config.py CONFIG."""
 
-from usfm_mm.apis.config import config_parser, load_config
+from usfm_mm.cli import config_parser, load_config
 
 
 def main() -> None:

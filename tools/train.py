@@ -6,7 +6,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from usfm_mm.apis.config import add_run_options, add_tensorboard, config_parser, load_config
+from usfm_mm.cli import add_run_options, add_tensorboard, config_parser, load_config
 from usfm_mm.hosts import leave_process_group, quiet_imports, set_up_cpu
 
 

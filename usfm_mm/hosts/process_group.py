@@ -3,15 +3,16 @@
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
+from mmengine.utils import digit_version
 
 
 def set_up_cpu(cfg: Config) -> None:
     """Fit a config to a machine without a GPU; with a GPU, do nothing.
 
-    Processes talk through gloo, and memory is not pinned. mmengine's ``init_dist`` calls
-    ``torch.cuda.set_device`` on any machine, and its runner gives the model wrapper a GPU number;
-    so the processes are connected here, before the runner does it, and the wrapper is told apart.
-    (No upstream issue was found.)
+    Processes talk through gloo, memory is not pinned, and AdamW is fused only where PyTorch can.
+    mmengine's ``init_dist`` calls ``torch.cuda.set_device`` on any machine, and its runner gives
+    the model wrapper a GPU number; so the processes are connected here, before the runner does it,
+    and the wrapper is told that there is no GPU. (No upstream issue was found.)
 
     Args:
         cfg: Changed in place; ``launcher`` must be set.
@@ -21,6 +22,8 @@ def set_up_cpu(cfg: Config) -> None:
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name):
             cfg[name].pop('pin_memory', None)
+    if digit_version(torch.__version__) < digit_version('2.4'):  # no fused AdamW on a CPU before
+        cfg.get('optim_wrapper', {}).get('optimizer', {}).pop('fused', None)
     cfg.env_cfg = cfg.get('env_cfg', {})
     cfg.env_cfg.dist_cfg = dict(cfg.env_cfg.get('dist_cfg', {}), backend='gloo')
     if cfg.get('launcher', 'none') == 'pytorch' and not dist.is_initialized():
