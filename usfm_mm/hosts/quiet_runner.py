@@ -24,7 +24,9 @@ def _worth_showing(record: logging.LogRecord) -> bool:
     message = str(record.msg)
     # mmengine's own use of what it deprecates, and the name repeated before each line of progress.
     noise = 'will be deprecated' in message or message.startswith('Exp name')
-    wanted = record.levelno >= logging.WARNING or ours or 'esumed' in message
+    # What print_log says is attributed to mmengine: the report on a loaded checkpoint is ours.
+    loaded = 'esumed' in message or message.startswith('Loaded ')
+    wanted = record.levelno >= logging.WARNING or ours or loaded
     return wanted and not noise
 
 
