@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import os
+import socket
 from pathlib import Path
 
 # Before torch is imported: small tensors on few cores are faster on one thread.
@@ -24,3 +25,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip('real images (../shared/data) are not here')
     return SHARED_DATA
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port for process groups; a file store may wait for a file that another rank removed."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]

@@ -86,19 +86,21 @@ def test_ranks_together_draw_what_one_draws(monkeypatch, world):
     assert not set(together[20_001:]) & set(one)
 
 
-def _gloo_rank(rank, file, results):
-    torch.distributed.init_process_group('gloo', f'file://{file}', rank=rank, world_size=2)
+def _gloo_rank(rank, port, results):
+    address = f'tcp://127.0.0.1:{port}'
+    torch.distributed.init_process_group('gloo', address, rank=rank, world_size=2)
     try:
         sampler = OrganBalancedSampler(Images([10, 300]), num_samples=600)
         results[rank] = (sampler.seed, pairs(sampler))
+        torch.distributed.barrier()
     finally:
         torch.distributed.destroy_process_group()
 
 
-def test_two_real_processes(tmp_path):
+def test_two_real_processes(free_port):
     with torch.multiprocessing.Manager() as manager:
         results = manager.dict()
-        torch.multiprocessing.spawn(_gloo_rank, (tmp_path / 'store', results), nprocs=2)
+        torch.multiprocessing.spawn(_gloo_rank, (free_port, results), nprocs=2)
         (seed, first), (other_seed, second) = results[0], results[1]
     assert seed == other_seed  # a random one, agreed on
     one = pairs(OrganBalancedSampler(Images([10, 300]), num_samples=600, seed=seed))

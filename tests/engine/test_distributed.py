@@ -50,9 +50,9 @@ def curve(folder):
 
 
 @pytest.mark.slow
-def test_dist_train_follows_the_single_process(tiny_config, tmp_path):
+def test_dist_train_follows_the_single_process(tiny_config, tmp_path, free_port):
     tiny_config.optim_wrapper.clip_grad = dict(max_norm=10.0)
-    env = dict(os.environ, PYTHON=sys.executable, MASTER_PORT='29611', OMP_NUM_THREADS='1')
+    env = dict(os.environ, PYTHON=sys.executable, MASTER_PORT=str(free_port), OMP_NUM_THREADS='1')
     one, two = tmp_path / 'one', tmp_path / 'two'
     single = [sys.executable, 'tools/train.py', str(write_config(one, tiny_config, 4))]
     double = ['tools/dist_train.sh', str(write_config(two, tiny_config, 2)), '2']

@@ -216,20 +216,17 @@ def test_in_a_real_run(build_run):
     assert [('images_per_s' in line) for line in lines if 'loss' in line][-1]
 
 
-def test_two_processes_count_each_image_once(tmp_path):
+def test_two_processes_count_each_image_once(tmp_path, free_port):
     script = tmp_path / 'run.py'
     script.write_text(TWO_RANKS)
     env = dict(
         os.environ,
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT='0',
         OMP_NUM_THREADS='1',
         PYTHONPATH=os.pathsep.join(sys.path),
     )
-    store = tmp_path / 'store'
     processes = [
         subprocess.Popen(
-            [sys.executable, str(script), str(rank), str(store), str(tmp_path)], env=env
+            [sys.executable, str(script), str(rank), str(free_port), str(tmp_path)], env=env
         )
         for rank in range(2)
     ]
@@ -255,8 +252,8 @@ from mmengine.logging import MessageHub, MMLogger
 
 from usfm_mm.engine.hooks.throughput import ThroughputHook
 
-rank, store, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-dist.init_process_group('gloo', init_method=f'file://{store}', rank=rank, world_size=2)
+rank, port, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+dist.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
 now = 0.0
 hook = ThroughputHook(skip_iters=1, window=1, measure_peak=False)
 hook._clock = lambda: now
@@ -272,5 +269,6 @@ for _ in range(4):
     hook.after_train_iter(runner, 0, batch)
 assert runner.message_hub.get_scalar('train/images_per_s').current() == 2 * 4 / (1 + rank)
 hook.after_train(runner)
+dist.barrier()
 dist.destroy_process_group()
 """
