@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from usfm_mm.files import write_whole
 from usfm_mm.visualization import (
     dataset_panel,
     embedding_scatter,
@@ -11,7 +12,6 @@ from usfm_mm.visualization import (
     log_spectrum,
     reconstruction_panel,
     save_figure,
-    write_whole,
 )
 
 

@@ -5,7 +5,6 @@ global state behind and may be made from any thread of a training run.
 """
 
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image  # comes with matplotlib
+
+from usfm_mm.files import write_whole
 
 PANEL_COLUMNS = ('Original', 'Masked', 'Reconstruction')
 """Columns of the paper's Fig. 6, drawn once in space and once in the log spectrum."""
@@ -244,20 +245,6 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     image.save(buffer, 'PNG', optimize=True)
     write_whole(path, buffer.getvalue())
     return path
-
-
-def write_whole(path: str | Path, content: bytes) -> None:
-    """Write a file under a temporary name beside it, then rename it into place.
-
-    Args:
-        path: Where to; its folder must exist.
-        content: All that the file shall hold.
-    """
-    path = Path(path)
-    # Named by process: two runs in one folder must not write into each other's file.
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def _displayable(image: np.ndarray) -> np.ndarray:

@@ -12,8 +12,9 @@ from mmengine.model import is_model_wrapper
 from usfm_mm.apis.features import encoder_of, extract_features
 from usfm_mm.datasets.seeding import seeded
 from usfm_mm.engine.hooks.samples import choose_per_organ, show_image, stored_image
+from usfm_mm.files import write_whole
 from usfm_mm.registry import HOOKS
-from usfm_mm.visualization import embedding_scatter, figure_to_array, save_figure, write_whole
+from usfm_mm.visualization import embedding_scatter, figure_to_array, save_figure
 
 
 class EmbeddingUnavailable(Exception):

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from usfm_mm.datasets.seeding import SeededIndex, seeded
 from usfm_mm.engine.hooks.samples import choose_per_organ, show_image
+from usfm_mm.files import write_whole
 from usfm_mm.registry import HOOKS
 from usfm_mm.visualization import (
     figure_to_array,
     reconstruction_panel,
     save_figure,
-    write_whole,
 )
 
 
