@@ -6,7 +6,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from usfm_mm.cli import add_run_options, config_parser, load_config
-from usfm_mm.hosts import leave_process_group, quiet_imports, set_up_cpu
+from usfm_mm.hosts import import_mmseg, leave_process_group, quiet_imports, set_up_cpu
 
 
 def main() -> None:
@@ -21,6 +21,8 @@ def main() -> None:
     cfg.load_from = args.checkpoint
     set_up_cpu(cfg)
     quiet_imports()
+    if cfg.get('default_scope') == 'mmseg':
+        import_mmseg()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     runner: Runner = RUNNERS.build(cfg)
     runner.test()

@@ -7,7 +7,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from usfm_mm.cli import add_run_options, add_tensorboard, config_parser, load_config
-from usfm_mm.hosts import leave_process_group, quiet_imports, set_up_cpu
+from usfm_mm.hosts import import_mmseg, leave_process_group, quiet_imports, set_up_cpu
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,6 +46,8 @@ def main() -> None:
     """Train."""
     cfg = build_config(parse_args())
     quiet_imports()
+    if cfg.get('default_scope') == 'mmseg':
+        import_mmseg()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     runner: Runner = RUNNERS.build(cfg)
     runner.train()

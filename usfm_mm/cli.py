@@ -7,6 +7,8 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from usfm_mm.hosts import find_mmseg_configs
+
 
 def config_parser(description: str) -> argparse.ArgumentParser:
     """Parser with the options that every tool takes: config, ``--data-root``, ``--cfg-options``."""
@@ -35,6 +37,7 @@ def load_config(args: argparse.Namespace) -> Config:
         FileNotFoundError: If the config file or the data folder does not exist.
         KeyError: If there is ``--data-root`` for a config without ``data_root``.
     """
+    find_mmseg_configs()
     cfg = Config.fromfile(args.config)
     if args.data_root:
         set_data_root(cfg, args.data_root)

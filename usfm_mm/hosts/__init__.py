@@ -1,6 +1,8 @@
 """What exists only because a host misbehaves."""
 
 from .bf16_optim_wrapper import BF16OptimWrapper
+from .compiled_ops import stand_in_for_compiled_ops
+from .mmseg import find_mmseg_configs, import_mmseg
 from .process_group import leave_process_group, set_up_cpu
 from .quiet_imports import quiet_imports
 from .quiet_runner import QuietFlexibleRunner, QuietRunner
@@ -9,7 +11,10 @@ __all__ = [
     'BF16OptimWrapper',
     'QuietFlexibleRunner',
     'QuietRunner',
+    'find_mmseg_configs',
+    'import_mmseg',
     'leave_process_group',
     'quiet_imports',
     'set_up_cpu',
+    'stand_in_for_compiled_ops',
 ]

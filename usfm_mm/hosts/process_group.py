@@ -1,5 +1,7 @@
 """Process groups, and machines without a GPU."""
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
@@ -9,7 +11,8 @@ from mmengine.utils import digit_version
 def set_up_cpu(cfg: Config) -> None:
     """Fit a config to a machine without a GPU; with a GPU, do nothing.
 
-    Processes talk through gloo, memory is not pinned, and AdamW is fused only where PyTorch can.
+    Processes talk through gloo, memory is not pinned, AdamW is fused only where PyTorch can, and
+    SyncBN, which needs a GPU, is BN.
     mmengine's ``init_dist`` calls ``torch.cuda.set_device`` on any machine, and its runner gives
     the model wrapper a GPU number; so the processes are connected here, before the runner does it,
     and the wrapper is told that there is no GPU. (No upstream issue was found.)
@@ -24,12 +27,23 @@ def set_up_cpu(cfg: Config) -> None:
             cfg[name].pop('pin_memory', None)
     if digit_version(torch.__version__) < digit_version('2.4'):  # no fused AdamW on a CPU before
         cfg.get('optim_wrapper', {}).get('optimizer', {}).pop('fused', None)
+    _replace_sync_bn(cfg.get('model', {}))
     cfg.env_cfg = cfg.get('env_cfg', {})
     cfg.env_cfg.dist_cfg = dict(cfg.env_cfg.get('dist_cfg', {}), backend='gloo')
     if cfg.get('launcher', 'none') == 'pytorch' and not dist.is_initialized():
         dist.init_process_group('gloo')
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
     cfg.setdefault('model_wrapper_cfg', wrapper)
+
+
+def _replace_sync_bn(node: Any) -> None:
+    if isinstance(node, dict):
+        if node.get('type') == 'SyncBN':
+            node['type'] = 'BN'
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            _replace_sync_bn(child)
 
 
 def leave_process_group() -> None:
