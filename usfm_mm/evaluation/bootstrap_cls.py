@@ -1,0 +1,133 @@
+"""Classification metrics with their uncertainty."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.logging import print_log
+
+from usfm_mm.evaluation.classification import (
+    MEASURES,
+    bootstrap_std,
+    class_scores,
+    confusion_matrix,
+)
+from usfm_mm.evaluation.per_image import PerImageMetric, image_path, numbers
+from usfm_mm.registry import METRICS
+
+
+@METRICS.register_module()
+class BootstrapClsMetric(PerImageMetric):
+    """ACC, macro Recall, PREC and F1, and MCC in %, each with a bootstrap standard deviation.
+
+    The values are scikit-learn's, see :func:`~usfm_mm.evaluation.classification.class_scores`.
+    ``ACC_std`` and so on are standard deviations over resamples of the images with replacement.
+    The predicted class is that of the highest score. For one label per image.
+
+    The table has per image ``truth``, ``prediction`` (names), ``score`` (of the prediction) and the
+    score of each class as ``score_<class>``.
+
+    Args:
+        num_bootstraps: Resamples.
+        seed: Of the resampling.
+        csv_path: Where to write the table of images; None for none.
+        collect_device: As in mmengine.
+
+    Raises:
+        ValueError: If ``num_bootstraps`` is below 2.
+
+    Attributes:
+        confusion: After an evaluation, on the main rank: int64 ``[K, K]`` counts, rows truth.
+        labels: And the class names, K.
+    """
+
+    def __init__(
+        self,
+        num_bootstraps: int = 1000,
+        seed: int = 0,
+        csv_path: str | Path | None = None,
+        collect_device: str = 'cpu',
+    ) -> None:
+        if num_bootstraps < 2:
+            raise ValueError(f'num_bootstraps must be at least 2, got {num_bootstraps}')
+        super().__init__(csv_path=csv_path, collect_device=collect_device)
+        self.num_bootstraps = num_bootstraps
+        self.seed = seed
+        self.confusion: np.ndarray | None = None
+        self.labels: list[str] = []
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep label and scores of a batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: mmpretrain's data samples with ``gt_label``, ``pred_score`` and
+                ``img_path``.
+
+        Raises:
+            ValueError: If a sample lacks one of these or has several labels; the message names the
+                image.
+        """
+        for sample in data_samples:
+            path = image_path(sample)
+            truth, scores = sample.get('gt_label'), sample.get('pred_score')
+            if truth is None or scores is None:
+                raise ValueError(
+                    f'{path}: the data sample has no '
+                    f'{"gt_label" if truth is None else "pred_score"}; BootstrapClsMetric needs a '
+                    "labelled data set and a model that predicts scores, as mmpretrain's ClsHead"
+                )
+            if truth.numel() != 1 or sample.get('gt_score') is not None:
+                raise ValueError(
+                    f'{path}: BootstrapClsMetric is for one label per image, this one has '
+                    f"{truth.tolist()}; for several use mmpretrain's MultiLabelMetric"
+                )
+            scores = numbers(scores.float().cpu())
+            label = int(truth)
+            if not 0 <= label < len(scores):
+                raise ValueError(f'{path}: label {label}, but the model has {len(scores)} classes')
+            self.results.append(dict(image=path, truth=label, scores=scores))
+
+    def summarise(self, rows: list[dict]) -> dict[str, float]:
+        """Measures of all images and their bootstrap."""
+        truth = np.asarray([row['truth'] for row in rows])
+        scores = np.asarray([row['scores'] for row in rows])
+        prediction = scores.argmax(1)
+        self.labels = self.class_names(scores.shape[1])
+        if len(self.labels) != scores.shape[1]:
+            raise ValueError(
+                f'the model scores {scores.shape[1]} classes, but the data set names '
+                f"{len(self.labels)}: {', '.join(self.labels)}; set the head's num_classes"
+            )
+        missing = [label for n, label in enumerate(self.labels) if n not in truth]
+        if missing:
+            print_log(
+                f'BootstrapClsMetric: no image is of class {", ".join(missing)}. Macro averages '
+                'are over the classes that occur'
+                + (', and MCC is 0 where there is one.' if len(set(truth)) == 1 else '.'),
+                logger='current',
+                level=logging.WARNING,
+            )
+        self.confusion = confusion_matrix(truth, prediction, len(self.labels))
+        self.per_image = [
+            dict(
+                image=row['image'],
+                truth=self.labels[row['truth']],
+                prediction=self.labels[chosen],
+                score=row['scores'][chosen],
+                **{
+                    f'score_{label}': score
+                    for label, score in zip(self.labels, row['scores'], strict=True)
+                },
+            )
+            for row, chosen in zip(rows, prediction.tolist(), strict=True)
+        ]
+        values = numbers(class_scores(self.confusion))
+        stds = numbers(bootstrap_std(self.confusion, self.num_bootstraps, self.seed))
+        metrics = {}
+        for name, value, std in zip(MEASURES, values, stds, strict=True):
+            metrics[name] = value
+            metrics[f'{name}_std'] = std
+        return metrics

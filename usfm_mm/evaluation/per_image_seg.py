@@ -1,0 +1,163 @@
+"""Segmentation metrics, per image."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.logging import print_log
+
+from usfm_mm.evaluation.per_image import PerImageMetric, image_path, numbers
+from usfm_mm.evaluation.segmentation import MEASURES, class_measures, require_monai
+from usfm_mm.registry import METRICS
+
+
+@METRICS.register_module()
+class PerImageSegMetric(PerImageMetric):
+    """DSC, IoU, ACC and SEN in % and HD95 in pixels: mean and standard deviation over images.
+
+    Of each image the mean over the foreground classes is taken; the background is no class here.
+    HD95 is in pixels of the mask that is evaluated, in mmseg usually of the image's own size. The
+    rules for empty masks are those of :func:`~usfm_mm.evaluation.segmentation.class_measures`.
+    mmseg's ``IoUMetric`` instead pools the pixels of the whole data set.
+
+    Reports ``DSC`` and so on, and ``DSC_std``: the population's standard deviation (ddof 0) over
+    the images. The table has per image these five, ``truth_pixels`` and ``pred_pixels`` of all
+    foreground, and the five of each class as ``DSC_<class>``.
+
+    Args:
+        num_classes: With the background; by default as many as the data set names.
+        ignore_index: Truth of pixels that are left out.
+        csv_path: Where to write the table of images; None for none.
+        collect_device: As in mmengine.
+
+    Raises:
+        ModuleNotFoundError: If MONAI is not installed.
+
+    Attributes:
+        keep_masks: Also keep the masks, compressed, as ``TestReportHook`` does to draw them.
+        masks: After an evaluation with ``keep_masks``, on the main rank: by image its truth and
+            prediction, for :func:`unpack_mask`. Ignored pixels are background in both.
+    """
+
+    keep_masks = False
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        ignore_index: int = 255,
+        csv_path: str | Path | None = None,
+        collect_device: str = 'cpu',
+    ) -> None:
+        require_monai()  # now, rather than at the first validation
+        super().__init__(csv_path=csv_path, collect_device=collect_device)
+        self.num_classes = num_classes
+        self.ignore_index = ignore_index
+        self.masks: dict[str, tuple[bytes, bytes]] = {}
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Measure the images of a batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: mmseg's data samples with ``pred_sem_seg``, ``gt_sem_seg`` and
+                ``img_path``.
+
+        Raises:
+            ValueError: If masks don't fit each other or the classes; the message names the image.
+        """
+        num_classes = self.count_classes()
+        for sample in data_samples:
+            path = image_path(sample)
+            truth, prediction = (_labels(sample, key) for key in ('gt_sem_seg', 'pred_sem_seg'))
+            try:
+                measures = class_measures(truth, prediction, num_classes, self.ignore_index)
+            except ValueError as error:
+                raise ValueError(f'{path}: {error}') from error
+            ignored = truth == self.ignore_index
+            truth, prediction = np.where(ignored, 0, truth), np.where(ignored, 0, prediction)
+            row = dict(
+                image=path,
+                measures={name: numbers(values) for name, values in measures.items()},
+                truth_pixels=int((truth > 0).sum()),
+                pred_pixels=int((prediction > 0).sum()),
+            )
+            if self.keep_masks:
+                row['masks'] = pack_mask(truth), pack_mask(prediction)
+            self.results.append(row)
+
+    def summarise(self, rows: list[dict]) -> dict[str, float]:
+        """Mean and standard deviation over the images."""
+        if not any(row['truth_pixels'] for row in rows):
+            print_log(
+                'PerImageSegMetric: no image has foreground in the truth. Do masks hold class '
+                f'numbers? Pixels of {self.ignore_index} are ignored.',
+                logger='current',
+                level=logging.WARNING,
+            )
+        foreground = self.class_names(self.count_classes())[1:]
+        self.masks = {row['image']: row['masks'] for row in rows if 'masks' in row}
+        self.per_image = []
+        for row in rows:
+            by_class = row['measures']
+            self.per_image.append(
+                dict(
+                    image=row['image'],
+                    **{name: float(np.mean(by_class[name])) for name in MEASURES},
+                    truth_pixels=row['truth_pixels'],
+                    pred_pixels=row['pred_pixels'],
+                    **{
+                        f'{name}_{label}': by_class[name][n]
+                        for n, label in enumerate(foreground)
+                        for name in MEASURES
+                    },
+                )
+            )
+        metrics = {}
+        for name in MEASURES:
+            values = np.asarray([row[name] for row in self.per_image])
+            metrics[name] = float(values.mean())
+            metrics[f'{name}_std'] = float(values.std())
+        return metrics
+
+    def count_classes(self) -> int:
+        """Number of classes, with the background.
+
+        Raises:
+            ValueError: If there are fewer than two, or the data set names another number.
+        """
+        named = (self.dataset_meta or {}).get('classes')
+        count = self.num_classes or len(named or ())
+        if count < 2 or (named is not None and len(named) != count):
+            raise ValueError(
+                f'PerImageSegMetric needs at least a background and one class; num_classes is '
+                f'{self.num_classes} and the data set names {named}'
+            )
+        return count
+
+
+def pack_mask(mask: np.ndarray) -> bytes:
+    """Compress labels 0..255, ``[H, W]``, to a PNG of some hundred bytes to a few thousand."""
+    done, data = cv2.imencode('.png', mask.astype(np.uint8))
+    if not done:
+        raise ValueError(f'OpenCV cannot encode a mask of shape {mask.shape} as PNG')
+    return data.tobytes()
+
+
+def unpack_mask(data: bytes) -> np.ndarray:
+    """Labels that :func:`pack_mask` compressed, uint8 ``[H, W]``."""
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE))
+
+
+def _labels(sample: Any, key: str) -> np.ndarray:
+    """Labels ``[H, W]`` of a data sample's ``PixelData``, or of the dict made of it."""
+    field = sample.get(key)
+    if field is None:
+        raise ValueError(
+            f'{image_path(sample)}: the data sample has no {key}; the test pipeline must load the '
+            'annotation (LoadAnnotations) and the model predict'
+        )
+    labels = (field['data'] if isinstance(field, dict) else field.data).cpu().numpy()
+    return labels[0] if labels.ndim == 3 else labels
