@@ -5,6 +5,7 @@ from .embedding import EmbeddingHook
 from .iteration_seed import IterationSeedHook
 from .reconstruction import ReconstructionHook
 from .summary import SummaryHook
+from .test_report import TestReportHook
 from .throughput import ThroughputHook
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     'ReconstructionHook',
     'SafeCheckpointHook',
     'SummaryHook',
+    'TestReportHook',
     'ThroughputHook',
 ]
