@@ -12,6 +12,7 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
@@ -31,3 +32,8 @@ HOOKS = _child('hook', MMENGINE_HOOKS, 'usfm_mm.engine')
 LOOPS = _child('loop', MMENGINE_LOOPS, 'usfm_mm.engine')
 OPTIM_WRAPPERS = _child('optimizer wrapper', MMENGINE_OPTIM_WRAPPERS, 'usfm_mm.hosts')
 RUNNERS = _child('runner', MMENGINE_RUNNERS, 'usfm_mm.hosts')
+OPTIM_WRAPPER_CONSTRUCTORS = _child(
+    'optimizer wrapper constructor',
+    MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+    'usfm_mm.engine.layer_decay',
+)
