@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
     for folder in ('usfm', 'ablations')
-    for path in (ROOT / 'configs' / folder).glob('*.py')
+    for path in (ROOT / 'configs' / folder).glob('pretrain_*.py')
 )
 
 

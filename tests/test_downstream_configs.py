@@ -1,0 +1,137 @@
+"""Every downstream config is built, trained one epoch and tested, through a runner."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+
+from usfm_mm.cli import set_data_root
+from usfm_mm.datasets.image_io import encode_png
+from usfm_mm.hosts import import_mmseg, set_up_cpu
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ('seg_*.py', 'cls_*.py')
+    for path in (ROOT / 'configs' / 'usfm').glob(pattern)
+)
+WIDTH = 48
+
+
+def write_data(root, num_seg_classes, num_cls_classes):
+    """Squares whose grey level is their class, and the lists of both tasks."""
+    rng = np.random.default_rng(0)
+    for folder in ('images', 'masks', 'splits'):
+        (root / folder).mkdir(parents=True)
+    for split, count in (('train', 4), ('val', 2), ('test', 3)):
+        names, labels = [], []
+        for i in range(count):
+            mask = np.zeros((70, 90), np.uint8)
+            for value in range(1, num_seg_classes):
+                x, y = rng.integers(0, 50, 2)
+                mask[y : y + 20, x : x + 20] = value
+            image = rng.integers(0, 30, mask.shape, np.uint8) + mask * np.uint8(40)
+            name = f'{split}_{i}'
+            (root / 'images' / f'{name}.png').write_bytes(encode_png(image))
+            (root / 'masks' / f'{name}.png').write_bytes(encode_png(mask))
+            names.append(name)
+            labels.append(f'{name}.png {i % num_cls_classes}')
+        (root / 'splits' / f'seg_{split}.txt').write_text('\n'.join(names) + '\n')
+        (root / 'splits' / f'cls_{split}.txt').write_text('\n'.join(labels) + '\n')
+
+
+def narrow(cfg):
+    """As deep as the config says, but narrow."""
+    model = cfg.model
+    model.backbone.arch = dict(
+        embed_dims=WIDTH, num_layers=12, num_heads=3, feedforward_channels=WIDTH
+    )
+    model.backbone.init_cfg = None
+    if 'decode_head' in model:
+        model.neck.embed_dim = WIDTH
+        model.decode_head.update(in_channels=[WIDTH] * 4, channels=16)
+        model.auxiliary_head.update(in_channels=WIDTH, channels=16)
+    else:
+        model.head.in_channels = WIDTH
+    for name in ('train', 'val', 'test'):
+        cfg[f'{name}_dataloader'].update(batch_size=2, num_workers=0, persistent_workers=False)
+
+
+def load(name):
+    cfg = Config.fromfile(ROOT / name)
+    cfg.launcher = 'none'
+    if cfg.default_scope == 'mmseg':
+        import_mmseg()
+    return cfg
+
+
+def test_configs_are_listed():
+    assert {'configs/usfm/seg_custom_upernet.py', 'configs/usfm/cls_custom_linear.py'} <= set(
+        CONFIGS
+    )
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_trains_validates_and_tests(name, tmp_path):
+    pytest.importorskip('monai')
+    cfg = load(name)
+    seg = cfg.default_scope == 'mmseg'
+    classes = cfg.test_dataloader.dataset.metainfo.classes
+    write_data(tmp_path / 'data', len(classes) if seg else 2, 2 if seg else len(classes))
+    set_data_root(cfg, str(tmp_path / 'data'))
+    narrow(cfg)
+    set_up_cpu(cfg)
+    cfg.work_dir = str(tmp_path / 'run')
+    cfg.experiment_name = f'{Path(name).stem}-{tmp_path.name}'
+    cfg.train_cfg.max_epochs = 1
+    cfg.runner_type = 'usfm_mm.QuietRunner'
+    cfg.log_level = 'WARNING'
+    runner = RUNNERS.build(cfg)
+    before = {key: p.detach().clone() for key, p in runner.model.named_parameters()}
+    runner.train()
+    key = 'DSC' if seg else 'F1'
+    assert list((tmp_path / 'run').glob(f'best_{key}_epoch_1.pth'))
+    still = [
+        k for k, p in runner.model.named_parameters() if p.requires_grad and p.equal(before[k])
+    ]
+    assert not still
+    metrics = runner.test()
+    expected = (
+        {'DSC', 'IoU', 'ACC', 'SEN', 'HD95'} if seg else {'ACC', 'Recall', 'PREC', 'F1', 'MCC'}
+    )
+    assert expected | {f'{k}_std' for k in expected} <= set(metrics)
+    assert np.isfinite(list(metrics.values())).all()
+    summary = json.loads((tmp_path / 'run' / 'test' / 'summary.json').read_text())
+    assert summary['metrics'][key] == metrics[key]
+    assert len((tmp_path / 'run' / 'test' / 'per_image.csv').read_text().splitlines()) == 1 + 3
+    figure = 'overlays.png' if seg else 'confusion_matrix.png'
+    assert (tmp_path / 'run' / 'test' / figure).stat().st_size > 1000
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_heads_agree_with_the_classes(name):
+    cfg = load(name)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        classes = loader.dataset.metainfo.classes
+        assert loader.dataset.data_root == cfg.data_root
+    if cfg.default_scope == 'mmseg':
+        assert cfg.model.decode_head.num_classes == len(classes)
+        assert cfg.model.auxiliary_head.num_classes == len(classes)
+    else:
+        assert cfg.model.head.num_classes == cfg.data_preprocessor.num_classes == len(classes)
+
+
+def test_the_papers_values():
+    seg = load('configs/usfm/seg_custom_upernet.py')
+    assert seg.model.backbone.out_indices == [3, 5, 7, 11]
+    assert seg.model.auxiliary_head.in_index == 2
+    assert seg.model.auxiliary_head.loss_decode.loss_weight == 0.4
+    cls = load('configs/usfm/cls_custom_linear.py')
+    assert cls.model.head.loss.label_smooth_val == 0.1
+    for cfg in (seg, cls):
+        assert cfg.optim_wrapper.paramwise_cfg.layer_decay_rate == 0.65
+        assert cfg.train_cfg.max_epochs == cfg.param_scheduler[-1].end == 200
+        assert cfg.model.backbone.arch == 'base'
