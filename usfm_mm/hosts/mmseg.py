@@ -1,5 +1,7 @@
 """mmsegmentation without compiled mmcv, and under the name of the fork."""
 
+import io
+from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 
@@ -23,11 +25,11 @@ def import_mmseg() -> None:
     """
     try:
         try:
-            import_module('mmseg.models')
+            _import()
         except ModuleNotFoundError as error:
             if error.name != 'mmcv._ext' or not stand_in_for_compiled_ops():
                 raise
-            import_module('mmseg.models')
+            _import()
     except ModuleNotFoundError as error:
         if error.name == 'mmseg':
             remedy = (
@@ -42,6 +44,12 @@ def import_mmseg() -> None:
         raise ModuleNotFoundError(
             f'segmentation needs {error.name}, which is not installed: {remedy}', name=error.name
         ) from error
+
+
+def _import() -> None:
+    with redirect_stdout(io.StringIO()):  # the fork prints 'Could not import OneDL'
+        import_module('mmseg.models')
+        import_module('mmseg.datasets')
 
 
 def find_mmseg_configs() -> None:
