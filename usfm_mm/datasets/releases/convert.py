@@ -1,0 +1,214 @@
+"""Writing a release in the layout that the downstream configs read."""
+
+import csv
+import io
+import json
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import usfm_mm
+from usfm_mm.datasets.image_io import BadImageError, encode_png, read_grey
+from usfm_mm.datasets.releases.items import SPLITS, Item, Release, ReleaseError
+from usfm_mm.datasets.releases.splitting import make_split, nested_subsets
+from usfm_mm.result_figures import Tile, tile_panel
+from usfm_mm.visualization import save_figure
+
+# An index for pre-training ignores columns that begin with an underscore.
+_COLUMNS = ('path', 'organ', 'patient', 'split', '_mask', '_label', '_source')
+_SHEET = 18
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What became of an item: is a structure of the masks in it?"""
+
+    item: Item
+    has_foreground: bool
+
+
+def convert(release: Release, source: Path, out: Path, seed: int, console: Console) -> None:
+    """Write ``images/``, ``masks/``, ``splits/``, ``index.csv``, ``dataset.json``, a contact sheet.
+
+    All is made in a hidden folder beside ``out``, which takes the place of ``out`` at the end.
+
+    Args:
+        release: What to read.
+        source: Folder of the release.
+        out: Folder to make; replaced where an earlier call made it.
+        seed: Of the split and its subsets.
+        console: For the progress and the counts.
+
+    Raises:
+        ReleaseError: An image is damaged or stands alone, two have one name, no mask has any
+            structure, or the training set holds one class only.
+        FileExistsError: ``out`` has other content.
+    """
+    if out.exists() and any(out.iterdir()) and not (out / 'dataset.json').is_file():
+        raise FileExistsError(f'{out} holds something else: name a new folder')
+    items = list(release.walk(source))
+    names = Counter(item.name for item in items)
+    if not items:
+        raise ReleaseError(f'{source} has no images')
+    if len(names) < len(items):
+        raise ReleaseError(f'{source}: two images would be called {names.most_common(1)[0][0]}.png')
+    partial = out.with_name(f'.{out.name}.partial')
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / 'images').mkdir(parents=True)
+    (partial / 'splits').mkdir()
+    if release.seg_classes:
+        (partial / 'masks').mkdir()
+    written = [_write(item, partial) for item in track(items, 'converting', console=console)]
+    if release.seg_classes and not any(row.has_foreground for row in written):
+        raise ReleaseError(f'{source}: all masks are empty')
+    groups = [item.patient or f'image {item.name}' for item in items]
+    strata = [row.item.label or str(row.has_foreground) for row in written]
+    splits, how = make_split(groups, strata, [item.split for item in items], seed)
+    _check_classes(release, items, splits, console)
+    for task in ('seg', 'cls'):
+        if getattr(release, f'{task}_classes'):
+            _write_lists(partial / 'splits', task, release, items, splits, groups, strata, seed)
+    _write_index(partial / 'index.csv', items, splits, source, bool(release.seg_classes))
+    counts = Counter(splits)
+    about = dict(
+        name=release.name,
+        page=release.page,
+        licence=release.licence,
+        seg_classes=release.seg_classes,
+        cls_classes=release.cls_classes,
+        images={split: counts[split] for split in SPLITS},
+        empty_masks=sum(not row.has_foreground for row in written) if release.seg_classes else None,
+        split=how,
+        seed=seed,
+        usfm_mm=usfm_mm.__version__,
+    )
+    (partial / 'dataset.json').write_text(json.dumps(about, indent=2) + '\n')
+    _contact_sheet(partial, release, items, splits)
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)
+    _report(release, items, splits, written, how, out, console)
+
+
+def _write(item: Item, folder: Path) -> _Written:
+    try:
+        image = read_grey(item.image)
+    except BadImageError as error:
+        raise ReleaseError(
+            f'{item.image}: {error}. Download it again, or remove it with its mask'
+        ) from error
+    (folder / 'images' / f'{item.name}.png').write_bytes(encode_png(image))
+    if item.masks is None:
+        return _Written(item, False)
+    height, width = image.shape
+    mask = np.zeros((height, width), np.uint8)
+    for read in item.masks:
+        part = read((height, width))
+        mask = np.where(part > 0, part, mask)
+    (folder / 'masks' / f'{item.name}.png').write_bytes(encode_png(mask))
+    return _Written(item, bool(mask.any()))
+
+
+def _check_classes(
+    release: Release, items: list[Item], splits: list[str], console: Console
+) -> None:
+    for split in SPLITS:
+        held = {item.label for item, own in zip(items, splits, strict=True) if own == split}
+        missing = [name for name in release.cls_classes if name not in held]
+        if missing and split == 'train':
+            raise ReleaseError(f'the training set has no image of {", ".join(missing)}')
+        if missing:
+            console.print(f'warning: {split} has no image of {", ".join(missing)}', markup=False)
+
+
+def _write_lists(
+    folder: Path,
+    task: str,
+    release: Release,
+    items: list[Item],
+    splits: list[str],
+    groups: list[str],
+    strata: list[str],
+    seed: int,
+) -> None:
+    def line(item: Item) -> str:
+        if task == 'seg':
+            return item.name
+        return f'{item.name}.png {release.cls_classes.index(str(item.label))}'
+
+    for split in SPLITS:
+        lines = [line(i) for i, own in zip(items, splits, strict=True) if own == split]
+        (folder / f'{task}_{split}.txt').write_text('\n'.join(lines) + '\n')
+    train = [i for i, split in enumerate(splits) if split == 'train']
+    subsets = nested_subsets([groups[i] for i in train], [strata[i] for i in train], seed)
+    for percent, chosen in subsets.items():
+        lines = [line(items[i]) for i, take in zip(train, chosen, strict=True) if take]
+        (folder / f'{task}_train_{percent}.txt').write_text('\n'.join(lines) + '\n')
+
+
+def _write_index(
+    path: Path, items: list[Item], splits: list[str], source: Path, masks: bool
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(_COLUMNS)
+    for item, split in zip(items, splits, strict=True):
+        writer.writerow(
+            (
+                f'images/{item.name}.png',
+                item.organ,
+                item.patient or item.name,
+                split,
+                f'masks/{item.name}.png' if masks else '',
+                item.label or '',
+                item.image.relative_to(source).as_posix(),
+            )
+        )
+    path.write_text(text.getvalue())
+
+
+def _contact_sheet(folder: Path, release: Release, items: list[Item], splits: list[str]) -> None:
+    chosen = np.unique(np.linspace(0, len(items) - 1, _SHEET).round().astype(int))
+    tiles = []
+    for i in chosen:
+        item = items[i]
+        mask = folder / 'masks' / f'{item.name}.png'
+        tiles.append(
+            Tile(
+                image=read_grey(folder / 'images' / f'{item.name}.png'),
+                caption=f'{item.name}\n{splits[i]} {item.label or ""}',
+                truth=read_grey(mask) if mask.is_file() else None,
+            )
+        )
+    save_figure(
+        tile_panel({'': tiles}, release.seg_classes, release.name), folder / 'contact_sheet.png'
+    )
+
+
+def _report(
+    release: Release,
+    items: list[Item],
+    splits: list[str],
+    written: list[_Written],
+    how: str,
+    out: Path,
+    console: Console,
+) -> None:
+    table = Table('', *SPLITS, title=release.name)
+    rows = Counter(zip([item.label or 'images' for item in items], splits, strict=True))
+    for label in release.cls_classes or ('images',):
+        table.add_row(label, *(str(rows[label, split]) for split in SPLITS))
+    if release.seg_classes:
+        empty = Counter(
+            split for row, split in zip(written, splits, strict=True) if not row.has_foreground
+        )
+        table.add_row('empty masks', *(str(empty[split]) for split in SPLITS))
+    console.print(table)
+    for note in (f'Split: {how}.', *release.notes):
+        console.print(note, markup=False)
+    console.print(f'{len(items)} images in {out}', markup=False)
