@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from release_files import SHAPE, image, lines, mask, seg_names
 from scipy.ndimage import binary_fill_holes
 
 from usfm_mm.datasets.image_io import read_grey
@@ -24,36 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from tools.prepare_data import main  # noqa: E402
 
-SHAPE = (40, 50)
-
-
-def image(path, shape=SHAPE):
-    """Noise of its own for every name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(list(path.name.encode())).integers(0, 256, shape, np.uint8)
-    Image.fromarray(noise).save(path)
-
-
-def mask(path, box, value=255, shape=SHAPE, mode='L'):
-    """A mask with a box (y0, y1, x0, x1), and the array that is expected of it."""
-    array = np.zeros(shape, np.uint8)
-    if box:
-        array[box[0] : box[1], box[2] : box[3]] = value
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).convert(mode).save(path)
-    return (array > 0).astype(np.uint8)
-
-
-def lines(path):
-    return path.read_text().split()
-
 
 def _below(root, name):
     return [(p.relative_to(root), p.read_bytes()) for p in (root / name).rglob('*') if p.is_file()]
-
-
-def seg_names(out):
-    return {s: set(lines(out / 'splits' / f'seg_{s}.txt')) for s in ('train', 'val', 'test')}
 
 
 @pytest.fixture
@@ -110,7 +84,7 @@ def test_copies_in_other_formats_stay_in_one_split_and_are_counted(busi, tmp_pat
     assert split_of['benign_0'] == split_of['benign_4'] == split_of['malignant_1']
     assert split_of['normal_1'] == split_of['normal_2']
     about = json.loads((out / 'dataset.json').read_text())
-    assert about['copies'] == dict(images=5, annotated_differently=3, in_several_splits=0)
+    assert about['copies'] == dict(images=5, annotated_differently=3, across_splits=0)
     assert '5 images have an exact copy, 3 of them' in ' '.join(capsys.readouterr().out.split())
     for percent in (20, 40, 60, 80):
         subset = lines(out / 'splits' / f'seg_train_{percent}.txt')
