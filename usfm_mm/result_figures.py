@@ -235,6 +235,8 @@ def _legend_entries(classes: Sequence[str], groups: Mapping[str, Sequence[Tile]]
         for name, colour in zip(classes[1:], class_colours(len(classes) - 1), strict=True)
     ]
     if len(drawn) == 2:
-        for name, dashes in (('truth', 'solid'), ('prediction', (0, (2, 1.5)))):
-            entries.append(Line2D([], [], color='black', linestyle=dashes, label=name))
+        entries += [
+            Line2D([], [], color='black', label='truth'),
+            Line2D([], [], color='black', linestyle=(0, (2, 1.5)), label='prediction'),
+        ]
     return entries
