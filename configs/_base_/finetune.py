@@ -52,5 +52,6 @@ visualizer = dict(
     name='visualizer',
     vis_backends=[dict(type='mmengine.LocalVisBackend')],
 )
+check_data = True  # look at images, masks and lists before a run of tools/train.py or test.py
 load_from = None
 resume = False
