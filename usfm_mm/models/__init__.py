@@ -2,6 +2,7 @@
 
 from .data_preprocessor import DualMaskDataPreprocessor
 from .losses import FocalFrequencyLoss, focal_frequency_loss
+from .monai_network import MONAINetwork
 from .pretrainer import USFMPretrainer
 from .simmim_vit import SimMIMViT
 from .usfm_vit import USFMViT
@@ -9,6 +10,7 @@ from .usfm_vit import USFMViT
 __all__ = [
     'DualMaskDataPreprocessor',
     'FocalFrequencyLoss',
+    'MONAINetwork',
     'SimMIMViT',
     'USFMPretrainer',
     'USFMViT',
