@@ -171,19 +171,21 @@ def _check_split(split: _Split, errors: list[str], warnings: list[str]) -> None:
         delayed(_look_at)(row, split.values) for row in split.rows
     )
     seen: set[int] = set()
+    only_left_out: list[Path] = []
     before = len(errors)
-    for problem, values in track(
-        looked, f'checking {split.name}', total=len(split.rows), transient=True
-    ):
+    progress = track(looked, f'checking {split.name}', total=len(split.rows), transient=True)
+    for row, (problem, values) in zip(split.rows, progress, strict=True):
         if problem:
             errors.append(problem)
+        if row.mask and values - {0} == {_LEFT_OUT}:
+            only_left_out.append(row.mask)
         seen |= values
     if not split.rows or len(errors) > before:
         return
     if split.rows[0].mask is None:
         _check_labels(split, errors, warnings)
     elif split.values == len(split.classes):
-        _check_foreground(split, seen, errors, warnings)
+        _check_foreground(split, seen, only_left_out, errors, warnings)
 
 
 def _check_labels(split: _Split, errors: list[str], warnings: list[str]) -> None:
@@ -199,13 +201,22 @@ def _check_labels(split: _Split, errors: list[str], warnings: list[str]) -> None
 
 
 def _check_foreground(
-    split: _Split, seen: set[int], errors: list[str], warnings: list[str]
+    split: _Split,
+    seen: set[int],
+    only_left_out: list[Path],
+    errors: list[str],
+    warnings: list[str],
 ) -> None:
     missing = [name for value, name in enumerate(split.classes) if value and value not in seen]
     if len(missing) < len(split.classes) - 1:
         if missing:
             warnings.append(f'the masks of {split.list_file} never show {", ".join(missing)}')
-    elif _LEFT_OUT in seen:
+        if only_left_out:
+            warnings.append(
+                f'{len(only_left_out)} masks of {split.list_file} hold only 0 and 255, which is '
+                f'left out, for instance {only_left_out[0]}: is 255 their foreground?'
+            )
+    elif only_left_out:
         errors.append(
             f'the masks of {split.list_file} hold only 0 and 255, and 255 is left out: save them '
             'with 1 for the foreground, or convert them with tools/prepare_data.py folder'
