@@ -37,8 +37,8 @@ def own_data(
         patients: Regular expression, whose first group in an image's file name is the patient.
 
     Raises:
-        ReleaseError: The folder is laid out in none of these ways, a class folder has no image, or the
-            regular expression does not fit.
+        ReleaseError: The folder is laid out in none of these ways, a class folder has no image, or
+            the regular expression does not fit.
     """
     if (source / 'images').is_dir() and (source / 'masks').is_dir():
         return Release(
