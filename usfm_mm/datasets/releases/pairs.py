@@ -32,23 +32,25 @@ def quality_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
     Raises:
         ReleaseError: An image has no counterpart, or two of a folder have one name.
     """
-    sides = []
-    for side in (LOW, HIGH):
-        by_name: dict[str, Path] = {}
-        for path in image_files(root / side):
-            if path.stem in by_name:
-                raise ReleaseError(f'{path} and {by_name[path.stem]} have one name: remove one')
-            by_name[path.stem] = path
-        sides.append(by_name)
-    for own, other, folder in ((*sides, HIGH), (*sides[::-1], LOW)):
+    lows, highs = _by_name(root / LOW), _by_name(root / HIGH)
+    for own, other, folder in ((lows, highs, HIGH), (highs, lows, LOW)):
         for name in own:
             if name not in other:
                 raise ReleaseError(
                     f'{own[name]} has no counterpart of the same name in {root / folder}: add it, '
                     'or remove the image'
                 )
-    for name, low in sides[0].items():
-        yield low, sides[1][name]
+    for name, low in lows.items():
+        yield low, highs[name]
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    paths: dict[str, Path] = {}
+    for path in image_files(folder):
+        if path.stem in paths:
+            raise ReleaseError(f'{path} and {paths[path.stem]} have one name: remove one')
+        paths[path.stem] = path
+    return paths
 
 
 def walk_usenhance(source: Path) -> Iterator[Item]:

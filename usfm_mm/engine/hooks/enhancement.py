@@ -66,7 +66,7 @@ class EnhancementHook(Hook):
 
 
 def panel_of(metric: EnhancementMetric, rows: list[dict], title: str = '') -> Figure:
-    """Panel of some of a metric's images, see :func:`~usfm_mm.enhancement_figures.enhancement_panel`.
+    """Draw some of a metric's images beside their counterparts.
 
     Args:
         metric: After an evaluation with ``keep_images``.
