@@ -39,6 +39,7 @@ def test_every_registered_part_is_found():
             'DualMaskDataPreprocessor',
             'SimMIMViT',
             'FocalFrequencyLoss',
+            'USFMResnetGenerator',
         ],
         host.TRANSFORMS: [
             'SpatialMeanMask',

@@ -55,7 +55,9 @@ parts = dict(
 absent = [n for kind, names in parts.items() for n in names
           if getattr(registry, kind).get('mmagic.' + n) is None]
 from mmagic.models import BaseTranslationModel, CycleGAN
+import inspect
 import mmagic.models.editors.cyclegan
+inspect.getmodule(sys._getframe())  # as Registry() does; it asks every module for its file
 same = mmagic.models.editors.cyclegan.CycleGAN is CycleGAN
 from mmagic.datasets.transforms import PairedAlbuTransForms
 try:

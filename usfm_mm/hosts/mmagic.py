@@ -113,12 +113,13 @@ def _import_needed() -> None:
 def _open(name: str) -> None:
     """Make a package importable without running its ``__init__``."""
     parent, _, child = name.rpartition('.')
+    folder = Path(sys.modules[parent].__path__[0], child)
     spec = ModuleSpec(name, None, is_package=True)
-    spec.submodule_search_locations = [
-        str(Path(path, child)) for path in sys.modules[parent].__path__
-    ]
-    sys.modules[name] = module_from_spec(spec)
-    setattr(sys.modules[parent], child, sys.modules[name])
+    spec.submodule_search_locations = [str(folder)]
+    package = module_from_spec(spec)
+    package.__file__ = str(folder / '__init__.py')  # inspect.getmodule asks every module for it
+    sys.modules[name] = package
+    setattr(sys.modules[parent], child, package)
 
 
 def _fill(package: Any, parts: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """Registered models."""
 
 from .data_preprocessor import DualMaskDataPreprocessor
+from .generator import USFMResnetGenerator
 from .losses import FocalFrequencyLoss, focal_frequency_loss
 from .pretrainer import USFMPretrainer
 from .simmim_vit import SimMIMViT
@@ -11,6 +12,7 @@ __all__ = [
     'FocalFrequencyLoss',
     'SimMIMViT',
     'USFMPretrainer',
+    'USFMResnetGenerator',
     'USFMViT',
     'focal_frequency_loss',
 ]
