@@ -12,7 +12,7 @@ def degrade(
     rng: np.random.Generator,
     speckle: float = 0.4,
     blur: tuple[float, float] = (0.8, 1.6),
-    noise: float = -44.0,
+    noise: float = -48.0,
     contrast: float = 0.8,
 ) -> np.ndarray:
     """Lower the quality of a B-mode image: speckle, blur, noise, loss of contrast.
