@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         runs = dict(zip(names, [read_run(run) for run in args.runs], strict=True))
         first = check_same_images(runs)
-        Console().print(organ_table(runs))
+        Console(width=120).print(organ_table(runs))  # Markdown must not be wrapped
         rows = list(first.values())
         rows = [rows[i] for i in spread_over_organs(rows, args.num_images)]
         enhanced = [
