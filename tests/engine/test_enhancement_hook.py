@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ from two_ranks import on_two_ranks
 
 pytest.importorskip('skimage')
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tools.compare_enhancement import main as compare
 from usfm_mm.datasets.image_io import encode_png, read_grey
 from usfm_mm.engine.hooks import EnhancementHook
