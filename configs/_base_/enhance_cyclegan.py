@@ -1,6 +1,6 @@
-# CycleGAN (Zhu et al. 2017) from low quality (A) to high quality (B) and back: model, schedule and
-# runtime. Networks, losses, Adam and its learning rate are CycleGAN's and stock mmagic's; 200 epochs
-# and the cosine are the paper's (4.2). The best model on the validation set is tested once.
+# CycleGAN (Zhu et al. 2017) from low quality (A) to high quality (B) and back: model, schedule,
+# runtime. Networks, losses, Adam and its learning rate are those of CycleGAN and of stock mmagic;
+# 200 epochs and the cosine are the paper's (4.2). The best model on validation is tested once.
 default_scope = 'mmagic'
 model = dict(
     type='CycleGAN',

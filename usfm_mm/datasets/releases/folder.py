@@ -1,4 +1,4 @@
-"""One's own images: with masks beside them, or in the folders of their classes."""
+"""One's own images: with masks beside them, in the folders of their classes, or in pairs."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,21 @@ from usfm_mm.datasets.releases.items import (
     safe_name,
 )
 from usfm_mm.datasets.releases.masks import binary_mask, class_mask
+from usfm_mm.datasets.releases.pairs import (
+    has_organ_folders,
+    is_pair_folder,
+    organ_pairs,
+    quality_pairs,
+)
 
 
 def own_data(
     source: Path, organ: str, classes: Sequence[str] = (), patients: str | None = None
 ) -> Release:
-    """A release made of ``images/`` and ``masks/``, or of one folder for each class.
+    """A release of ``images/`` and ``masks/``, of pairs, or of one folder for each class.
+
+    Pairs lie in ``low_quality/`` and ``high_quality/`` under the same names; these two folders may
+    lie in folders that are named by organ.
 
     Args:
         source: The folder.
@@ -28,8 +37,8 @@ def own_data(
         patients: Regular expression, whose first group in an image's file name is the patient.
 
     Raises:
-        ReleaseError: The folder is laid out in neither way, a class folder has no image, or the
-            regular expression does not fit.
+        ReleaseError: The folder is laid out in none of these ways, a class folder has no image, or
+            the regular expression does not fit.
     """
     if (source / 'images').is_dir() and (source / 'masks').is_dir():
         return Release(
@@ -39,11 +48,22 @@ def own_data(
             walk=lambda root: _pairs(root, organ, len(classes), patients),
             seg_classes=('background', *(classes or ('foreground',))),
         )
+    if is_pair_folder(source):
+        return Release(
+            name='folder',
+            page='',
+            licence='',
+            walk=lambda root: _qualities(root, organ, patients),
+            enhance=True,
+        )
+    if has_organ_folders(source):
+        return Release(name='folder', page='', licence='', walk=organ_pairs, enhance=True)
     labels = sorted(path.name for path in source.iterdir() if path.is_dir())
     if len(labels) < 2:
         raise ReleaseError(
-            f'{source} is not laid out as expected: images/ and masks/ with the same names, or '
-            'two or more folders, one for each class'
+            f'{source} is not laid out as expected: images/ and masks/ with the same names, '
+            'low_quality/ and high_quality/ with the same names, or two or more folders, one for '
+            'each class'
         )
     for label in labels:
         if not image_files(source / label):
@@ -71,6 +91,17 @@ def _pairs(root: Path, organ: str, num_classes: int, patients: str | None) -> It
             organ=organ,
             masks=tuple(readers),
             patient=_patient(image, patients),
+        )
+
+
+def _qualities(root: Path, organ: str, patients: str | None) -> Iterator[Item]:
+    for low, high in quality_pairs(root):
+        yield Item(
+            image=low,
+            high=high,
+            name=safe_name(low.name),
+            organ=organ,
+            patient=_patient(low, patients),
         )
 
 

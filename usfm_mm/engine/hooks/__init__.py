@@ -2,6 +2,7 @@
 
 from .checkpoint import SafeCheckpointHook
 from .embedding import EmbeddingHook
+from .enhancement import EnhancementHook
 from .iteration_seed import IterationSeedHook
 from .reconstruction import ReconstructionHook
 from .summary import SummaryHook
@@ -10,6 +11,7 @@ from .throughput import ThroughputHook
 
 __all__ = [
     'EmbeddingHook',
+    'EnhancementHook',
     'IterationSeedHook',
     'ReconstructionHook',
     'SafeCheckpointHook',
