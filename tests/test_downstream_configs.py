@@ -10,13 +10,14 @@ from mmengine.registry import RUNNERS
 
 from usfm_mm.cli import set_data_root
 from usfm_mm.datasets.image_io import encode_png
-from usfm_mm.hosts import import_mmseg, set_up_cpu
+from usfm_mm.hosts import find_mmseg_configs, import_mmseg, set_up_cpu
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
+    for folder in ('usfm', 'baselines')
     for pattern in ('seg_*.py', 'cls_*.py')
-    for path in (ROOT / 'configs' / 'usfm').glob(pattern)
+    for path in (ROOT / 'configs' / folder).glob(pattern)
 )
 WIDTH = 48
 
@@ -46,21 +47,30 @@ def write_data(root, num_seg_classes, num_cls_classes):
 def narrow(cfg):
     """As deep as the config says, but narrow."""
     model = cfg.model
-    model.backbone.arch = dict(
-        embed_dims=WIDTH, num_layers=12, num_heads=3, feedforward_channels=WIDTH
-    )
-    model.backbone.init_cfg = None
-    if 'decode_head' in model:
-        model.neck.embed_dim = WIDTH
-        model.decode_head.update(in_channels=[WIDTH] * 4, channels=16)
-        model.auxiliary_head.update(in_channels=WIDTH, channels=16)
-    else:
-        model.head.in_channels = WIDTH
+    backbone = model.backbone
+    if backbone.type == 'usfm_mm.USFMViT':
+        backbone.arch = dict(
+            embed_dims=WIDTH, num_layers=12, num_heads=3, feedforward_channels=WIDTH
+        )
+        backbone.init_cfg = None
+        if 'decode_head' in model:
+            model.neck.embed_dim = WIDTH
+            model.decode_head.update(in_channels=[WIDTH] * 4, channels=16)
+            model.auxiliary_head.update(in_channels=WIDTH, channels=16)
+        else:
+            model.head.in_channels = WIDTH
+    elif backbone.type == 'MixVisionTransformer':
+        backbone.embed_dims = 8
+        model.decode_head.update(in_channels=[8, 16, 40, 64], channels=16)
+    elif backbone.type == 'usfm_mm.MONAINetwork':
+        name = 'channels' if backbone.network.type == 'UNet' else 'filters'
+        backbone.network[name] = [8] * len(backbone.network[name])
     for name in ('train', 'val', 'test'):
         cfg[f'{name}_dataloader'].update(batch_size=2, num_workers=0, persistent_workers=False)
 
 
 def load(name):
+    find_mmseg_configs()
     cfg = Config.fromfile(ROOT / name)
     cfg.launcher = 'none'
     if cfg.default_scope == 'mmseg':
@@ -69,9 +79,19 @@ def load(name):
 
 
 def test_configs_are_listed():
-    assert {'configs/usfm/seg_custom_upernet.py', 'configs/usfm/cls_custom_linear.py'} <= set(
-        CONFIGS
+    baselines = (
+        'seg_monai_residual_unet',
+        'seg_monai_dynunet',
+        'seg_segformer',
+        'seg_upernet_scratch',
+        'seg_upernet_simmim',
+        'cls_resnet50',
+        'cls_densenet121',
+        'cls_vit_scratch',
+        'cls_vit_simmim',
     )
+    named = {'configs/usfm/seg_custom_upernet.py', 'configs/usfm/cls_custom_linear.py'}
+    assert named | {f'configs/baselines/{name}.py' for name in baselines} <= set(CONFIGS)
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -118,8 +138,10 @@ def test_heads_agree_with_the_classes(name):
         classes = loader.dataset.metainfo.classes
         assert loader.dataset.data_root == cfg.data_root
     if cfg.default_scope == 'mmseg':
-        assert cfg.model.decode_head.num_classes == len(classes)
-        assert cfg.model.auxiliary_head.num_classes == len(classes)
+        auxiliary = cfg.model.get('auxiliary_head', [])
+        auxiliary = [auxiliary] if isinstance(auxiliary, dict) else auxiliary
+        for head in (cfg.model.decode_head, *auxiliary):
+            assert head.num_classes == head.out_channels == len(classes)
     else:
         assert cfg.model.head.num_classes == cfg.data_preprocessor.num_classes == len(classes)
 
@@ -131,7 +153,7 @@ def test_the_papers_values():
     assert seg.model.auxiliary_head.loss_decode.loss_weight == 0.4
     cls = load('configs/usfm/cls_custom_linear.py')
     assert cls.model.head.loss.label_smooth_val == 0.1
-    for cfg in (seg, cls):
+    for cfg in (seg, cls, load('configs/baselines/seg_upernet_simmim.py')):
         assert cfg.optim_wrapper.paramwise_cfg.layer_decay_rate == 0.65
         assert cfg.train_cfg.max_epochs == cfg.param_scheduler[-1].end == 200
         assert cfg.model.backbone.arch == 'base'

@@ -63,7 +63,7 @@ def test_every_registered_part_is_found():
             'SafeCheckpointHook',
             'TestReportHook',
         ],
-        host.OPTIM_WRAPPERS: ['BF16OptimWrapper'],
+        host.OPTIM_WRAPPERS: ['BF16OptimWrapper', 'SyncedOptimWrapper'],
         host.OPTIM_WRAPPER_CONSTRUCTORS: ['LayerDecayOptimWrapperConstructor'],
         host.RUNNERS: ['QuietRunner', 'QuietFlexibleRunner'],
     }

@@ -29,7 +29,13 @@ from rich.progress import (
 from rich.table import Table
 
 from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, decode_grey, read_file
-from usfm_mm.datasets.index import OPTIONAL_COLUMNS, hold_out, write_index
+from usfm_mm.datasets.index import (
+    INDEX_NAMES,
+    OPTIONAL_COLUMNS,
+    hold_out,
+    read_index,
+    write_index,
+)
 from usfm_mm.datasets.sampler import organ_probabilities
 
 matplotlib.use('Agg')
@@ -37,6 +43,7 @@ from matplotlib import pyplot as plt  # noqa: E402
 
 EXAMPLES = """examples:
   python tools/make_index.py data/3M-US                        # data/3M-US/ORGAN/**.png
+  python tools/make_index.py data --prepared                   # data/busi, data/hc18, ...
   python tools/make_index.py data/all --manifest data/all/manifest.csv --out work_dirs/all
   python tools/make_index.py data/x --pattern '(?P<center>\\w+)/(?P<organ>\\w+)_(?P<patient>\\d+)'
 """
@@ -58,6 +65,12 @@ def main(argv: list[str] | None = None) -> None:
         type=Path,
         help='CSV with the columns path (or file) and organ, and where known '
         'center, device, patient (or group, and dataset), split',
+    )
+    layout.add_argument(
+        '--prepared',
+        action='store_true',
+        help='join the indexes of the folders under root, as tools/prepare_data.py made them; '
+        'their splits are kept, so that pre-training sees no test image',
     )
     layout.add_argument(
         '--pattern',
@@ -84,6 +97,7 @@ def main(argv: list[str] | None = None) -> None:
             args.root,
             args.out or args.root,
             args.manifest,
+            args.prepared,
             args.pattern,
             args.exclude,
             args.val_fraction,
@@ -98,6 +112,7 @@ def make_index(
     root: Path,
     out: Path,
     manifest: Path | None = None,
+    prepared: bool = False,
     pattern: str | None = None,
     exclude: str = '',
     val_fraction: float = 0.01,
@@ -116,6 +131,8 @@ def make_index(
         raise FileNotFoundError(f'{root} is not a folder')
     if manifest is not None:
         rows = rows_of_manifest(manifest, console)
+    elif prepared:
+        rows = rows_of_prepared(root)
     elif pattern is not None:
         rows = rows_of_pattern(root, pattern, console)
     else:
@@ -226,6 +243,26 @@ def rows_of_pattern(root: Path, pattern: str, console: Console) -> list[Row]:
     rows: list[Row] = [{'path': path, **match.groupdict()} for path, match in matches if match]
     if len(rows) < len(paths):
         console.print(f'{len(paths) - len(rows)} images do not match --pattern and are left out')
+    return rows
+
+
+def rows_of_prepared(root: Path) -> list[Row]:
+    """Rows of the indexes in the folders under ``root``; a patient belongs to its folder.
+
+    Raises:
+        ValueError: No folder has an index, or an index cannot be used.
+    """
+    rows: list[Row] = []
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        if not any((folder / name).is_file() for name in INDEX_NAMES):
+            continue
+        for record in read_index(folder).to_pylist():
+            row: Row = dict(record, path=f'{folder.name}/{record["path"]}')
+            if row.get('patient'):
+                row['patient'] = f'{folder.name}:{row["patient"]}'
+            rows.append(row)
+    if not rows:
+        raise ValueError(f'no folder under {root} has an index: make them with prepare_data.py')
     return rows
 
 

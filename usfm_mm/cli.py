@@ -7,14 +7,17 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from usfm_mm.config_fit import fit_classes, set_arch, set_image_size
 from usfm_mm.hosts import find_mmseg_configs
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:
-    """Parser with the options that every tool takes: config, ``--data-root``, ``--cfg-options``."""
+    """Parser with the options that every tool takes: the config and changes to it."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
     parser.add_argument('--data-root', help='data folder, in place of the one in the config')
+    parser.add_argument('--image-size', type=int, help='pixels, in place of the size in the config')
+    parser.add_argument('--arch', help='size of the ViT: tiny, small, base, large, huge')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='override settings: key=value ...'
     )
@@ -35,12 +38,19 @@ def load_config(args: argparse.Namespace) -> Config:
 
     Raises:
         FileNotFoundError: If the config file or the data folder does not exist.
-        KeyError: If there is ``--data-root`` for a config without ``data_root``.
+        KeyError: If there is ``--data-root`` for a config without ``data_root``, or
+            ``--image-size`` for one without ``image_size``.
+        ValueError: If ``--image-size`` or ``--arch`` does not fit.
     """
     find_mmseg_configs()
     cfg = Config.fromfile(args.config)
     if args.data_root:
         set_data_root(cfg, args.data_root)
+    if args.image_size:
+        set_image_size(cfg, args.image_size)
+    if args.arch:
+        set_arch(cfg, args.arch)
+    fit_classes(cfg)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     if 'work_dir' in args:

@@ -1,16 +1,20 @@
 # Images with lists of 'name label', as mmpretrain reads them: docs/adaptation.md.
 # Augmentation: the kinds are the paper's (4.2), the strengths are ours (it prints none).
 data_root = 'data/custom'
+image_size = 224
+fit_classes = True  # to those of data_root/dataset.json, where it is there
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Rotate', magnitude_range=(0, 20), random_negative_prob=0.5, prob=0.5, pad_val=0),
-    dict(type='RandomResizedCrop', scale=224, crop_ratio_range=(0.6, 1.0)),  # also translation
+    dict(
+        type='RandomResizedCrop', scale=image_size, crop_ratio_range=(0.6, 1.0)
+    ),  # also translation
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(224, 224)),
+    dict(type='Resize', scale=(image_size, image_size)),
     dict(type='PackInputs'),
 ]
 metainfo = dict(classes=('negative', 'positive'))

@@ -2,6 +2,7 @@
 # Augmentation: the kinds are the paper's (4.2), the strengths are ours (it prints none). The images
 # of a pair are cut and flipped alike; with paired=False set share_random_params=False too.
 data_root = 'data/custom'
+image_size = 224
 pack_inputs = dict(
     type='PackInputs',
     keys=['img_A', 'img_B'],
@@ -16,9 +17,12 @@ train_pipeline = [
         auto_remap=True,
         share_random_params=True,
         transforms=[
-            dict(
-                type='usfm_mm.RandomAffineCrop', size=224, rotation=(-10, 10), scale=(0.6, 1.0)
-            ),  # rotation, scaling, crop and translation
+            dict(  # rotation, scaling, crop and translation
+                type='usfm_mm.RandomAffineCrop',
+                size=image_size,
+                rotation=(-10, 10),
+                scale=(0.6, 1.0),
+            ),
             dict(type='RandomFlip', prob=0.5, direction='horizontal'),
         ],
     ),
@@ -34,7 +38,7 @@ test_pipeline = [
         transforms=[
             dict(  # a plain resize: images are judged at this size
                 type='usfm_mm.RandomAffineCrop',
-                size=224,
+                size=image_size,
                 rotation=(0, 0),
                 scale=(1, 1),
                 ratio=(1, 1),

@@ -1,13 +1,14 @@
 # USFM pre-training: data, model, schedule and runtime, with the paper's section or equation.
 default_scope = 'mmpretrain'
 data_root = 'data/3mus'  # index.parquet and the images: docs/data.md
+image_size = 224
 
 # ------------------------------------------------------------------------------------------ data
 # Augmentation: the kinds are the paper's (3.1), the strengths are ours (it prints none).
 train_pipeline = [
     dict(
         type='usfm_mm.RandomAffineCrop',
-        size=224,
+        size=image_size,
         rotation=(-15, 15),  # degrees
         scale=(0.67, 1.0),  # share of the image's area
         ratio=(3 / 4, 4 / 3),  # of the window, relative to the image's
@@ -18,7 +19,13 @@ train_pipeline = [
     dict(type='usfm_mm.PackUltrasound'),
 ]
 val_pipeline = [
-    dict(type='usfm_mm.RandomAffineCrop', size=224, rotation=(0, 0), scale=(1, 1), ratio=(1, 1)),
+    dict(
+        type='usfm_mm.RandomAffineCrop',
+        size=image_size,
+        rotation=(0, 0),
+        scale=(1, 1),
+        ratio=(1, 1),
+    ),
     dict(type='usfm_mm.DrawDualMask', mask_size=32, mask_ratio=0.4, num_bands=7, num_stopped=2),
     dict(type='usfm_mm.PackUltrasound'),
 ]
@@ -69,7 +76,7 @@ model = dict(
     backbone=dict(
         type='usfm_mm.USFMViT',
         arch='base',
-        img_size=224,
+        img_size=image_size,
         in_channels=1,
         drop_path_rate=0.1,
         out_type='featmap',

@@ -1,18 +1,27 @@
 # Images and masks with lists of names, as mmseg reads them: docs/adaptation.md.
 # Augmentation: the kinds are the paper's (4.2), the strengths are ours (it prints none).
 data_root = 'data/custom'
+image_size = 224
+fit_classes = True  # to those of data_root/dataset.json, where it is there
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='RandomRotate', prob=0.5, degree=20),
-    dict(type='RandomResize', scale=(224, 224), ratio_range=(1.0, 1.5), keep_ratio=False),
-    dict(type='RandomCrop', crop_size=(224, 224)),  # of a larger image: crop and translation
+    dict(
+        type='RandomResize',
+        scale=(image_size, image_size),
+        ratio_range=(1.0, 1.5),
+        keep_ratio=False,
+    ),
+    dict(
+        type='RandomCrop', crop_size=(image_size, image_size)
+    ),  # of a larger image: crop and translation
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='Resize', scale=(image_size, image_size), keep_ratio=False),
     # After Resize: the prediction is brought to the size of the image and judged there.
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),

@@ -18,6 +18,7 @@ from scipy.ndimage import binary_fill_holes
 from usfm_mm.datasets.image_io import read_grey
 from usfm_mm.datasets.index import read_index
 from usfm_mm.datasets.releases.masks import binary_mask, class_mask, outline_mask
+from usfm_mm.datasets.releases.splitting import join_copies
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -26,9 +27,11 @@ from tools.prepare_data import main  # noqa: E402
 SHAPE = (40, 50)
 
 
-def image(path, value=90, shape=SHAPE):
+def image(path, shape=SHAPE):
+    """Noise of its own for every name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full(shape, value, np.uint8)).save(path)
+    noise = np.random.default_rng(list(path.name.encode())).integers(0, 256, shape, np.uint8)
+    Image.fromarray(noise).save(path)
 
 
 def mask(path, box, value=255, shape=SHAPE, mode='L'):
@@ -87,6 +90,33 @@ def test_busi_joins_masks_and_keeps_classes_in_proportion(busi, tmp_path):
     assert all(order[p.split('_')[0]] == p.split()[-1] for p in pairs)
 
 
+def test_copies_share_a_split_and_join_patients():
+    groups = join_copies(['a', 'a', 'b', 'c', 'd', 'e'], ['1', '2', '2', '3', '4', '3'])
+    # a and b share picture 2, c and e share picture 3
+    assert [groups[i] == groups[0] for i in range(6)] == [True, True, True, False, False, False]
+    assert groups[3] == groups[5] != groups[4]
+    assert len(set(join_copies(['a', 'b', 'c'], [1, 2, 3]))) == 3
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_copies_in_other_formats_stay_in_one_split_and_are_counted(busi, tmp_path, capsys, seed):
+    pixels = Image.open(busi / 'benign' / 'benign (0).png')
+    pixels.convert('RGB').save(busi / 'benign' / 'benign (4).png')  # same pixels, other file
+    pixels.save(busi / 'malignant' / 'malignant (1).png')  # and another class
+    shutil.copy(busi / 'normal' / 'normal (1).png', busi / 'normal' / 'normal (2).png')
+    out = tmp_path / 'out'
+    main(['busi', str(busi), str(out), '--seed', str(seed)])
+    split_of = {name: split for split, names in seg_names(out).items() for name in names}
+    assert split_of['benign_0'] == split_of['benign_4'] == split_of['malignant_1']
+    assert split_of['normal_1'] == split_of['normal_2']
+    about = json.loads((out / 'dataset.json').read_text())
+    assert about['copies'] == dict(images=5, annotated_differently=3, in_several_splits=0)
+    assert '5 images have an exact copy, 3 of them' in ' '.join(capsys.readouterr().out.split())
+    for percent in (20, 40, 60, 80):
+        subset = lines(out / 'splits' / f'seg_train_{percent}.txt')
+        assert ('normal_1' in subset) == ('normal_2' in subset)
+
+
 def test_subsets_are_nested_and_every_seed_gives_its_own_split(busi, tmp_path):
     for folder, seed in (('a', 0), ('b', 0), ('c', 1)):
         main(['busi', str(busi), str(tmp_path / folder), '--seed', str(seed)])
@@ -138,10 +168,11 @@ def test_usanotai_takes_the_organ_from_the_name_and_reads_rgba(tmp_path):
         for i in range(7):
             dashes = '--' if (organ, i) == ('bowel', 5) else '-'
             pixels = np.full((16, 16, 4), (70, 70, 70, 255), np.uint8)
+            pixels[0, 0, :3] = len(list(folder.iterdir()))  # no image is a copy
             Image.fromarray(pixels).save(folder / f'{organ}{dashes}{i:04}.png')
     out = tmp_path / 'out'
     main(['usanotai', str(tmp_path / 'source'), str(out)])
-    assert (read_grey(out / 'images' / 'train_bowel--0005.png') == 70).all()
+    assert (read_grey(out / 'images' / 'train_bowel--0005.png')[1:] == 70).all()
     assert not (out / 'masks').exists()
     assert [p.name for p in (out / 'splits').glob('seg*')] == []
     every = [

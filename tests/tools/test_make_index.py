@@ -181,3 +181,21 @@ def test_real_images(shared_data, tmp_path, capsys):
     assert patients['train'] & patients['val'] <= {None}  # none is known of USAnotAI
     assert 10 <= len(val) <= 20
     assert '1348 images, 0 bad' in capsys.readouterr().out
+
+
+def test_prepared_sets_keep_their_splits(tmp_path):
+    for folder, organ in (('busi', 'breast'), ('hc18', 'fetal_head')):
+        lines = ['path,organ,patient,split,_mask']
+        for i, split in enumerate(('train', 'train', 'val', 'test')):
+            write(tmp_path / folder / 'images' / f'{i}.png')
+            write(tmp_path / folder / 'masks' / f'{i}.png')
+            lines.append(f'images/{i}.png,{organ},{i // 2},{split},masks/{i}.png')
+        (tmp_path / folder / 'index.csv').write_text('\n'.join(lines) + '\n')
+    run(tmp_path, '--prepared')
+    table = read_index(tmp_path)
+    assert table['path'].to_pylist()[:2] == ['busi/images/0.png', 'busi/images/1.png']
+    assert table['split'].to_pylist() == ['train', 'train', 'val', 'test'] * 2
+    assert set(table['patient'].to_pylist()) == {'busi:0', 'busi:1', 'hc18:0', 'hc18:1'}
+    assert len(UltrasoundDataset(tmp_path, split='train')) == 4
+    with pytest.raises(SystemExit, match='no folder under'):
+        run(tmp_path / 'busi', '--prepared')

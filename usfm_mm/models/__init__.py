@@ -3,6 +3,7 @@
 from .data_preprocessor import DualMaskDataPreprocessor
 from .generator import USFMResnetGenerator
 from .losses import FocalFrequencyLoss, focal_frequency_loss
+from .monai_network import MONAINetwork
 from .pretrainer import USFMPretrainer
 from .simmim_vit import SimMIMViT
 from .usfm_vit import USFMViT
@@ -10,6 +11,7 @@ from .usfm_vit import USFMViT
 __all__ = [
     'DualMaskDataPreprocessor',
     'FocalFrequencyLoss',
+    'MONAINetwork',
     'SimMIMViT',
     'USFMPretrainer',
     'USFMResnetGenerator',

@@ -52,7 +52,7 @@ BUSI = Release(
     seg_classes=('background', 'tumor'),
     cls_classes=CLASSES,
     notes=(
-        'Patients are not told: images of one patient may lie in two splits, and some images are '
-        'there twice, for instance benign (10) and benign (327).',
+        'Patients are not told: images of one patient may lie in two splits, and some are one '
+        'picture cut differently, for instance benign (10) and benign (327).',
     ),
 )

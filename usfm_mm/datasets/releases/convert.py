@@ -1,6 +1,7 @@
 """Writing a release in the layout that the downstream configs read."""
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -17,7 +18,7 @@ import usfm_mm
 from usfm_mm.datasets.image_io import BadImageError, encode_png, read_grey
 from usfm_mm.datasets.releases.items import SPLITS, Item, Release, ReleaseError
 from usfm_mm.datasets.releases.pairs import HIGH, LOW
-from usfm_mm.datasets.releases.splitting import make_split, nested_subsets
+from usfm_mm.datasets.releases.splitting import join_copies, make_split, nested_subsets
 from usfm_mm.result_figures import Tile, tile_panel
 from usfm_mm.visualization import save_figure
 
@@ -28,9 +29,18 @@ _SHEET = 18
 
 @dataclass(frozen=True)
 class _Written:
-    """What became of an item: is a structure of the masks in it?"""
+    """What became of an item.
+
+    Attributes:
+        item: What was read.
+        content: Of the image as written; copies have the same, whatever their file's format.
+        annotation: Of its mask and label, likewise.
+        has_foreground: Is a structure of the masks in it?
+    """
 
     item: Item
+    content: str
+    annotation: str
     has_foreground: bool
 
 
@@ -71,13 +81,15 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
     written = [_write(item, partial) for item in track(items, 'converting', console=console)]
     if release.seg_classes and not any(row.has_foreground for row in written):
         raise ReleaseError(f'{source}: all masks are empty')
-    groups = [item.patient or f'image {item.name}' for item in items]
+    patients = [item.patient or f'image {item.name}' for item in items]
+    groups = join_copies(patients, [row.content for row in written])
     strata = [
         row.item.organ if release.enhance else row.item.label or str(row.has_foreground)
         for row in written
     ]
     splits, how = make_split(groups, strata, [item.split for item in items], seed)
     _check_classes(release, items, splits, console)
+    copies = _count_copies(written, splits)
     for task in ('seg', 'cls'):
         if getattr(release, f'{task}_classes'):
             _write_lists(partial / 'splits', task, release, items, splits, groups, strata, seed)
@@ -93,6 +105,7 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
         cls_classes=release.cls_classes,
         images={split: counts[split] for split in SPLITS},
         empty_masks=sum(not row.has_foreground for row in written) if release.seg_classes else None,
+        copies=copies,
         split=how,
         seed=seed,
         usfm_mm=usfm_mm.__version__,
@@ -101,7 +114,7 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
     _contact_sheet(partial, release, items, splits)
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)
-    _report(release, items, splits, written, how, out, console)
+    _report(release, items, splits, written, copies, how, out, console)
 
 
 def _write(item: Item, folder: Path) -> _Written:
@@ -111,21 +124,41 @@ def _write(item: Item, folder: Path) -> _Written:
         raise ReleaseError(
             f'{item.image}: {error}. Download it again, or remove it with its mask'
         ) from error
+    data = encode_png(image)
+    content, label = hashlib.sha256(data).hexdigest(), str(item.label)
     if item.high is not None:
-        return _write_pair(item, image, folder)
-    (folder / 'images' / f'{item.name}.png').write_bytes(encode_png(image))
+        return _Written(item, content, _write_pair(item, image, folder), False)
+    (folder / 'images' / f'{item.name}.png').write_bytes(data)
     if item.masks is None:
-        return _Written(item, False)
+        return _Written(item, content, label, False)
     height, width = image.shape
     mask = np.zeros((height, width), np.uint8)
     for read in item.masks:
         part = read((height, width))
         mask = np.where(part > 0, part, mask)
-    (folder / 'masks' / f'{item.name}.png').write_bytes(encode_png(mask))
-    return _Written(item, bool(mask.any()))
+    data = encode_png(mask)
+    (folder / 'masks' / f'{item.name}.png').write_bytes(data)
+    return _Written(item, content, hashlib.sha256(data).hexdigest() + label, bool(mask.any()))
 
 
-def _write_pair(item: Item, low: np.ndarray, folder: Path) -> _Written:
+def _count_copies(written: list[_Written], splits: list[str]) -> dict[str, int]:
+    """Images of which there is an equal one: all, with another annotation, in another split."""
+    counts = dict(images=0, annotated_differently=0, in_several_splits=0)
+    alike: dict[str, list[int]] = {}
+    for i, row in enumerate(written):
+        alike.setdefault(row.content, []).append(i)
+    for rows in alike.values():
+        if len(rows) > 1:
+            counts['images'] += len(rows)
+            if len({written[i].annotation for i in rows}) > 1:
+                counts['annotated_differently'] += len(rows)
+            if len({splits[i] for i in rows}) > 1:
+                counts['in_several_splits'] += len(rows)
+    return counts
+
+
+def _write_pair(item: Item, low: np.ndarray, folder: Path) -> str:
+    """Write both images; returns the content of the one of high quality."""
     assert item.high is not None
     try:
         high = read_grey(item.high)
@@ -143,7 +176,7 @@ def _write_pair(item: Item, low: np.ndarray, folder: Path) -> _Written:
         low = item.degrade(low)
     for side, image in ((LOW, low), (HIGH, high)):
         (folder / side / f'{item.name}.png').write_bytes(encode_png(image))
-    return _Written(item, False)
+    return hashlib.sha256(encode_png(high)).hexdigest()
 
 
 def _check_classes(
@@ -164,7 +197,7 @@ def _write_lists(
     release: Release,
     items: list[Item],
     splits: list[str],
-    groups: list[str],
+    groups: list[int],
     strata: list[str],
     seed: int,
 ) -> None:
@@ -239,6 +272,7 @@ def _report(
     items: list[Item],
     splits: list[str],
     written: list[_Written],
+    copies: dict[str, int],
     how: str,
     out: Path,
     console: Console,
@@ -256,5 +290,18 @@ def _report(
     console.print(table)
     for note in (f'Split: {how}.', *release.notes):
         console.print(note, markup=False)
+    if copies['images']:
+        console.print(
+            f'{copies["images"]} images have an exact copy, '
+            f'{copies["annotated_differently"]} of them with another mask or class. Copies were '
+            'kept in one split.',
+            markup=False,
+        )
+    if copies['in_several_splits']:
+        console.print(
+            f'warning: {copies["in_several_splits"]} images have a copy in another split of the '
+            'release: results on it are better than they should be',
+            markup=False,
+        )
     what = 'pairs' if release.enhance else 'images'
     console.print(f'{len(items)} {what} in {out}', markup=False)

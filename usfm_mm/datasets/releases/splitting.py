@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 FRACTIONS = {'train': 0.70, 'val': 0.15, 'test': 0.15}
 """The paper's split (4.1.2) where a release has none."""
@@ -44,6 +46,25 @@ def distribute(
         bins[group] = np.argmax(np.round(lack @ (held[group] / totals), 12))
         filled[bins[group]] += held[group]
     return bins[group_ids]
+
+
+def join_copies(groups: Sequence[Hashable], contents: Sequence[Hashable]) -> list[int]:
+    """Groups so that images of equal content, and with them their patients, share one.
+
+    Args:
+        groups: Patient of each image, [N].
+        contents: Something equal for equal images only, [N].
+
+    Returns:
+        Number of the group of each image. Without copies, the groups are the same as before.
+    """
+    patients, pictures = _codes(groups), _codes(contents)
+    count = patients.max() + 1
+    edges = coo_array(
+        (np.ones(len(patients)), (patients, count + pictures)),
+        shape=(count + pictures.max() + 1,) * 2,
+    )
+    return connected_components(edges, directed=False)[1][patients].tolist()
 
 
 def make_split(

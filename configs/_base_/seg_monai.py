@@ -1,0 +1,31 @@
+# A network of MONAI under a 1x1 convolution, trained from scratch.
+default_scope = 'mmseg'
+model = dict(
+    type='EncoderDecoder',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        pad_val=0,
+        seg_pad_val=255,
+        size=(224, 224),
+        test_cfg=dict(size_divisor=32),
+    ),
+    decode_head=dict(
+        type='FCNHead',
+        in_channels=32,
+        channels=32,
+        num_convs=0,
+        concat_input=False,
+        dropout_ratio=0.0,
+        num_classes=2,
+        out_channels=2,
+        align_corners=False,
+        loss_decode=dict(
+            type='CrossEntropyLoss', use_sigmoid=False, avg_non_ignore=True, loss_weight=1.0
+        ),
+    ),
+    train_cfg=dict(),
+    test_cfg=dict(mode='whole'),
+)

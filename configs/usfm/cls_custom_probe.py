@@ -1,0 +1,5 @@
+# Linear probe on your own classes: the encoder stays as it is, only the linear layer learns.
+_base_ = ['../_base_/finetune.py', '../_base_/cls_linear.py', '../_base_/cls_data.py']
+model = dict(backbone=dict(frozen=True))
+optim_wrapper = dict(optimizer=dict(lr=1e-2, weight_decay=0.0))
+default_hooks = dict(checkpoint=dict(save_best='F1', rule='greater'))
