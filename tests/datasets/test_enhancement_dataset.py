@@ -229,8 +229,5 @@ def test_the_configs_augmentation_keeps_pairs_aligned(pairs, project_root, chann
 
 
 def test_importing_the_data_sets_needs_no_mmagic():
-    code = (
-        'import sys, usfm_mm.datasets, usfm_mm.registry; '
-        "assert 'mmagic' not in sys.modules"
-    )
+    code = "import sys, usfm_mm.datasets, usfm_mm.registry; assert 'mmagic' not in sys.modules"
     subprocess.run([sys.executable, '-c', code], check=True)

@@ -33,7 +33,7 @@ class EnhancementDataset(BaseDataset):
     the index is a :class:`~usfm_mm.datasets.seeding.SeededIndex`, as
     ``usfm_mm.ShuffleSampler`` gives it: then an item does not depend on the worker that makes
     it. With another sampler they come from numpy's global generator, which mmengine seeds for each
-    worker.
+    worker. ``usfm_mm.OrganBalancedSampler`` balances the organs of A.
 
     Args:
         data_root: Folder that the other paths start from.

@@ -125,7 +125,7 @@ def _write(item: Item, folder: Path) -> _Written:
         image = read_grey(item.image)
     except BadImageError as error:
         raise ReleaseError(
-            f'{item.image}: {error}. Download it again, or remove it with its mask'
+            f'{item.image}: {error}. Download it again, or remove it with its mask or counterpart'
         ) from error
     data = encode_png(image)
     content, label = hashlib.sha256(data).hexdigest(), str(item.label)
@@ -186,9 +186,10 @@ def _write_pair(item: Item, low: np.ndarray, folder: Path) -> str:
         )
     if item.degrade is not None:
         low = item.degrade(low)
-    for side, image in ((LOW, low), (HIGH, high)):
-        (folder / side / f'{item.name}.png').write_bytes(encode_png(image))
-    return hashlib.sha256(encode_png(high)).hexdigest()
+    data = encode_png(high)
+    (folder / LOW / f'{item.name}.png').write_bytes(encode_png(low))
+    (folder / HIGH / f'{item.name}.png').write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _check_classes(
