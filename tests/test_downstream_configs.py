@@ -10,6 +10,7 @@ from mmengine.registry import RUNNERS
 
 from usfm_mm.cli import set_data_root
 from usfm_mm.datasets.image_io import encode_png
+from usfm_mm.datasets.releases import RELEASES
 from usfm_mm.hosts import find_mmseg_configs, import_mmseg, set_up_cpu
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,6 +145,19 @@ def test_heads_agree_with_the_classes(name):
             assert head.num_classes == head.out_channels == len(classes)
     else:
         assert cfg.model.head.num_classes == cfg.data_preprocessor.num_classes == len(classes)
+
+
+@pytest.mark.parametrize('release', RELEASES.values(), ids=RELEASES)
+@pytest.mark.parametrize('task', ['seg', 'cls'])
+def test_classes_are_those_of_the_converted_data(release, task):
+    classes = getattr(release, f'{task}_classes')
+    found = [cfg for cfg in map(load, CONFIGS) if Path(cfg.data_root) == Path('data', release.name)]
+    found = [cfg for cfg in found if cfg.default_scope == dict(seg='mmseg', cls='mmpretrain')[task]]
+    assert bool(found) == bool(classes)
+    for cfg in found:
+        metainfo = cfg.test_dataloader.dataset.metainfo
+        assert tuple(metainfo.classes) == classes
+        assert task == 'cls' or len(metainfo.palette) == len(classes)
 
 
 def test_the_papers_values():

@@ -132,3 +132,17 @@ def test_confusion_shows_counts_and_row_shares():
     assert figure_to_array(panel).std() > 0
     with pytest.raises(ValueError, match='K names'):
         confusion_panel(confusion, ['a', 'b'])
+
+
+@pytest.mark.parametrize('names', [['background', 'lesion'], ['background', 'a', 'b']])
+def test_the_legend_names_only_what_is_drawn(names):
+    def legend(**masks):
+        panel = tile_panel({'': [tile(), tile(**masks)]}, names)
+        return [text.get_text() for own in panel.legends for text in own.get_texts()]
+
+    several = names[1:] if len(names) > 2 else []
+    assert legend(truth=disc(20, 20)) == (several or ['truth'])
+    assert legend(prediction=disc(20, 20)) == (several or ['prediction'])
+    both = legend(truth=disc(20, 20), prediction=disc(20, 20))
+    assert both == [*several, 'truth', 'prediction']
+    assert legend() == []

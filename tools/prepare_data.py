@@ -22,13 +22,18 @@ def main(arguments: list[str] | None = None) -> None:
     own.add_argument('--organ', default='unknown', help='of all images')
     own.add_argument('--classes', nargs='+', default=(), help='names of the mask values 1, 2, ...')
     own.add_argument('--patients', help='regular expression on file names; group 1 is the patient')
+    own.add_argument(
+        '--splits', type=Path, help='CSV with the columns name,split (train, val, test)'
+    )
     args = parser.parse_args(arguments)
+    if args.name != 'folder' and (args.classes or args.patients or args.splits):
+        parser.error('--classes, --patients and --splits are for NAME folder')
     out = args.out.resolve()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with opened(args.source, out.parent) as source:
             if args.name == 'folder':
-                release = own_data(source, args.organ, args.classes, args.patients)
+                release = own_data(source, args.organ, args.classes, args.patients, args.splits)
             else:
                 release = RELEASES[args.name]
             convert(release, source, out, args.seed, Console())

@@ -6,6 +6,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from usfm_mm.cli import add_run_options, config_parser, load_config
+from usfm_mm.datasets.downstream_check import check_data
 from usfm_mm.hosts import (
     import_mmagic,
     import_mmseg,
@@ -33,6 +34,7 @@ def main() -> None:
         import_mmagic()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     runner: Runner = RUNNERS.build(cfg)
+    check_data(cfg, ('test',))  # the processes are connected, no data set is built yet
     runner.test()
     leave_process_group()
 

@@ -7,6 +7,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from usfm_mm.cli import add_run_options, add_tensorboard, config_parser, load_config
+from usfm_mm.datasets.downstream_check import check_data
 from usfm_mm.hosts import (
     import_mmagic,
     import_mmseg,
@@ -60,6 +61,7 @@ def main() -> None:
         import_mmagic()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     runner: Runner = RUNNERS.build(cfg)
+    check_data(cfg, ('train', 'val'))  # the processes are connected, no data set is built yet
     runner.train()
     leave_process_group()
 

@@ -69,7 +69,7 @@ def tile_panel(
                     f'{tile.caption!r}: the mask is {mask.shape}, the image {tile.image.shape}'
                 )
     columns = min(_COLUMNS, max(len(tiles) for tiles in groups.values()))
-    line, legend = 0.26, _legend_entries(classes)
+    line, legend = 0.26, _legend_entries(classes, groups)
     legend_rows = -(-len(legend) // columns)
     width = max(_TILE_INCHES * columns, 3.2) + 0.1
     captions = [tile.caption for tiles in groups.values() for tile in tiles]
@@ -217,18 +217,26 @@ def _outline(axes: Axes, inside: np.ndarray, colour: Any, dashes: Any) -> None:
     contour.set_clip_on(False)  # at the border half of the line lies outside
 
 
-def _legend_entries(classes: Sequence[str]) -> list[Line2D]:
-    if len(classes) < 2:
+def _legend_entries(classes: Sequence[str], groups: Mapping[str, Sequence[Tile]]) -> list[Line2D]:
+    """Lines for what is drawn; with several classes, both kinds are told apart only if both are."""
+    tiles = [tile for own in groups.values() for tile in own]
+    drawn = [
+        name
+        for name in ('truth', 'prediction')
+        if any(getattr(tile, name) is not None for tile in tiles)
+    ]
+    if len(classes) < 2 or not drawn:
         return []
     if len(classes) == 2:
-        styles = (('truth', TRUTH_COLOUR), ('prediction', PREDICTION_COLOUR))
-        return [Line2D([], [], color=colour, label=name) for name, colour in styles]
-    colours = class_colours(len(classes) - 1)
-    return [
-        *(
-            Line2D([], [], color=colour, label=name)
-            for name, colour in zip(classes[1:], colours, strict=True)
-        ),
-        Line2D([], [], color='black', label='truth'),
-        Line2D([], [], color='black', linestyle=(0, (2, 1.5)), label='prediction'),
+        colours = dict(truth=TRUTH_COLOUR, prediction=PREDICTION_COLOUR)
+        return [Line2D([], [], color=colours[name], label=name) for name in drawn]
+    entries = [
+        Line2D([], [], color=colour, label=name)
+        for name, colour in zip(classes[1:], class_colours(len(classes) - 1), strict=True)
     ]
+    if len(drawn) == 2:
+        entries += [
+            Line2D([], [], color='black', label='truth'),
+            Line2D([], [], color='black', linestyle=(0, (2, 1.5)), label='prediction'),
+        ]
+    return entries

@@ -4,6 +4,7 @@ data_root = 'data/custom'
 image_size = 224
 fit_classes = True  # to those of data_root/dataset.json, where it is there
 train_pipeline = [
+    dict(type='usfm_mm.SeedDraw'),  # a resumed run augments as the first one would have
     dict(type='LoadImageFromFile'),
     dict(type='Rotate', magnitude_range=(0, 20), random_negative_prob=0.5, prob=0.5, pad_val=0),
     dict(
@@ -22,7 +23,7 @@ train_dataloader = dict(
     batch_size=32,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    sampler=dict(type='usfm_mm.ShuffleSampler'),
     dataset=dict(
         type='CustomDataset',
         data_root=data_root,

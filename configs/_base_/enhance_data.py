@@ -51,8 +51,7 @@ train_dataloader = dict(
     batch_size=1,
     num_workers=4,
     persistent_workers=True,
-    # Uniform over images; every draw has a seed of its own, whatever worker makes it.
-    sampler=dict(type='usfm_mm.OrganBalancedSampler', power=0.0),
+    sampler=dict(type='usfm_mm.ShuffleSampler'),  # every draw has a seed, whatever worker makes it
     dataset=dict(
         type='usfm_mm.EnhancementDataset',
         data_root=data_root,

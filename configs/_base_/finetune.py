@@ -7,7 +7,7 @@ optim_wrapper = dict(
     constructor='usfm_mm.LayerDecayOptimWrapperConstructor',
     paramwise_cfg=dict(layer_decay_rate=0.65),
 )
-train_cfg = dict(by_epoch=True, max_epochs=200, val_interval=1)
+train_cfg = dict(type='usfm_mm.ResumableEpochTrainLoop', max_epochs=200, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 param_scheduler = [
@@ -46,11 +46,12 @@ default_hooks = dict(
         type='usfm_mm.SafeCheckpointHook', by_epoch=True, interval=10, max_keep_ckpts=1
     ),
 )
-custom_hooks = [dict(type='usfm_mm.TestReportHook')]
+custom_hooks = [dict(type='usfm_mm.IterationSeedHook'), dict(type='usfm_mm.TestReportHook')]
 visualizer = dict(
     type='mmengine.Visualizer',
     name='visualizer',
     vis_backends=[dict(type='mmengine.LocalVisBackend')],
 )
+check_data = True  # look at images, masks and lists before a run of tools/train.py or test.py
 load_from = None
 resume = False

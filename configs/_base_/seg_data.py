@@ -4,6 +4,7 @@ data_root = 'data/custom'
 image_size = 224
 fit_classes = True  # to those of data_root/dataset.json, where it is there
 train_pipeline = [
+    dict(type='usfm_mm.SeedDraw'),  # a resumed run augments as the first one would have
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='RandomRotate', prob=0.5, degree=20),
@@ -32,7 +33,7 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     drop_last=True,  # batch normalisation needs more than one image
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    sampler=dict(type='usfm_mm.ShuffleSampler'),
     dataset=dict(
         type='BaseSegDataset',
         data_root=data_root,

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -86,6 +87,31 @@ def test_own_pairs_with_one_organ_or_folders_of_organs(usenhance, tmp_path):
         for line in lines[split]:
             splits_of.setdefault(line[:3], set()).add(split)
     assert all(len(splits) == 1 for splits in splits_of.values())
+
+
+def test_own_pairs_in_train_and_test(usenhance, tmp_path):
+    source = tmp_path / 'own'
+    for part, folder in (('train', usenhance), ('test', usenhance / 'carotid')):
+        shutil.copytree(folder, source / part)
+    out = tmp_path / 'out'
+    for path in (source / 'test').glob('*/*.png'):  # else the same images were in two splits
+        image(path, 200 + int(path.stem) % 30)
+    main(['folder', str(source), str(out), '--organ', 'neck'])
+    lines = lists(out)
+    assert len(lines['train'] + lines['val']) == 30
+    assert sorted(lines['test']) == [f'test_{n:04}.png neck' for n in range(21, 31)]
+    assert 'train_thyroid_0001.png thyroid' in lines['train'] + lines['val']
+
+
+def test_pairs_that_share_an_image_stay_in_one_split(tmp_path):
+    """As PICMUS, where several acquisitions have one high quality."""
+    for n in range(40):
+        image(tmp_path / 'own' / 'low_quality' / f'{n}.png', n)
+        image(tmp_path / 'own' / 'high_quality' / f'{n}.png', 100 + n // 2)
+    main(['folder', str(tmp_path / 'own'), str(tmp_path / 'out')])
+    for lines in lists(tmp_path / 'out').values():
+        numbers = {int(line.split('.')[0]) for line in lines}
+        assert numbers == {n ^ 1 for n in numbers}
 
 
 def cut(path):

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from release_files import SHAPE, image, lines, mask, seg_names
 from scipy.ndimage import binary_fill_holes
 
 from usfm_mm.datasets.image_io import read_grey
@@ -24,36 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from tools.prepare_data import main  # noqa: E402
 
-SHAPE = (40, 50)
-
-
-def image(path, shape=SHAPE):
-    """Noise of its own for every name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(list(path.name.encode())).integers(0, 256, shape, np.uint8)
-    Image.fromarray(noise).save(path)
-
-
-def mask(path, box, value=255, shape=SHAPE, mode='L'):
-    """A mask with a box (y0, y1, x0, x1), and the array that is expected of it."""
-    array = np.zeros(shape, np.uint8)
-    if box:
-        array[box[0] : box[1], box[2] : box[3]] = value
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).convert(mode).save(path)
-    return (array > 0).astype(np.uint8)
-
-
-def lines(path):
-    return path.read_text().split()
-
 
 def _below(root, name):
     return [(p.relative_to(root), p.read_bytes()) for p in (root / name).rglob('*') if p.is_file()]
-
-
-def seg_names(out):
-    return {s: set(lines(out / 'splits' / f'seg_{s}.txt')) for s in ('train', 'val', 'test')}
 
 
 @pytest.fixture
@@ -110,7 +84,7 @@ def test_copies_in_other_formats_stay_in_one_split_and_are_counted(busi, tmp_pat
     assert split_of['benign_0'] == split_of['benign_4'] == split_of['malignant_1']
     assert split_of['normal_1'] == split_of['normal_2']
     about = json.loads((out / 'dataset.json').read_text())
-    assert about['copies'] == dict(images=5, annotated_differently=3, in_several_splits=0)
+    assert about['copies'] == dict(images=5, annotated_differently=3, across_splits=0)
     assert '5 images have an exact copy, 3 of them' in ' '.join(capsys.readouterr().out.split())
     for percent in (20, 40, 60, 80):
         subset = lines(out / 'splits' / f'seg_train_{percent}.txt')
@@ -286,6 +260,76 @@ def test_own_folder_keeps_patients_whole(own, tmp_path):
         assert {r['organ'] for r in csv.DictReader(file)} == {'thyroid'}
 
 
+def test_own_folder_with_a_split_in_a_table(own, tmp_path):
+    rows = [
+        f'p{i // 2}_{i}{".png" if i % 2 else ""},{"train" if i < 5 else "test"}' for i in range(8)
+    ]
+    (tmp_path / 's.csv').write_text('\n'.join(['name,split', *rows]))
+    out = tmp_path / 'out'
+    main(['folder', str(own), str(out), '--splits', str(tmp_path / 's.csv')])
+    names = seg_names(out)
+    assert names['test'] == {'p2_5', 'p3_6', 'p3_7'}
+    assert names['train'] | names['val'] == {f'p{i // 2}_{i}' for i in range(5)}
+    assert len(names['val']) == 1
+
+
+@pytest.mark.parametrize(
+    ('table', 'message'),
+    [
+        ('image,split\n', 's.csv needs the columns name,split'),
+        ('name,split\np0_0,train\np0_0,test\n', 's.csv lists p0_0 twice'),
+        ('name,split\np0_0,tests\n', "s.csv: split of p0_0 'tests' is unknown; known are train"),
+        ('name,split\np0_0,train\n', '--splits does not list .*p0_1.png'),
+        (
+            'name,split\n' + ''.join(f'p{i // 2}_{i},train\n' for i in range(9)),
+            '--splits lists p4_8, which is not in',
+        ),
+        (
+            'name,split\n' + ''.join(f'p{i // 2}_{i},train\n' for i in range(8)),
+            'a released split needs "train" and "test"',
+        ),
+    ],
+)
+def test_a_table_of_splits_that_does_not_fit(own, tmp_path, table, message):
+    (tmp_path / 's.csv').write_text(table)
+    with pytest.raises(SystemExit, match=message):
+        main(['folder', str(own), str(tmp_path / 'out'), '--splits', str(tmp_path / 's.csv')])
+
+
+def test_own_folder_laid_out_in_splits(own, tmp_path):
+    for split in ('train', 'val', 'test'):
+        shutil.copytree(own, tmp_path / 'parted' / split)
+    for i in range(8):  # the same names, other images
+        image(tmp_path / 'parted' / 'val' / 'images' / f'p{i // 2}_{i}.png', (40, 51))
+        mask(tmp_path / 'parted' / 'val' / 'masks' / f'p{i // 2}_{i}.png', None, shape=(40, 51))
+    out = tmp_path / 'out'
+    main(['folder', str(tmp_path / 'parted'), str(out)])
+    names = seg_names(out)
+    assert names['val'] == {f'val_p{i // 2}_{i}' for i in range(8)}
+    assert all(name.startswith('test_') for name in names['test'])
+    # train and test are copies of each other, which only a released split can do
+    assert json.loads((out / 'dataset.json').read_text())['copies']['across_splits'] == 16
+    shutil.rmtree(tmp_path / 'parted' / 'test' / 'masks')
+    with pytest.raises(SystemExit, match='only train, val has images/ and masks/'):
+        main(['folder', str(tmp_path / 'parted'), str(out)])
+    with pytest.raises(SystemExit, match='has train/ and test/ already: leave --splits out'):
+        main(['folder', str(tmp_path / 'parted'), str(out), '--splits', 'x.csv'])
+
+
+def test_own_classes_laid_out_in_splits(tmp_path):
+    for split, label in (('train', 'a'), ('train', 'b'), ('test', 'a')):
+        for i in range(4):
+            image(tmp_path / 's' / split / label / f'{split}{label}{i}.png')
+    out = tmp_path / 'out'
+    main(['folder', str(tmp_path / 's'), str(out)])
+    test = (out / 'splits' / 'cls_test.txt').read_text().split('\n')[:-1]
+    assert test == [f'test_a_testa{i}.png 0' for i in range(4)]
+    assert json.loads((out / 'dataset.json').read_text())['cls_classes'] == ['a', 'b']
+    image(tmp_path / 's' / 'test' / 'c' / '0.png')
+    with pytest.raises(SystemExit, match='c: train/ has no such class'):
+        main(['folder', str(tmp_path / 's'), str(out)])
+
+
 @pytest.mark.parametrize(
     ('damage', 'message'),
     [
@@ -309,7 +353,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(own, tmp_path, damage, me
     assert not (tmp_path / 'out').exists()
 
 
-def test_other_bad_input(own, tmp_path):
+def test_other_bad_input(own, tmp_path, capsys):
     with pytest.raises(SystemExit, match='no such file or folder'):
         main(['busi', str(tmp_path / 'nowhere'), str(tmp_path / 'out')])
     with pytest.raises(SystemExit, match='expected the folders benign, malignant, normal'):
@@ -324,6 +368,11 @@ def test_other_bad_input(own, tmp_path):
     (classes / 'b').mkdir()
     with pytest.raises(SystemExit, match='b has no image: fill or delete this class'):
         main(['folder', str(classes), str(tmp_path / 'out')])
+    with pytest.raises(SystemExit):
+        main(['busi', str(own), str(tmp_path / 'out'), '--splits', 'x.csv'])
+    assert '--classes, --patients and --splits are for NAME folder' in capsys.readouterr().err
+    with pytest.raises(SystemExit, match='x.csv'):
+        main(['folder', str(own), str(tmp_path / 'out'), '--splits', 'x.csv'])
     with pytest.raises(SystemExit, match='--patients'):
         main(['folder', str(own), str(tmp_path / 'out'), '--patients', r'(q\d+)'])
 

@@ -6,6 +6,7 @@ from .index import read_index, write_index
 from .packed import PackedImages
 from .sampler import OrganBalancedSampler
 from .seeding import SeededIndex, seeded
+from .shuffle_sampler import ShuffleSampler
 from .ultrasound import UltrasoundDataset
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     'OrganBalancedSampler',
     'PackedImages',
     'SeededIndex',
+    'ShuffleSampler',
     'UltrasoundDataset',
     'read_index',
     'seeded',

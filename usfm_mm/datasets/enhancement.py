@@ -9,11 +9,12 @@ import numpy as np
 from mmengine.dataset import BaseDataset, force_full_init
 from PIL import Image  # comes with matplotlib
 
-from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS
+from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, check_complete
 from usfm_mm.datasets.seeding import SeededIndex, seeded
 from usfm_mm.registry import DATASETS
 
 _DOMAINS = ('img_A', 'img_B')
+_TAIL = 1024  # bytes in which a file's end mark is
 
 
 @DATASETS.register_module()
@@ -30,7 +31,7 @@ class EnhancementDataset(BaseDataset):
 
     The random numbers of the draw from B and of the pipeline come from the draw's own seed where
     the index is a :class:`~usfm_mm.datasets.seeding.SeededIndex`, as
-    ``usfm_mm.OrganBalancedSampler`` gives it: then an item does not depend on the worker that makes
+    ``usfm_mm.ShuffleSampler`` gives it: then an item does not depend on the worker that makes
     it. With another sampler they come from numpy's global generator, which mmengine seeds for each
     worker.
 
@@ -45,7 +46,7 @@ class EnhancementDataset(BaseDataset):
     Raises:
         FileNotFoundError: A folder or the list is missing, or an image has no counterpart.
         ValueError: A folder or the list is empty, two images of a folder have one name, a file is
-            no image, the images of a pair differ in size, or a test is unpaired.
+            no image or cut off, the images of a pair differ in size, or a test is unpaired.
     """
 
     def __init__(
@@ -84,12 +85,17 @@ class EnhancementDataset(BaseDataset):
         self._paths_b = [files['img_B'][name] for name in organ_of if name in files['img_B']]
         rows = []
         for name, organ in organ_of.items():
+            paths = [files[domain][name] for domain in _DOMAINS if name in files[domain]]
+            sizes = [_size(path) for path in paths]
+            if self.paired and sizes[0] != sizes[1]:
+                (width, height), (other_width, other_height) = sizes
+                raise ValueError(
+                    f'{paths[0]} has {width}×{height} pixels, its counterpart {paths[1]} '
+                    f'{other_width}×{other_height}: the images of a pair have one size'
+                )
             if name in files['img_A']:
-                row = dict(img_A_path=files['img_A'][name], organ=organ)
-                if self.paired:
-                    row['img_B_path'] = files['img_B'][name]
-                    _check_sizes(row['img_A_path'], row['img_B_path'])
-                rows.append(dict(row, organ_id=organs.index(organ)))
+                row = dict(img_A_path=paths[0], organ=organ, organ_id=organs.index(organ))
+                rows.append(dict(row, img_B_path=paths[1]) if self.paired else row)
         if not rows or not self._paths_b:
             raise ValueError(
                 f'{self.ann_file} names no image of '
@@ -168,16 +174,15 @@ def _read_list(path: str) -> dict[str, str]:
     return organ_of
 
 
-def _check_sizes(path_a: str, path_b: str) -> None:
-    sizes = []
-    for path in (path_a, path_b):
-        try:
-            with Image.open(path) as image:  # reads the header only
-                sizes.append(image.size)
-        except OSError as error:
-            raise ValueError(f'{path} is not an image: {error}') from error
-    if sizes[0] != sizes[1]:
-        raise ValueError(
-            f'{path_a} has {sizes[0][0]}×{sizes[0][1]} pixels, its counterpart {path_b} '
-            f'{sizes[1][0]}×{sizes[1][1]}: the images of a pair have one size'
-        )
+def _size(path: str) -> tuple[int, int]:
+    """Width and height of an image, from its head; its tail must be there."""
+    try:
+        with open(path, 'rb') as file:
+            head = file.read(8)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            check_complete(head + file.read())
+            file.seek(0)
+            with Image.open(file) as image:
+                return image.size
+    except (OSError, BadImageError) as error:
+        raise ValueError(f'{path}: {error}; restore it or leave it out') from error

@@ -32,17 +32,27 @@ def decode_grey(data: bytes) -> np.ndarray:
     Raises:
         BadImageError: The content is cut off or not an image.
     """
-    if not data:
-        raise BadImageError('file is empty')
-    # Several OpenCV versions decode what there is of a truncated file and leave the rest grey.
-    if data.startswith(_PNG) and b'IEND' not in data[-_TAIL:]:
-        raise BadImageError('PNG is truncated (no end mark)')
-    if data.startswith(_JPEG) and b'\xff\xd9' not in data[-_TAIL:]:
-        raise BadImageError('JPEG is truncated (no end mark)')
+    check_complete(data)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise BadImageError('cannot be decoded as an image')
     return image
+
+
+def check_complete(data: bytes) -> None:
+    """Look for the mark that ends a PNG or JPEG file, without decoding it.
+
+    Several OpenCV versions decode what there is of a truncated file and leave the rest grey.
+
+    Raises:
+        BadImageError: The content is empty, or cut off.
+    """
+    if not data:
+        raise BadImageError('file is empty')
+    if data.startswith(_PNG) and b'IEND' not in data[-_TAIL:]:
+        raise BadImageError('PNG is truncated (no end mark)')
+    if data.startswith(_JPEG) and b'\xff\xd9' not in data[-_TAIL:]:
+        raise BadImageError('JPEG is truncated (no end mark)')
 
 
 def read_file(path: str | os.PathLike) -> bytes:

@@ -12,7 +12,7 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
     """mmengine's epoch loop, which resumes at the iteration where the checkpoint was saved.
 
     mmengine's own starts the epoch anew. The sampler needs ``start_at(num_samples)``, as
-    ``OrganBalancedSampler`` has it; images before that are not loaded.
+    ``OrganBalancedSampler`` and ``ShuffleSampler`` have it; images before that are not loaded.
     """
 
     def run_epoch(self) -> None:
@@ -29,8 +29,8 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
             if not inspect.ismethod(getattr(sampler, 'start_at', None)):
                 raise TypeError(
                     f'{type(sampler).__name__} cannot continue in mid-epoch: use '
-                    'usfm_mm.OrganBalancedSampler (power=0 draws images uniformly), or save '
-                    'checkpoints at the end of epochs only'
+                    'usfm_mm.ShuffleSampler or usfm_mm.OrganBalancedSampler, or save checkpoints '
+                    'at the end of epochs only'
                 )
             sampler.start_at(min(start * self.dataloader.batch_size, len(sampler)))
         for idx, batch in enumerate(self.dataloader, start):

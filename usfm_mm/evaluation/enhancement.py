@@ -77,7 +77,7 @@ def lncc(image: np.ndarray, target: np.ndarray, window: int = LNCC_WINDOW) -> fl
     Args:
         image: uint8 ``[H, W]``, at least ``window`` pixels a side.
         target: Likewise.
-        window: Pixels, 9 as in the paper's measure.
+        window: Pixels. The paper prints none; 9 is the usual one of image registration.
 
     Returns:
         In [-1, 1], 1 for equal images.

@@ -1,10 +1,29 @@
 """Released data sets, and one's own folders, brought into one layout."""
 
 from usfm_mm.datasets.releases.busi import BUSI
+from usfm_mm.datasets.releases.ddti import DDTI
+from usfm_mm.datasets.releases.fetal_abdomen import FETAL_ABDOMEN
+from usfm_mm.datasets.releases.fetal_planes import FETAL_PLANES
 from usfm_mm.datasets.releases.hc18 import HC18
+from usfm_mm.datasets.releases.nerve import NERVE
 from usfm_mm.datasets.releases.pairs import PICMUS, USENHANCE
+from usfm_mm.datasets.releases.tn3k import TN3K
 from usfm_mm.datasets.releases.usanotai import USANOTAI
 from usfm_mm.datasets.releases.usgra import USGRA
 
-RELEASES = {release.name: release for release in (BUSI, HC18, USANOTAI, USGRA)}
-RELEASES |= {release.name: release for release in (USENHANCE, PICMUS)}
+RELEASES = {
+    release.name: release
+    for release in (
+        BUSI,
+        DDTI,
+        FETAL_ABDOMEN,
+        FETAL_PLANES,
+        HC18,
+        NERVE,
+        PICMUS,
+        TN3K,
+        USANOTAI,
+        USENHANCE,
+        USGRA,
+    )
+}

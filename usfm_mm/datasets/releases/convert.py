@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,13 +84,15 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
         raise ReleaseError(f'{source}: all masks are empty')
     patients = [item.patient or f'image {item.name}' for item in items]
     groups = join_copies(patients, [row.content for row in written])
+    if release.enhance:  # nor may a high quality that several images share lie in two splits
+        groups = join_copies(groups, [row.annotation for row in written])
     strata = [
         row.item.organ if release.enhance else row.item.label or str(row.has_foreground)
         for row in written
     ]
     splits, how = make_split(groups, strata, [item.split for item in items], seed)
     _check_classes(release, items, splits, console)
-    copies = _count_copies(written, splits)
+    copies = _count_copies(written, splits, groups)
     for task in ('seg', 'cls'):
         if getattr(release, f'{task}_classes'):
             _write_lists(partial / 'splits', task, release, items, splits, groups, strata, seed)
@@ -141,20 +144,29 @@ def _write(item: Item, folder: Path) -> _Written:
     return _Written(item, content, hashlib.sha256(data).hexdigest() + label, bool(mask.any()))
 
 
-def _count_copies(written: list[_Written], splits: list[str]) -> dict[str, int]:
-    """Images of which there is an equal one: all, with another annotation, in another split."""
-    counts = dict(images=0, annotated_differently=0, in_several_splits=0)
-    alike: dict[str, list[int]] = {}
-    for i, row in enumerate(written):
-        alike.setdefault(row.content, []).append(i)
-    for rows in alike.values():
+def _count_copies(written: list[_Written], splits: list[str], groups: list[int]) -> dict[str, int]:
+    """Images with an exact copy, those of them annotated otherwise, those in two splits at once.
+
+    The last counts images with a copy or another image of their patient in another split, which
+    only a released split can have.
+    """
+    counts = dict(images=0, annotated_differently=0, across_splits=0)
+    for rows in _alike([row.content for row in written]):
         if len(rows) > 1:
             counts['images'] += len(rows)
             if len({written[i].annotation for i in rows}) > 1:
                 counts['annotated_differently'] += len(rows)
-            if len({splits[i] for i in rows}) > 1:
-                counts['in_several_splits'] += len(rows)
+    for rows in _alike(groups):
+        if len({splits[i] for i in rows}) > 1:
+            counts['across_splits'] += len(rows)
     return counts
+
+
+def _alike(values: Sequence[Hashable]) -> Iterable[list[int]]:
+    rows: dict[Hashable, list[int]] = {}
+    for i, value in enumerate(values):
+        rows.setdefault(value, []).append(i)
+    return rows.values()
 
 
 def _write_pair(item: Item, low: np.ndarray, folder: Path) -> str:
@@ -293,14 +305,13 @@ def _report(
     if copies['images']:
         console.print(
             f'{copies["images"]} images have an exact copy, '
-            f'{copies["annotated_differently"]} of them with another mask or class. Copies were '
-            'kept in one split.',
+            f'{copies["annotated_differently"]} of them with another mask or class.',
             markup=False,
         )
-    if copies['in_several_splits']:
+    if copies['across_splits']:
         console.print(
-            f'warning: {copies["in_several_splits"]} images have a copy in another split of the '
-            'release: results on it are better than they should be',
+            f'warning: {copies["across_splits"]} images have a copy, or another image of their '
+            'patient, in another split as released: results will be better than they should',
             markup=False,
         )
     what = 'pairs' if release.enhance else 'images'

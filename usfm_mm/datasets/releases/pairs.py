@@ -73,9 +73,17 @@ def organ_pairs(root: Path) -> Iterator[Item]:
     """
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         if is_pair_folder(folder):
-            for low, high in quality_pairs(folder):
-                name = safe_name(f'{folder.name}_{low.name}')
-                yield Item(image=low, high=high, name=name, organ=folder.name.lower())
+            yield from folder_pairs(folder, folder.name.lower())
+
+
+def folder_pairs(folder: Path, organ: str = '') -> Iterator[Item]:
+    """Pairs of ``low_quality/`` and ``high_quality/``; their names begin with the organ.
+
+    Raises:
+        ReleaseError: An image has no counterpart.
+    """
+    for low, high in quality_pairs(folder):
+        yield Item(image=low, high=high, name=safe_name(f'{organ}_{low.name}'), organ=organ)
 
 
 def walk_picmus(source: Path) -> Iterator[Item]:

@@ -7,6 +7,7 @@ from .pack_ultrasound import PackUltrasound
 from .random_affine_crop import RandomAffineCrop
 from .random_brightness_contrast import RandomBrightnessContrast
 from .random_gaussian_blur import RandomGaussianBlur
+from .seed_draw import SeedDraw
 from .spatial_mean_mask import SpatialMeanMask
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     'RandomAffineCrop',
     'RandomBrightnessContrast',
     'RandomGaussianBlur',
+    'SeedDraw',
     'SpatialMeanMask',
 ]

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import worker_init_fn
 from torch.utils.data import DataLoader
 
-from usfm_mm.datasets import OrganBalancedSampler, SeededIndex
+from usfm_mm.datasets import SeededIndex, ShuffleSampler
 from usfm_mm.datasets.image_io import BadImageError, encode_png
 from usfm_mm.datasets.transforms import LoadImagePair
 from usfm_mm.registry import DATASETS
@@ -102,7 +102,7 @@ def test_draws_do_not_depend_on_the_workers(tmp_path, workers):
     dataset = build(unpaired(tmp_path), paired=False)
 
     def draws(num_workers):
-        sampler = OrganBalancedSampler(dataset, power=0.0, num_samples=30, seed=5)
+        sampler = ShuffleSampler(dataset, seed=5)
         loader = DataLoader(
             dataset,
             batch_size=2,
@@ -111,9 +111,14 @@ def test_draws_do_not_depend_on_the_workers(tmp_path, workers):
             collate_fn=list,
             worker_init_fn=lambda i: worker_init_fn(i, num_workers, 0, seed=9),
         )
-        return [(i['img_A_path'], i['img_B_path']) for batch in loader for i in batch]
+        drawn = []
+        for epoch in range(5):
+            sampler.set_epoch(epoch)
+            drawn += [(i['img_A_path'], i['img_B_path']) for batch in loader for i in batch]
+        return drawn
 
     expected = draws(0)
+    assert len(expected) == 20
     assert len(set(expected)) > 10
     assert draws(workers) == expected
 
@@ -129,7 +134,7 @@ def test_unpaired_takes_a_list_of_either_folder(pairs):
 
 
 def truncate(path):
-    path.write_bytes(path.read_bytes()[:20])
+    path.write_bytes(path.read_bytes()[:-30])  # its header is whole
 
 
 @pytest.mark.parametrize(
@@ -149,7 +154,12 @@ def truncate(path):
             ValueError,
             r'low_quality/2.png has 40×31 pixels, its counterpart .*high_quality/2.png 40×30',
         ),
-        (lambda r: truncate(r / 'low_quality' / '2.png'), ValueError, r'2.png is not an image'),
+        (lambda r: truncate(r / 'low_quality' / '2.png'), ValueError, r'2.png: PNG is truncated'),
+        (
+            lambda r: (r / 'high_quality' / '2.png').write_text('no image'),
+            ValueError,
+            r'high_quality/2.png: cannot identify',
+        ),
         (
             lambda r: write(r / 'low_quality' / '2.PNG', 0),
             ValueError,
@@ -185,9 +195,8 @@ def test_other_bad_input(pairs):
 
 
 def test_a_file_cut_off_later_is_named_when_it_is_read(pairs):
-    path = pairs / 'high_quality' / '0.png'
-    path.write_bytes(path.read_bytes()[:-30])  # its header is whole
     dataset = build(pairs, pipeline=[LoadImagePair()])
+    truncate(pairs / 'high_quality' / '0.png')
     with pytest.raises(BadImageError, match=r'high_quality/0.png: PNG is truncated'):
         dataset[0]
     with pytest.raises(ValueError, match='channels must be 1 or 3'):

@@ -1,0 +1,12 @@
+# Planes of fetal screening: python tools/prepare_data.py fetal_planes SOURCE data/fetal_planes
+_base_ = ['../_base_/finetune.py', '../_base_/cls_linear.py', '../_base_/cls_data.py']
+data_root = 'data/fetal_planes'
+metainfo = dict(classes=('abdomen', 'brain', 'femur', 'thorax', 'maternal cervix', 'other'))
+data_preprocessor = dict(num_classes=6)
+model = dict(head=dict(num_classes=6))
+train_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
+val_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
+test_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
+optim_wrapper = dict(optimizer=dict(lr=1.25e-3))  # for 512 images: --auto-scale-lr
+auto_scale_lr = dict(base_batch_size=512)
+default_hooks = dict(checkpoint=dict(save_best='F1', rule='greater'))

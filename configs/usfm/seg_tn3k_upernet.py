@@ -1,0 +1,10 @@
+# Thyroid nodules: python tools/prepare_data.py tn3k SOURCE data/tn3k
+_base_ = ['../_base_/finetune.py', '../_base_/seg_upernet.py', '../_base_/seg_data.py']
+data_root = 'data/tn3k'
+metainfo = dict(classes=('background', 'nodule'), palette=[[0, 0, 0], [0, 200, 0]])
+train_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
+val_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
+test_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
+optim_wrapper = dict(optimizer=dict(lr=3e-4))  # for 512 images: --auto-scale-lr
+auto_scale_lr = dict(base_batch_size=512)
+default_hooks = dict(checkpoint=dict(save_best='DSC', rule='greater'))

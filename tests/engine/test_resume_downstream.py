@@ -1,0 +1,60 @@
+"""Fine-tuning that is stopped in mid-epoch and resumed ends as if it had not been, on a CPU."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import RUNNERS
+from test_downstream_configs import load, narrow, write_data
+
+from usfm_mm.cli import set_data_root
+from usfm_mm.hosts import set_up_cpu
+
+
+def train(cfg, name, tmp_path, **changes):
+    """The model's weights and the averaged losses after two epochs of two iterations."""
+    cfg = copy.deepcopy(cfg)
+    cfg.work_dir = str(tmp_path / name)
+    cfg.experiment_name = f'{name}-{tmp_path.name}'
+    cfg.merge_from_dict(changes)
+    runner = RUNNERS.build(cfg)
+    runner.train()
+    assert runner.iter == 4
+    return runner.model.state_dict()
+
+
+@pytest.mark.parametrize(
+    'config', ['configs/usfm/seg_custom_upernet.py', 'configs/usfm/cls_custom_linear.py']
+)
+def test_resumed_in_mid_epoch_equals_uninterrupted(config, tmp_path):
+    pytest.importorskip('monai')
+    write_data(tmp_path / 'data', 2, 2)
+    cfg = load(config)
+    set_data_root(cfg, str(tmp_path / 'data'))
+    narrow(cfg)
+    set_up_cpu(cfg)
+    cfg.train_cfg.max_epochs = 2
+    cfg.param_scheduler[0].end = cfg.param_scheduler[1].begin = 1
+    cfg.param_scheduler[1].end = 2
+    cfg.default_hooks.checkpoint.update(
+        by_epoch=False, interval=1, max_keep_ckpts=-1, save_best=None
+    )
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.runner_type = 'usfm_mm.QuietRunner'
+    cfg.log_level = 'WARNING'
+    whole = train(cfg, 'whole', tmp_path)
+    # In the middle of the second epoch, and with another number of workers.
+    resumed = train(
+        cfg,
+        'resumed',
+        tmp_path,
+        load_from=str(tmp_path / 'whole' / 'iter_3.pth'),
+        resume=True,
+        train_dataloader=dict(num_workers=2),
+    )
+    start = torch.load(Path(tmp_path, 'whole', 'iter_3.pth'), weights_only=True)['state_dict']
+    assert any(not torch.equal(start[key], value) for key, value in whole.items())
+    assert whole.keys() == resumed.keys()
+    for key, value in whole.items():
+        assert torch.equal(value, resumed[key]), key
