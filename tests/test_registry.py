@@ -67,6 +67,7 @@ def test_every_registered_part_is_found():
             'EmbeddingHook',
             'SummaryHook',
             'IterationSeedHook',
+            'ImageBufferHook',
             'SafeCheckpointHook',
             'TestReportHook',
         ],

@@ -41,7 +41,7 @@ optim_wrapper = dict(
     ),
 )
 model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel', broadcast_buffers=False)
-train_cfg = dict(by_epoch=True, max_epochs=200, val_interval=5)
+train_cfg = dict(type='usfm_mm.ResumableEpochTrainLoop', max_epochs=200, val_interval=5)
 val_cfg = dict()
 test_cfg = dict()
 param_scheduler = [
@@ -77,6 +77,12 @@ default_hooks = dict(
         rule='greater',
     ),
 )
+custom_hooks = [
+    dict(type='usfm_mm.IterationSeedHook'),
+    dict(type='usfm_mm.ImageBufferHook'),
+    dict(type='usfm_mm.EnhancementHook'),
+    dict(type='usfm_mm.TestReportHook'),
+]
 visualizer = dict(
     type='mmengine.Visualizer',
     name='visualizer',

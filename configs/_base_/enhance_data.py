@@ -91,4 +91,3 @@ test_dataloader = dict(
 )
 val_evaluator = dict(type='usfm_mm.EnhancementMetric')
 test_evaluator = val_evaluator
-custom_hooks = [dict(type='usfm_mm.EnhancementHook'), dict(type='usfm_mm.TestReportHook')]

@@ -3,6 +3,7 @@
 from .checkpoint import SafeCheckpointHook
 from .embedding import EmbeddingHook
 from .enhancement import EnhancementHook
+from .image_buffer import ImageBufferHook
 from .iteration_seed import IterationSeedHook
 from .reconstruction import ReconstructionHook
 from .summary import SummaryHook
@@ -12,6 +13,7 @@ from .throughput import ThroughputHook
 __all__ = [
     'EmbeddingHook',
     'EnhancementHook',
+    'ImageBufferHook',
     'IterationSeedHook',
     'ReconstructionHook',
     'SafeCheckpointHook',
