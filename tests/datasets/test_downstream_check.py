@@ -197,6 +197,14 @@ def test_a_class_that_no_mask_shows_is_a_warning(data):
     assert warnings == [f'the masks of {data}/splits/seg_train.txt never show vessel']
 
 
+def test_some_masks_with_255_as_foreground_are_a_warning(data):
+    mask(data / 'masks' / 'train1.png', (2, 5, 3, 7), 255, SHAPE)
+    errors, (warning,) = check(data, 'seg')
+    assert errors == []
+    assert '1 masks of' in warning
+    assert 'train1.png: is 255 their foreground?' in warning
+
+
 def test_one_list_for_two_splits_is_a_warning(data):
     cfg = config(data, 'seg')
     cfg.test_dataloader.dataset.ann_file = 'splits/seg_val.txt'

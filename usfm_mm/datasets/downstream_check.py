@@ -7,7 +7,6 @@ loss, or never: an image that is cut off is grey below the cut.
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -19,32 +18,11 @@ from mmengine.logging import print_log
 from PIL import Image
 from rich.progress import track
 
+from usfm_mm.datasets.downstream_lists import Row, Split, compare_lists, read_split
 from usfm_mm.datasets.image_io import BadImageError, check_complete, read_file
 
-_KINDS = ('BaseSegDataset', 'CustomDataset')
 _LEFT_OUT = 255  # of mmseg's losses and of our metric
 _SHOWN = 10
-_LAYOUT = 'docs/adaptation.md shows the layout, tools/prepare_data.py writes it'
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A line of a list; ``mask`` in segmentation, ``label`` in classification."""
-
-    image: Path
-    mask: Path | None = None
-    label: int | None = None
-
-
-@dataclass(frozen=True)
-class _Split:
-    """``values``: how many mask values are declared, background included."""
-
-    name: str
-    list_file: Path
-    rows: list[_Row]
-    classes: Sequence[str]
-    values: int
 
 
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
@@ -94,99 +72,39 @@ def find_problems(
     """
     found = []
     for name in ('train', 'val', 'test'):
-        split = _read_split(cfg, name, errors if name in splits else [])
+        split = read_split(cfg, name, errors if name in splits else [])
         if split is not None:
             found.append(split)
-    _compare_lists(found, splits, errors, warnings)
+    compare_lists(found, splits, errors, warnings)
     for split in found:
         if split.name in splits:
             _check_split(split, errors, warnings)
 
 
-def _read_split(cfg: Config, name: str, errors: list[str]) -> _Split | None:
-    dataset = (cfg.get(f'{name}_dataloader') or {}).get('dataset', {})
-    kind = str(dataset.get('type', '')).rpartition('.')[2]
-    classes = (dataset.get('metainfo') or {}).get('classes')
-    if kind not in _KINDS or not dataset.get('ann_file') or not classes:
-        return None
-    root = Path(dataset.get('data_root') or '')
-    list_file = root / dataset.ann_file
-    prefix = dataset.get('data_prefix') or ''
-    if isinstance(prefix, str):
-        prefix = dict(img_path=prefix)
-    images = root / prefix.get('img_path', '')
-    try:
-        lines = list_file.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = 'no such list' if isinstance(error, FileNotFoundError) else str(error)
-        errors.append(f'{list_file}: {reason}; {_LAYOUT}')
-        return None
-    rows = []
-    for number, line in enumerate(lines, 1):
-        if kind == 'BaseSegDataset':
-            masks = root / prefix.get('seg_map_path', '')
-            stem, suffix = line.strip(), dataset.get('img_suffix', '.jpg')
-            good, form = bool(stem) and not stem.endswith(suffix), f'a name without {suffix}'
-            mask = masks / f'{stem}{dataset.get("seg_map_suffix", ".png")}'
-            row = _Row(images / f'{stem}{suffix}', mask)
-        else:
-            path, _, label = line.strip().rpartition(' ')
-            good = bool(path) and label.isdigit() and int(label) < len(classes)
-            form = f'"NAME.png 0", the number below {len(classes)} ({", ".join(classes)})'
-            row = _Row(images / path, label=int(label) if good else None)
-        if good:
-            rows.append(row)
-        else:
-            errors.append(f'{list_file}, line {number}: {line!r} is not {form}')
-    if not lines:
-        errors.append(f'{list_file} is empty: list images in it; {_LAYOUT}')
-    values = len(classes) + bool(dataset.get('reduce_zero_label'))
-    return _Split(name, list_file, rows, classes, values)
-
-
-def _compare_lists(
-    found: Sequence[_Split], splits: Sequence[str], errors: list[str], warnings: list[str]
-) -> None:
-    for i, one in enumerate(found):
-        for other in found[i + 1 :]:
-            if not {one.name, other.name} & set(splits):
-                continue
-            if one.list_file == other.list_file:
-                warnings.append(
-                    f'{one.list_file} is the list of {one.name} and of {other.name}: the result '
-                    'says nothing about new images'
-                )
-                continue
-            both = {row.image for row in one.rows} & {row.image for row in other.rows}
-            if both:
-                errors.append(
-                    f'{one.list_file} and {other.list_file} share {len(both)} images, for '
-                    f'instance {min(both)}: leave each in one of them'
-                )
-
-
-def _check_split(split: _Split, errors: list[str], warnings: list[str]) -> None:
+def _check_split(split: Split, errors: list[str], warnings: list[str]) -> None:
     workers = min(8, os.cpu_count() or 1)
     looked = Parallel(n_jobs=workers, prefer='threads', return_as='generator')(
         delayed(_look_at)(row, split.values) for row in split.rows
     )
     seen: set[int] = set()
+    only_left_out: list[Path] = []
     before = len(errors)
-    for problem, values in track(
-        looked, f'checking {split.name}', total=len(split.rows), transient=True
-    ):
+    progress = track(looked, f'checking {split.name}', total=len(split.rows), transient=True)
+    for row, (problem, values) in zip(split.rows, progress, strict=True):
         if problem:
             errors.append(problem)
+        if row.mask and values - {0} == {_LEFT_OUT}:
+            only_left_out.append(row.mask)
         seen |= values
     if not split.rows or len(errors) > before:
         return
     if split.rows[0].mask is None:
         _check_labels(split, errors, warnings)
     elif split.values == len(split.classes):
-        _check_foreground(split, seen, errors, warnings)
+        _check_foreground(split, seen, only_left_out, errors, warnings)
 
 
-def _check_labels(split: _Split, errors: list[str], warnings: list[str]) -> None:
+def _check_labels(split: Split, errors: list[str], warnings: list[str]) -> None:
     held = {row.label for row in split.rows}
     missing = [name for label, name in enumerate(split.classes) if label not in held]
     if not missing:
@@ -199,13 +117,22 @@ def _check_labels(split: _Split, errors: list[str], warnings: list[str]) -> None
 
 
 def _check_foreground(
-    split: _Split, seen: set[int], errors: list[str], warnings: list[str]
+    split: Split,
+    seen: set[int],
+    only_left_out: list[Path],
+    errors: list[str],
+    warnings: list[str],
 ) -> None:
     missing = [name for value, name in enumerate(split.classes) if value and value not in seen]
     if len(missing) < len(split.classes) - 1:
         if missing:
             warnings.append(f'the masks of {split.list_file} never show {", ".join(missing)}')
-    elif _LEFT_OUT in seen:
+        if only_left_out:
+            warnings.append(
+                f'{len(only_left_out)} masks of {split.list_file} hold only 0 and 255, which is '
+                f'left out, for instance {only_left_out[0]}: is 255 their foreground?'
+            )
+    elif only_left_out:
         errors.append(
             f'the masks of {split.list_file} hold only 0 and 255, and 255 is left out: save them '
             'with 1 for the foreground, or convert them with tools/prepare_data.py folder'
@@ -219,7 +146,7 @@ def _check_foreground(
         )
 
 
-def _look_at(row: _Row, num_values: int) -> tuple[str, set[int]]:
+def _look_at(row: Row, num_values: int) -> tuple[str, set[int]]:
     """What is wrong with an image or its mask, and the values of the mask."""
     path = row.image
     try:

@@ -1,6 +1,5 @@
 """BUSI: breast ultrasound images, with tumour masks and classes."""
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,8 +9,7 @@ from usfm_mm.datasets.releases.items import (
     Release,
     find_folder,
     has_folders,
-    image_files,
-    pair,
+    pair_beside,
     safe_name,
 )
 from usfm_mm.datasets.releases.masks import binary_mask
@@ -27,10 +25,7 @@ def walk(source: Path) -> Iterator[Item]:
     """
     root = find_folder(source, has_folders(*CLASSES), 'the folders ' + ', '.join(CLASSES))
     for label in CLASSES:
-        files = image_files(root / label)
-        masks = [path for path in files if re.search(r'_mask(_\d+)?$', path.stem)]
-        images = [path for path in files if path not in masks]
-        for image, own in pair(images, masks, mask_key=_image_of):
+        for image, own in pair_beside(root / label, r'_mask(_\d+)?'):
             yield Item(
                 image=image,
                 name=safe_name(image.name),
@@ -38,10 +33,6 @@ def walk(source: Path) -> Iterator[Item]:
                 masks=tuple(partial(binary_mask, path) for path in own),
                 label=label,
             )
-
-
-def _image_of(mask: Path) -> str:
-    return re.sub(r'_mask(_\d+)?$', '', mask.stem)
 
 
 BUSI = Release(

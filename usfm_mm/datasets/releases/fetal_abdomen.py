@@ -1,7 +1,6 @@
 """Fetal Abdominal Structures: artery, liver, stomach and vein."""
 
 import pickle
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from usfm_mm.datasets.releases.items import (
     has_folders,
     image_files,
     pair,
+    patient_of,
     safe_name,
 )
 from usfm_mm.datasets.releases.masks import check_size
@@ -36,15 +36,12 @@ def walk(source: Path) -> Iterator[Item]:
     root = find_folder(source, has_folders(*folders), 'the folders ' + ' and '.join(folders))
     arrays = image_files(root / 'ARRAY_FORMAT', ('.npy',))
     for image, own in pair(image_files(root / 'IMAGES'), arrays):
-        patient = re.fullmatch(r'(P\d+)_IMG\d+', image.stem)
-        if patient is None:
-            raise ReleaseError(f'{image} is not named like P01_IMG1.png: remove it')
         yield Item(
             image=image,
             name=safe_name(image.name),
             organ='fetal abdomen',
             masks=tuple(partial(structures_mask, path) for path in own),
-            patient=patient[1],
+            patient=patient_of(image, r'(P\d+)_IMG\d+', 'P01_IMG1.png'),
         )
 
 

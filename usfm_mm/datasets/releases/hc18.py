@@ -1,6 +1,5 @@
 """HC18: fetal heads, with the outline of the skull."""
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -8,16 +7,13 @@ from pathlib import Path
 from usfm_mm.datasets.releases.items import (
     Item,
     Release,
-    ReleaseError,
     find_folder,
     has_folders,
-    image_files,
-    pair,
+    pair_beside,
+    patient_of,
     safe_name,
 )
 from usfm_mm.datasets.releases.masks import outline_mask
-
-_ANNOTATION = '_Annotation'
 
 
 def walk(source: Path) -> Iterator[Item]:
@@ -29,19 +25,13 @@ def walk(source: Path) -> Iterator[Item]:
         ReleaseError: The layout is another one, or an image or outline stands alone.
     """
     root = find_folder(source, has_folders('training_set'), 'a folder training_set')
-    files = image_files(root / 'training_set')
-    outlines = [path for path in files if path.stem.endswith(_ANNOTATION)]
-    images = [path for path in files if path not in outlines]
-    for image, own in pair(images, outlines, mask_key=lambda p: p.stem.removesuffix(_ANNOTATION)):
-        patient = re.match(r'(\d+)_\d*HC$', image.stem)
-        if patient is None:
-            raise ReleaseError(f'{image} is not named like 012_HC.png or 012_2HC.png: remove it')
+    for image, own in pair_beside(root / 'training_set', '_Annotation'):
         yield Item(
             image=image,
             name=safe_name(image.name),
             organ='fetal head',
             masks=tuple(partial(outline_mask, path) for path in own),
-            patient=patient[1],
+            patient=patient_of(image, r'(\d+)_\d*HC', '012_HC.png or 012_2HC.png'),
         )
 
 

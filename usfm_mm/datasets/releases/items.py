@@ -150,6 +150,34 @@ def pair(
             raise ReleaseError(f'{paths[0]} is the mask of no image: add the image or remove it')
 
 
+def pair_beside(folder: Path, ending: str) -> Iterator[tuple[Path, list[Path]]]:
+    """Images with the masks that lie beside them and are named like them, with an ending.
+
+    Args:
+        folder: Holds both.
+        ending: Regular expression for what a mask's stem has after its image's.
+
+    Raises:
+        ReleaseError: As :func:`pair`.
+    """
+    files = image_files(folder)
+    masks = [path for path in files if re.search(f'{ending}$', path.stem)]
+    images = sorted(set(files).difference(masks))
+    yield from pair(images, masks, mask_key=lambda path: re.sub(f'{ending}$', '', path.stem))
+
+
+def patient_of(image: Path, pattern: str, example: str) -> str:
+    """First group of a pattern that an image's whole stem has to match.
+
+    Raises:
+        ReleaseError: It does not; ``example`` is a name that does.
+    """
+    found = re.fullmatch(pattern, image.stem)
+    if found is None:
+        raise ReleaseError(f'{image} is not named like {example}: remove it')
+    return found[1]
+
+
 def named(value: str, names: Mapping[str, str], file: Path, what: str) -> str:
     """The entry of ``names`` for a value found in a file.
 

@@ -1,6 +1,5 @@
 """Ultrasound Nerve Segmentation (Kaggle): the brachial plexus in images of the neck."""
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -8,16 +7,13 @@ from pathlib import Path
 from usfm_mm.datasets.releases.items import (
     Item,
     Release,
-    ReleaseError,
     find_folder,
     has_folders,
-    image_files,
-    pair,
+    pair_beside,
+    patient_of,
     safe_name,
 )
 from usfm_mm.datasets.releases.masks import binary_mask
-
-_MASK = '_mask'
 
 
 def walk(source: Path) -> Iterator[Item]:
@@ -29,19 +25,13 @@ def walk(source: Path) -> Iterator[Item]:
         ReleaseError: The layout is another one, or an image or mask stands alone.
     """
     root = find_folder(source, has_folders('train'), 'a folder train')
-    files = image_files(root / 'train')
-    masks = [path for path in files if path.stem.endswith(_MASK)]
-    images = [path for path in files if not path.stem.endswith(_MASK)]
-    for image, own in pair(images, masks, mask_key=lambda path: path.stem.removesuffix(_MASK)):
-        person = re.fullmatch(r'(\d+)_\d+', image.stem)
-        if person is None:
-            raise ReleaseError(f'{image} is not named like 12_34.tif (person, number): remove it')
+    for image, own in pair_beside(root / 'train', '_mask'):
         yield Item(
             image=image,
             name=safe_name(image.name),
             organ='nerve',
             masks=tuple(partial(binary_mask, path) for path in own),
-            patient=person[1],
+            patient=patient_of(image, r'(\d+)_\d+', '12_34.tif'),
         )
 
 
