@@ -41,6 +41,7 @@ $(VENV)/.ready: $(REQUIREMENTS)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python $(PIP) -c requirements/constraints.txt \
 		-r requirements/openmmlab.txt -e '.[all]'
+	$(VENV)/bin/python $(PIP) --no-deps -r requirements/mmagic.txt
 	touch $@
 
 # setuptools 80: mmengine 0.10 imports pkg_resources. Python 3.12 has no torch 2.1.
@@ -52,6 +53,7 @@ $(VENV_OFFICIAL)/.ready: $(REQUIREMENTS)
 	$(VENV_OFFICIAL)/bin/python $(PIP) -c requirements/constraints-official.txt setuptools wheel
 	$(VENV_OFFICIAL)/bin/python $(PIP) -c requirements/constraints-official.txt \
 		-r requirements/openmmlab-official.txt -e '.[all]'
+	$(VENV_OFFICIAL)/bin/python $(PIP) --no-deps -r requirements/mmagic.txt
 	touch $@
 
 clean:

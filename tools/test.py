@@ -7,7 +7,13 @@ from mmengine.runner import Runner
 
 from usfm_mm.cli import add_run_options, config_parser, load_config
 from usfm_mm.datasets.downstream_check import check_data
-from usfm_mm.hosts import import_mmseg, leave_process_group, quiet_imports, set_up_cpu
+from usfm_mm.hosts import (
+    import_mmagic,
+    import_mmseg,
+    leave_process_group,
+    quiet_imports,
+    set_up_cpu,
+)
 
 
 def main() -> None:
@@ -24,6 +30,8 @@ def main() -> None:
     quiet_imports()
     if cfg.get('default_scope') == 'mmseg':
         import_mmseg()
+    elif cfg.get('default_scope') == 'mmagic':
+        import_mmagic()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     runner: Runner = RUNNERS.build(cfg)
     check_data(cfg, ('test',))  # the processes are connected, no data set is built yet

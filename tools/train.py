@@ -8,7 +8,13 @@ from mmengine.runner import Runner
 
 from usfm_mm.cli import add_run_options, add_tensorboard, config_parser, load_config
 from usfm_mm.datasets.downstream_check import check_data
-from usfm_mm.hosts import import_mmseg, leave_process_group, quiet_imports, set_up_cpu
+from usfm_mm.hosts import (
+    import_mmagic,
+    import_mmseg,
+    leave_process_group,
+    quiet_imports,
+    set_up_cpu,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,6 +38,8 @@ def build_config(args: argparse.Namespace) -> Config:
     """Config of the run, the command line's options merged in."""
     cfg = load_config(args)
     if args.amp:
+        if 'optimizer' not in cfg.optim_wrapper:
+            raise ValueError(f'--amp: {args.config} trains a GAN, in float32 only')
         cfg.optim_wrapper.type = 'usfm_mm.BF16OptimWrapper'
     if args.auto_scale_lr:
         cfg.auto_scale_lr = ConfigDict(cfg.get('auto_scale_lr', {}), enable=True)
@@ -49,6 +57,8 @@ def main() -> None:
     quiet_imports()
     if cfg.get('default_scope') == 'mmseg':
         import_mmseg()
+    elif cfg.get('default_scope') == 'mmagic':
+        import_mmagic()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     runner: Runner = RUNNERS.build(cfg)
     check_data(cfg, ('train', 'val'))  # the processes are connected, no data set is built yet

@@ -27,7 +27,7 @@ def set_image_size(cfg: Config, size: int) -> None:
     """
     if 'image_size' not in cfg:
         raise KeyError(f'{cfg.filename} has no image_size: use --cfg-options for its own names')
-    patch = cfg.model.get('backbone', {}).get('patch_size', 16)
+    patch = _backbone(cfg).get('patch_size', 16)
     if size < 1 or size % patch:
         raise ValueError(f'--image-size {size} is not a multiple of the patch size {patch}')
     old = cfg.image_size
@@ -56,7 +56,7 @@ def set_arch(cfg: Config, arch: str) -> None:
     """
     from usfm_mm.models.usfm_vit import USFMViT  # imports mmpretrain: seconds
 
-    backbone = cfg.model.get('backbone', {})
+    backbone = _backbone(cfg)
     zoo = USFMViT.arch_zoo
     if backbone.get('type') not in _VITS or backbone.get('arch') not in zoo:
         raise ValueError(
@@ -119,6 +119,11 @@ def fit_classes(cfg: Config) -> None:
         dataset.metainfo = _metainfo(task, classes)
     _set_num_classes(cfg, len(classes))
     print_log(f'Classes of {path}: {", ".join(classes)}', logger='current', level=logging.INFO)
+
+
+def _backbone(cfg: Config) -> Any:
+    """The encoder's config, which a GAN has in its generator."""
+    return cfg.model.get('generator', cfg.model).get('backbone', {})
 
 
 def _metainfo(task: str, classes: Sequence[str]) -> dict[str, Any]:

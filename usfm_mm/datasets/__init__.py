@@ -1,6 +1,7 @@
 """Data sets, samplers and transforms."""
 
 from . import transforms
+from .enhancement import EnhancementDataset
 from .index import read_index, write_index
 from .packed import PackedImages
 from .sampler import OrganBalancedSampler
@@ -9,6 +10,7 @@ from .shuffle_sampler import ShuffleSampler
 from .ultrasound import UltrasoundDataset
 
 __all__ = [
+    'EnhancementDataset',
     'OrganBalancedSampler',
     'PackedImages',
     'SeededIndex',

@@ -79,6 +79,18 @@ def read_grey(path: str | os.PathLike) -> np.ndarray:
     return decode_grey(read_file(path))
 
 
+def read_named(path: str | os.PathLike) -> np.ndarray:
+    """Read as :func:`read_grey` does, with the path in the message of an error.
+
+    Raises:
+        BadImageError: The file is missing, cut off or not an image.
+    """
+    try:
+        return read_grey(path)
+    except BadImageError as error:
+        raise BadImageError(f'{path}: {error}') from error
+
+
 def encode_png(image: np.ndarray) -> bytes:
     """Encode grey uint8 [H, W] as PNG without compression, the paper's format (3.1)."""
     done, data = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, 0])

@@ -1,7 +1,8 @@
 """Registered metrics."""
 
 from .bootstrap_cls import BootstrapClsMetric
+from .enhancement_metric import EnhancementMetric
 from .per_image_seg import PerImageSegMetric
 from .reconstruction import ReconstructionMetric
 
-__all__ = ['BootstrapClsMetric', 'PerImageSegMetric', 'ReconstructionMetric']
+__all__ = ['BootstrapClsMetric', 'EnhancementMetric', 'PerImageSegMetric', 'ReconstructionMetric']

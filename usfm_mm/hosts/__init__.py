@@ -2,16 +2,20 @@
 
 from .bf16_optim_wrapper import BF16OptimWrapper
 from .compiled_ops import stand_in_for_compiled_ops
+from .mmagic import import_mmagic
 from .mmseg import find_mmseg_configs, import_mmseg
 from .process_group import leave_process_group, set_up_cpu
 from .quiet_imports import quiet_imports
 from .quiet_runner import QuietFlexibleRunner, QuietRunner
+from .synced_optim_wrapper import SyncedOptimWrapper
 
 __all__ = [
     'BF16OptimWrapper',
     'QuietFlexibleRunner',
     'QuietRunner',
+    'SyncedOptimWrapper',
     'find_mmseg_configs',
+    'import_mmagic',
     'import_mmseg',
     'leave_process_group',
     'quiet_imports',

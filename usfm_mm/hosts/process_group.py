@@ -32,8 +32,9 @@ def set_up_cpu(cfg: Config) -> None:
     cfg.env_cfg.dist_cfg = dict(cfg.env_cfg.get('dist_cfg', {}), backend='gloo')
     if cfg.get('launcher', 'none') == 'pytorch' and not dist.is_initialized():
         dist.init_process_group('gloo')
-    wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
-    cfg.setdefault('model_wrapper_cfg', wrapper)
+    wrapper = cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
+    if wrapper.type in ('MMDistributedDataParallel', 'MMSeparateDistributedDataParallel'):
+        wrapper.update(device_ids=None, broadcast_buffers=False)
 
 
 def _replace_sync_bn(node: Any) -> None:

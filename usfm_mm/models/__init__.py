@@ -1,6 +1,7 @@
 """Registered models."""
 
 from .data_preprocessor import DualMaskDataPreprocessor
+from .generator import USFMResnetGenerator
 from .losses import FocalFrequencyLoss, focal_frequency_loss
 from .monai_network import MONAINetwork
 from .pretrainer import USFMPretrainer
@@ -13,6 +14,7 @@ __all__ = [
     'MONAINetwork',
     'SimMIMViT',
     'USFMPretrainer',
+    'USFMResnetGenerator',
     'USFMViT',
     'focal_frequency_loss',
 ]

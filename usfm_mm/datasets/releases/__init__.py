@@ -6,6 +6,7 @@ from usfm_mm.datasets.releases.fetal_abdomen import FETAL_ABDOMEN
 from usfm_mm.datasets.releases.fetal_planes import FETAL_PLANES
 from usfm_mm.datasets.releases.hc18 import HC18
 from usfm_mm.datasets.releases.nerve import NERVE
+from usfm_mm.datasets.releases.pairs import PICMUS, USENHANCE
 from usfm_mm.datasets.releases.tn3k import TN3K
 from usfm_mm.datasets.releases.usanotai import USANOTAI
 from usfm_mm.datasets.releases.usgra import USGRA
@@ -19,8 +20,10 @@ RELEASES = {
         FETAL_PLANES,
         HC18,
         NERVE,
+        PICMUS,
         TN3K,
         USANOTAI,
+        USENHANCE,
         USGRA,
     )
 }

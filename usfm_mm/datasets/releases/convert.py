@@ -18,6 +18,7 @@ from rich.table import Table
 import usfm_mm
 from usfm_mm.datasets.image_io import BadImageError, encode_png, read_grey
 from usfm_mm.datasets.releases.items import SPLITS, Item, Release, ReleaseError
+from usfm_mm.datasets.releases.pairs import HIGH, LOW
 from usfm_mm.datasets.releases.splitting import join_copies, make_split, nested_subsets
 from usfm_mm.result_figures import Tile, tile_panel
 from usfm_mm.visualization import save_figure
@@ -47,6 +48,8 @@ class _Written:
 def convert(release: Release, source: Path, out: Path, seed: int, console: Console) -> None:
     """Write ``images/``, ``masks/``, ``splits/``, ``index.csv``, ``dataset.json``, a contact sheet.
 
+    Pairs are written to ``low_quality/`` and ``high_quality/``.
+
     All is made in a hidden folder beside ``out``, which takes the place of ``out`` at the end.
 
     Args:
@@ -58,7 +61,7 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
 
     Raises:
         ReleaseError: An image is damaged or stands alone, two have one name, no mask has any
-            structure, or the training set holds one class only.
+            structure, the training set holds one class only, or a pair differs in size.
         FileExistsError: ``out`` has other content.
     """
     if out.exists() and any(out.iterdir()) and not (out / 'dataset.json').is_file():
@@ -71,8 +74,9 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
         raise ReleaseError(f'{source}: two images would be called {names.most_common(1)[0][0]}.png')
     partial = out.with_name(f'.{out.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
-    (partial / 'images').mkdir(parents=True)
-    (partial / 'splits').mkdir()
+    folders = (LOW, HIGH) if release.enhance else ('images',)
+    for folder in (*folders, 'splits'):
+        (partial / folder).mkdir(parents=True)
     if release.seg_classes:
         (partial / 'masks').mkdir()
     written = [_write(item, partial) for item in track(items, 'converting', console=console)]
@@ -80,13 +84,20 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
         raise ReleaseError(f'{source}: all masks are empty')
     patients = [item.patient or f'image {item.name}' for item in items]
     groups = join_copies(patients, [row.content for row in written])
-    strata = [row.item.label or str(row.has_foreground) for row in written]
+    if release.enhance:  # nor may a high quality that several images share lie in two splits
+        groups = join_copies(groups, [row.annotation for row in written])
+    strata = [
+        row.item.organ if release.enhance else row.item.label or str(row.has_foreground)
+        for row in written
+    ]
     splits, how = make_split(groups, strata, [item.split for item in items], seed)
     _check_classes(release, items, splits, console)
     copies = _count_copies(written, splits, groups)
     for task in ('seg', 'cls'):
         if getattr(release, f'{task}_classes'):
             _write_lists(partial / 'splits', task, release, items, splits, groups, strata, seed)
+    if release.enhance:
+        _write_lists(partial / 'splits', 'enhance', release, items, splits, groups, strata, seed)
     _write_index(partial / 'index.csv', items, splits, source, bool(release.seg_classes))
     counts = Counter(splits)
     about = dict(
@@ -114,11 +125,13 @@ def _write(item: Item, folder: Path) -> _Written:
         image = read_grey(item.image)
     except BadImageError as error:
         raise ReleaseError(
-            f'{item.image}: {error}. Download it again, or remove it with its mask'
+            f'{item.image}: {error}. Download it again, or remove it with its mask or counterpart'
         ) from error
     data = encode_png(image)
-    (folder / 'images' / f'{item.name}.png').write_bytes(data)
     content, label = hashlib.sha256(data).hexdigest(), str(item.label)
+    if item.high is not None:
+        return _Written(item, content, _write_pair(item, image, folder), False)
+    (folder / 'images' / f'{item.name}.png').write_bytes(data)
     if item.masks is None:
         return _Written(item, content, label, False)
     height, width = image.shape
@@ -156,6 +169,29 @@ def _alike(values: Sequence[Hashable]) -> Iterable[list[int]]:
     return rows.values()
 
 
+def _write_pair(item: Item, low: np.ndarray, folder: Path) -> str:
+    """Write both images; returns the content of the one of high quality."""
+    assert item.high is not None
+    try:
+        high = read_grey(item.high)
+    except BadImageError as error:
+        raise ReleaseError(
+            f'{item.high}: {error}. Download it again, or remove it with its counterpart'
+        ) from error
+    if low.shape != high.shape:
+        raise ReleaseError(
+            f'{item.image} has {low.shape[1]}×{low.shape[0]} pixels, {item.high} '
+            f'{high.shape[1]}×{high.shape[0]}: the images of a pair have one size; resize or crop '
+            'them so that they show the same, or remove both'
+        )
+    if item.degrade is not None:
+        low = item.degrade(low)
+    data = encode_png(high)
+    (folder / LOW / f'{item.name}.png').write_bytes(encode_png(low))
+    (folder / HIGH / f'{item.name}.png').write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
 def _check_classes(
     release: Release, items: list[Item], splits: list[str], console: Console
 ) -> None:
@@ -181,6 +217,8 @@ def _write_lists(
     def line(item: Item) -> str:
         if task == 'seg':
             return item.name
+        if task == 'enhance':
+            return f'{item.name}.png {item.organ}'
         return f'{item.name}.png {release.cls_classes.index(str(item.label))}'
 
     for split in SPLITS:
@@ -200,17 +238,21 @@ def _write_index(
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(_COLUMNS)
     for item, split in zip(items, splits, strict=True):
-        writer.writerow(
-            (
-                f'images/{item.name}.png',
-                item.organ,
-                item.patient or item.name,
-                split,
-                f'masks/{item.name}.png' if masks else '',
-                item.label or '',
-                item.image.relative_to(source).as_posix(),
+        files = {'images': item.image}
+        if item.high is not None:  # both are images to pre-train on
+            files = {LOW: item.image, HIGH: item.high}
+        for folder, file in files.items():
+            writer.writerow(
+                (
+                    f'{folder}/{item.name}.png',
+                    item.organ,
+                    item.patient or item.name,
+                    split,
+                    f'masks/{item.name}.png' if masks else '',
+                    item.label or '',
+                    file.relative_to(source).as_posix(),
+                )
             )
-        )
     path.write_text(text.getvalue())
 
 
@@ -219,6 +261,12 @@ def _contact_sheet(folder: Path, release: Release, items: list[Item], splits: li
     tiles = []
     for i in chosen:
         item = items[i]
+        if item.high is not None:
+            tiles += [
+                Tile(read_grey(folder / side / f'{item.name}.png'), f'{item.name}\n{side}')
+                for side in (LOW, HIGH)
+            ]
+            continue
         mask = folder / 'masks' / f'{item.name}.png'
         tiles.append(
             Tile(
@@ -243,8 +291,9 @@ def _report(
     console: Console,
 ) -> None:
     table = Table('', *SPLITS, title=release.name)
-    rows = Counter(zip([item.label or 'images' for item in items], splits, strict=True))
-    for label in release.cls_classes or ('images',):
+    kinds = [item.organ if release.enhance else item.label or 'images' for item in items]
+    rows = Counter(zip(kinds, splits, strict=True))
+    for label in release.cls_classes or sorted(set(kinds)):
         table.add_row(label, *(str(rows[label, split]) for split in SPLITS))
     if release.seg_classes:
         empty = Counter(
@@ -266,4 +315,5 @@ def _report(
             'patient, in another split as released: results will be better than they should',
             markup=False,
         )
-    console.print(f'{len(items)} images in {out}', markup=False)
+    what = 'pairs' if release.enhance else 'images'
+    console.print(f'{len(items)} {what} in {out}', markup=False)

@@ -1,4 +1,4 @@
-"""One's own images: with masks beside them, or in the folders of their classes."""
+"""One's own images: with masks beside them, in the folders of their classes, or in pairs."""
 
 import csv
 import re
@@ -19,6 +19,12 @@ from usfm_mm.datasets.releases.items import (
     safe_name,
 )
 from usfm_mm.datasets.releases.masks import binary_mask, class_mask
+from usfm_mm.datasets.releases.pairs import (
+    folder_pairs,
+    has_organ_folders,
+    is_pair_folder,
+    organ_pairs,
+)
 
 
 def own_data(
@@ -28,7 +34,10 @@ def own_data(
     patients: str | None = None,
     splits: Path | None = None,
 ) -> Release:
-    """A release made of ``images/`` and ``masks/``, or of one folder for each class.
+    """A release of ``images/`` and ``masks/``, of pairs, or of one folder for each class.
+
+    Pairs lie in ``low_quality/`` and ``high_quality/`` under the same names; these two folders may
+    lie in folders that are named by organ.
 
     Where the source has ``train/`` and ``test/``, and perhaps ``val/``, each is laid out so.
 
@@ -40,8 +49,9 @@ def own_data(
         splits: CSV that tells the split of each image, see :func:`read_splits`.
 
     Raises:
-        ReleaseError: The folder is laid out in neither way, a class folder has no image, the CSV
-            cannot be used or the folder has splits already, or the regular expression does not fit.
+        ReleaseError: The folder is laid out in none of these ways, a class folder has no image, the
+            CSV cannot be used or the folder has splits already, or the regular expression does not
+            fit.
     """
     parts = {name: source / name for name in SPLITS if (source / name).is_dir()}
     if not {'train', 'test'} <= set(parts):
@@ -63,6 +73,14 @@ def own_data(
             licence='',
             walk=lambda root: _complete(pairs(), root, organ, patients, table),
             seg_classes=('background', *(classes or ('foreground',))),
+        )
+    if all(is_pair_folder(folder) or has_organ_folders(folder) for folder in parts.values()):
+        return Release(
+            name='folder',
+            page='',
+            licence='',
+            walk=lambda root: _complete(_qualities(parts), root, organ, patients, table),
+            enhance=True,
         )
     labels = _class_folders(source, parts)
     return Release(
@@ -98,6 +116,12 @@ def read_splits(path: Path) -> dict[str, str]:
     return splits
 
 
+def _qualities(parts: Mapping[str, Path]) -> Iterator[Item]:
+    for part, folder in parts.items():
+        for item in folder_pairs(folder) if is_pair_folder(folder) else organ_pairs(folder):
+            yield replace(item, name=safe_name(f'{part}_{item.name}'), split=part or None)
+
+
 def _class_folders(source: Path, parts: Mapping[str, Path]) -> list[str]:
     """Names of the classes; a split other than train may lack some."""
     held = {
@@ -107,8 +131,9 @@ def _class_folders(source: Path, parts: Mapping[str, Path]) -> list[str]:
     labels = sorted(next(iter(held.values())))
     if len(labels) < 2:
         raise ReleaseError(
-            f'{source} is not laid out as expected: images/ and masks/ with the same names, or '
-            'two or more folders, one for each class; in train/ and test/, if they are there'
+            f'{source} is not laid out as expected: images/ and masks/ with the same names, '
+            'low_quality/ and high_quality/ with the same names, or two or more folders, one for '
+            'each class; in train/ and test/, if they are there'
         )
     for part, names in held.items():
         for name in sorted(names):
@@ -173,7 +198,9 @@ def _complete(
                 raise ReleaseError(f'--splits: {name} fits {image} and another: list paths')
             left.remove(name)
             split = table[name]
-        yield replace(item, organ=organ, patient=_patient(item.image, patients), split=split)
+        yield replace(
+            item, organ=item.organ or organ, patient=_patient(item.image, patients), split=split
+        )
     if left:
         raise ReleaseError(f'--splits lists {min(left)}, which is not in {root}: remove the line')
 

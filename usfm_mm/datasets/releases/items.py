@@ -33,6 +33,8 @@ class Item:
         label: Class, one of the release's ``cls_classes``, or None.
         patient: Images of one patient stay in one split; None where it is not known.
         split: As released, one of :data:`SPLITS`, or None.
+        high: The same image in high quality, where the release is one of pairs.
+        degrade: Makes the low quality of ``image``, uint8 [H, W], where that is of high quality.
     """
 
     image: Path
@@ -42,6 +44,8 @@ class Item:
     label: str | None = None
     patient: str | None = None
     split: str | None = None
+    high: Path | None = None
+    degrade: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Release:
         seg_classes: Names of the mask values from 0 on; empty without segmentation.
         cls_classes: Names of the labels in the order of their numbers; empty without.
         notes: What a user has to know, printed with the counts.
+        enhance: Whether it is one of pairs of low and high quality.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Release:
     seg_classes: tuple[str, ...] = ()
     cls_classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    enhance: bool = False
 
 
 def safe_name(path: str) -> str:

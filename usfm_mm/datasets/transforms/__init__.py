@@ -1,7 +1,8 @@
-"""Transforms of single images, ``results['img']`` being [H, W, C]; one per file."""
+"""Transforms, one per file: of single images, ``results['img']`` being [H, W, C], and of pairs."""
 
 from .band_stop_mask import BandStopMask
 from .draw_dual_mask import DrawDualMask
+from .load_image_pair import LoadImagePair
 from .pack_ultrasound import PackUltrasound
 from .random_affine_crop import RandomAffineCrop
 from .random_brightness_contrast import RandomBrightnessContrast
@@ -12,6 +13,7 @@ from .spatial_mean_mask import SpatialMeanMask
 __all__ = [
     'BandStopMask',
     'DrawDualMask',
+    'LoadImagePair',
     'PackUltrasound',
     'RandomAffineCrop',
     'RandomBrightnessContrast',

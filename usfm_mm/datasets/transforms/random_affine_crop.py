@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
 
 from usfm_mm.registry import TRANSFORMS
 
@@ -89,6 +90,7 @@ class RandomAffineCrop(BaseTransform):
         results['img_shape'] = self.size
         return results
 
+    @cache_randomness  # mmcv's TransformBroadcaster warps the two images of a pair alike
     def _draw(self, height: int, width: int) -> tuple[float, float, float, float, float]:
         u = np.random.random_sample(5).tolist()
         angle = self.rotation[0] + u[0] * (self.rotation[1] - self.rotation[0])

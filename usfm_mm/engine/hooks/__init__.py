@@ -2,6 +2,8 @@
 
 from .checkpoint import SafeCheckpointHook
 from .embedding import EmbeddingHook
+from .enhancement import EnhancementHook
+from .image_buffer import ImageBufferHook
 from .iteration_seed import IterationSeedHook
 from .reconstruction import ReconstructionHook
 from .summary import SummaryHook
@@ -10,6 +12,8 @@ from .throughput import ThroughputHook
 
 __all__ = [
     'EmbeddingHook',
+    'EnhancementHook',
+    'ImageBufferHook',
     'IterationSeedHook',
     'ReconstructionHook',
     'SafeCheckpointHook',

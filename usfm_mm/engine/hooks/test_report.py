@@ -11,8 +11,11 @@ from matplotlib.figure import Figure
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from usfm_mm.datasets.image_io import BadImageError, read_grey
+from usfm_mm.datasets.image_io import BadImageError, read_named
+from usfm_mm.engine.hooks.enhancement import panel_of
+from usfm_mm.enhancement_figures import spread_over_organs
 from usfm_mm.evaluation.bootstrap_cls import BootstrapClsMetric
+from usfm_mm.evaluation.enhancement_metric import EnhancementMetric
 from usfm_mm.evaluation.per_image import PerImageMetric
 from usfm_mm.evaluation.per_image_seg import PerImageSegMetric, unpack_mask
 from usfm_mm.files import write_whole
@@ -33,13 +36,16 @@ class TestReportHook(Hook):
       iteration, the config's name and the seed.
     - ``hardest_easiest.png``: in segmentation the images of lowest and highest DSC, those without
       any foreground in truth and prediction left out; in classification the most confident wrong
-      and right ones.
+      and right ones; in enhancement those of lowest and highest SSIM.
     - ``overlays.png`` (segmentation): outlines on images spread evenly over the sorted test set.
     - ``confusion_matrix.png`` (classification).
+    - ``enhanced/NAME.png`` and ``panel.png`` (enhancement): every enhanced image, and some beside
+      their counterparts of low and high quality, as the paper's Fig. 9.
 
-    Needs ``usfm_mm.PerImageSegMetric`` or ``usfm_mm.BootstrapClsMetric`` as test evaluator, the
-    first of them where there are more. Only the main process draws, from the gathered results and
-    the image files; a file that cannot be read costs the picture with it and is a warning.
+    Needs ``usfm_mm.PerImageSegMetric``, ``usfm_mm.BootstrapClsMetric`` or
+    ``usfm_mm.EnhancementMetric`` as test evaluator, the first of them where there are more. Only
+    the main process draws, from the gathered results and the image files; a file that cannot be
+    read costs the picture with it and is a warning.
 
     Args:
         num_images: Images in a picture at most; half of them hardest, half easiest.
@@ -68,12 +74,14 @@ class TestReportHook(Hook):
         self._loaded = dict(epoch=runner.epoch, iter=runner.iter)
 
     def before_test(self, runner: Any) -> None:
-        """Tell the metric to write its table and to keep its masks."""
+        """Tell the metric to write its table and to keep its masks or images."""
         metric = _metric_of(runner)
         if metric.csv_path is None:
             metric.csv_path = Path(runner.work_dir, 'test', 'per_image.csv')
         if isinstance(metric, PerImageSegMetric):
             metric.keep_masks = True
+        if isinstance(metric, EnhancementMetric):
+            metric.keep_images = True
 
     def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Write numbers and pictures on the main process."""
@@ -95,6 +103,10 @@ class TestReportHook(Hook):
         )
         content = json.dumps(summary, indent=2, default=float)
         write_whole(folder / 'summary.json', content.encode())
+        if isinstance(metric, EnhancementMetric):
+            (folder / 'enhanced').mkdir(exist_ok=True)
+            for image, png in metric.predictions.items():
+                write_whole(folder / 'enhanced' / f'{Path(image).stem}.png', png)
         for name, draw in self._figures(metric).items():
             try:
                 save_figure(draw(), folder / f'{name}.png')
@@ -107,6 +119,11 @@ class TestReportHook(Hook):
             return dict(
                 overlays=lambda: self._overlays(metric),
                 hardest_easiest=lambda: self._lowest_and_highest(metric),
+            )
+        if isinstance(metric, EnhancementMetric):
+            return dict(
+                panel=lambda: self._enhanced(metric),
+                hardest_easiest=lambda: self._lowest_and_highest_ssim(metric),
             )
         assert isinstance(metric, BootstrapClsMetric)
         confusion = metric.confusion
@@ -142,36 +159,38 @@ class TestReportHook(Hook):
         half = self.num_images // 2
         groups = {'Wrong, most confident': wrong[:half], 'Right, most confident': right[:half]}
         tiles = {
-            heading: [Tile(_image(row), _verdict(row)) for row in group]
+            heading: [Tile(read_named(row['image']), _verdict(row)) for row in group]
             for heading, group in groups.items()
         }
         return tile_panel(tiles)
+
+    def _enhanced(self, metric: EnhancementMetric) -> Figure:
+        chosen = spread_over_organs(metric.per_image, self.num_images // 2)
+        return panel_of(metric, [metric.per_image[n] for n in chosen])
+
+    def _lowest_and_highest_ssim(self, metric: EnhancementMetric) -> Figure:
+        rows = sorted(metric.per_image, key=lambda row: (row['SSIM'], row['image']))
+        half = self.num_images // 4 or 1
+        return panel_of(metric, rows[:half] + rows[half:][-half:], 'Lowest to highest SSIM')
 
 
 def _metric_of(runner: Any) -> PerImageMetric:
     """The first of our metrics among the test's."""
     metrics = runner.test_loop.evaluator.metrics
     for metric in metrics:
-        if isinstance(metric, (PerImageSegMetric, BootstrapClsMetric)):
+        if isinstance(metric, (PerImageSegMetric, BootstrapClsMetric, EnhancementMetric)):
             return metric
     names = ', '.join(type(metric).__name__ for metric in metrics)
     raise ValueError(
-        'TestReportHook needs usfm_mm.PerImageSegMetric or usfm_mm.BootstrapClsMetric in '
-        f'test_evaluator, which has {names}'
+        'TestReportHook needs usfm_mm.PerImageSegMetric, usfm_mm.BootstrapClsMetric or '
+        f'usfm_mm.EnhancementMetric in test_evaluator, which has {names}'
     )
-
-
-def _image(row: dict[str, Any]) -> np.ndarray:
-    try:
-        return read_grey(row['image'])
-    except BadImageError as error:
-        raise BadImageError(f'{row["image"]}: {error}') from error
 
 
 def _mask_tile(metric: PerImageSegMetric, row: dict[str, Any]) -> Tile:
     """An image at the size of its masks, captioned with its DSC."""
     truth, prediction = (unpack_mask(mask) for mask in metric.masks[row['image']])
-    image = _image(row)
+    image = read_named(row['image'])
     if image.shape != truth.shape:  # masks that were evaluated at the model's size
         image = cv2.resize(image, truth.shape[::-1], interpolation=cv2.INTER_AREA)
     return Tile(image, f'{_name(row)}\nDSC {row["DSC"]:.1f}', truth, prediction)

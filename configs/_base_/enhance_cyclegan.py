@@ -1,0 +1,92 @@
+# CycleGAN (Zhu et al. 2017) from low quality (A) to high quality (B) and back: model, schedule,
+# runtime. Networks, losses, Adam and its learning rate are those of CycleGAN and of stock mmagic;
+# 200 epochs and the cosine are the paper's (4.2). The best model on validation is tested once.
+default_scope = 'mmagic'
+model = dict(
+    type='CycleGAN',
+    data_preprocessor=dict(type='DataPreprocessor', data_keys=['img_A', 'img_B']),  # to [-1, 1]
+    generator=dict(
+        type='ResnetGenerator',
+        in_channels=3,
+        out_channels=3,
+        base_channels=64,
+        norm_cfg=dict(type='IN'),
+        use_dropout=False,
+        num_blocks=9,
+        padding_mode='reflect',
+        init_cfg=dict(type='normal', gain=0.02),
+    ),
+    discriminator=dict(
+        type='PatchDiscriminator',
+        in_channels=3,
+        base_channels=64,
+        num_conv=3,
+        norm_cfg=dict(type='IN'),
+        init_cfg=dict(type='normal', gain=0.02),
+    ),
+    default_domain='B',
+    reachable_domains=['A', 'B'],
+    related_domains=['A', 'B'],
+    loss_config=dict(cycle_loss_weight=10.0, id_loss_weight=0.5),
+)
+optim_wrapper = dict(
+    constructor='MultiOptimWrapperConstructor',
+    generators=dict(
+        type='usfm_mm.SyncedOptimWrapper',
+        optimizer=dict(type='Adam', lr=2e-4, betas=(0.5, 0.999)),
+    ),
+    discriminators=dict(
+        type='usfm_mm.SyncedOptimWrapper',
+        optimizer=dict(type='Adam', lr=2e-4, betas=(0.5, 0.999)),
+    ),
+)
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel', broadcast_buffers=False)
+train_cfg = dict(type='usfm_mm.ResumableEpochTrainLoop', max_epochs=200, val_interval=5)
+val_cfg = dict()
+test_cfg = dict()
+param_scheduler = [
+    dict(
+        type='CosineAnnealingLR',
+        eta_min=0.0,
+        by_epoch=True,
+        begin=0,
+        end=200,
+        convert_to_iter_based=True,
+    )
+]
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+randomness = dict(seed=0)
+log_level = 'INFO'
+log_processor = dict(by_epoch=True, window_size=50)
+default_hooks = dict(
+    runtime_info=dict(type='RuntimeInfoHook'),
+    timer=dict(type='mmengine.IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    checkpoint=dict(
+        type='usfm_mm.SafeCheckpointHook',
+        by_epoch=True,
+        interval=5,
+        max_keep_ckpts=1,
+        save_best='SSIM',
+        rule='greater',
+    ),
+)
+custom_hooks = [
+    dict(type='usfm_mm.IterationSeedHook'),
+    dict(type='usfm_mm.ImageBufferHook'),
+    dict(type='usfm_mm.EnhancementHook'),
+    dict(type='usfm_mm.TestReportHook'),
+]
+visualizer = dict(
+    type='mmengine.Visualizer',
+    name='visualizer',
+    vis_backends=[dict(type='mmengine.LocalVisBackend')],
+)
+load_from = None
+resume = False

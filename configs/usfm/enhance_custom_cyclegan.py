@@ -1,0 +1,17 @@
+# Your own images of low and of high quality: docs/enhancement.md
+_base_ = ['../_base_/enhance_cyclegan.py', '../_base_/enhance_data.py']
+model = dict(
+    generator=dict(
+        type='usfm_mm.USFMResnetGenerator',
+        mean=[123.675, 116.28, 103.53],  # that the weights were trained with, in [0, 255]
+        std=[58.395, 57.12, 57.375],
+        backbone=dict(
+            type='usfm_mm.USFMViT',
+            arch='base',
+            img_size=224,
+            in_channels=3,
+            out_indices=[3, 5, 7, 11],  # as the authors' release does in segmentation
+            init_cfg=dict(type='Pretrained', checkpoint='checkpoints/USFM_latest.pth'),
+        ),
+    )
+)
