@@ -61,6 +61,10 @@ def test_classes_come_from_the_prepared_data(tmp_path):
         assert [tuple(colour) for colour in metainfo.palette] == [(0, 0, 0), *expected]
     for head in (cfg.model.decode_head, cfg.model.auxiliary_head):
         assert head.num_classes == head.out_channels == 4
+    kept = load(
+        'usfm/seg_custom_upernet.py', data_root=str(tmp_path), cfg_options=dict(fit_classes=False)
+    )
+    assert kept.model.decode_head.num_classes == 2
     cfg = load('usfm/cls_custom_linear.py', data_root=str(tmp_path))
     assert cfg.model.head.num_classes == cfg.data_preprocessor.num_classes == 3
     assert cfg.test_dataloader.dataset.metainfo == dict(classes=('a', 'b', 'c'))
@@ -72,8 +76,12 @@ def test_classes_stay_without_prepared_data(tmp_path):
 
 
 def test_what_does_not_fit_is_said(tmp_path):
-    with pytest.raises(ValueError, match='--image-size 100 is not a multiple of the patch size 16'):
+    with pytest.raises(ValueError, match='--image-size 100 is not a multiple of 16'):
         load('usfm/seg_custom_upernet.py', image_size=100)
+    with pytest.raises(ValueError, match='--image-size 240 is not a multiple of 32'):
+        load('baselines/seg_monai_dynunet.py', image_size=240)
+    with pytest.raises(ValueError, match='--cfg-options data_root: use --data-root'):
+        load('usfm/seg_custom_upernet.py', cfg_options=dict(data_root='x'))
     with pytest.raises(ValueError, match='tiny, small, base, large, huge, not giant'):
         load('usfm/seg_custom_upernet.py', arch='giant')
     cfg = load('usfm/seg_custom_upernet.py')

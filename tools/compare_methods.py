@@ -9,25 +9,30 @@ import csv
 import io
 import json
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from usfm_mm.cli import load_plain
 from usfm_mm.files import write_whole
 
 EXAMPLES = """example:
   python tools/compare_methods.py --data-root data/busi --work-dir work_dirs/compare_busi \\
       --method 'USFM: configs/usfm/seg_custom_upernet.py' \\
       --method 'DynUNet: configs/baselines/seg_monai_dynunet.py' \\
-      --seeds 0 1 2 --percent 20 100 --common '--cfg-options train_cfg.max_epochs=100'
+      --seeds 0 1 2 --percent 20 100 --common='--cfg-options train_cfg.max_epochs=100'
 """
 TOOLS = Path(__file__).resolve().parent
+TRAIN_ONLY = ('--amp', '--auto-scale-lr')
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,12 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--percent', type=int, nargs='+', default=[100], help='shares of the training list'
     )
-    parser.add_argument('--common', default='', metavar="'OPTIONS'", help='options of all methods')
+    parser.add_argument(
+        '--common',
+        default='',
+        metavar="'OPTIONS'",
+        help="options of tools/train.py for all methods, after an equals sign: --common='--amp'",
+    )
     return parser.parse_args(arguments)
 
 
@@ -106,17 +116,33 @@ def commands(run: Run, data_root: str, common: Sequence[str]) -> tuple[list[str]
     Raises:
         FileNotFoundError: The data root has no list of this share.
     """
-    shared = [*run.arguments[1:], *common, '--data-root', data_root, '--work-dir', str(run.folder)]
-    options = [f'randomness.seed={run.seed}']
+    options = ['--cfg-options', f'randomness.seed={run.seed}']
     if run.percent != 100:
-        task = 'seg' if Path(run.arguments[0]).name.startswith('seg') else 'cls'
-        ann_file = f'splits/{task}_train_{run.percent}.txt'
+        whole = load_plain(run.arguments[0]).train_dataloader.dataset.ann_file
+        ann_file = whole.replace('.txt', f'_{run.percent}.txt')
         if not Path(data_root, ann_file).is_file():
             raise FileNotFoundError(f'{Path(data_root, ann_file)}: no list of {run.percent} %')
         options.append(f'train_dataloader.dataset.ann_file={ann_file}')
-    shared += ['--cfg-options', *options]
-    train = [sys.executable, str(TOOLS / 'train.py'), run.arguments[0], '--resume', *shared]
-    return train, [sys.executable, str(TOOLS / 'test.py'), run.arguments[0], *shared]
+    given = [*run.arguments[1:], *common]
+    places = ['--data-root', data_root, '--work-dir', str(run.folder)]
+    train = [str(TOOLS / 'train.py'), run.arguments[0], '--resume', *given, *places, *options]
+    given = [word for word in given if word not in TRAIN_ONLY]
+    test = [str(TOOLS / 'test.py'), run.arguments[0], *given, *places, *options]
+    return [sys.executable, *train], [sys.executable, *test]
+
+
+def check_unchanged(run: Run, train: Sequence[str]) -> None:
+    """Refuse to take the results of another command for those of this one.
+
+    Raises:
+        ValueError: The run's folder was made by another command.
+    """
+    path = run.folder / 'command.txt'
+    if run.folder.exists() and (not path.is_file() or path.read_text() != shlex.join(train)):
+        raise ValueError(
+            f'{run.folder} was made with other options: give the same, name another --work-dir, or '
+            f'remove it; {path} has the command'
+        )
 
 
 def execute(run: Run, data_root: str, common: Sequence[str]) -> None:
@@ -127,18 +153,34 @@ def execute(run: Run, data_root: str, common: Sequence[str]) -> None:
     """
     if run.summary.is_file():
         return
-    run.folder.mkdir(parents=True, exist_ok=True)
     train, test = commands(run, data_root, common)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    write_whole(run.folder / 'command.txt', shlex.join(train).encode())
     with open(run.folder / 'log.txt', 'a') as log:
-        for command in (train, test):
-            if command is test:
-                best = sorted(run.folder.glob('best_*.pth'))
-                if len(best) != 1:
-                    raise RuntimeError(f'{run.folder} has {len(best)} best checkpoints, not one')
-                command.insert(3, str(best[0]))
-            print(shlex.join(command), file=log, flush=True)
-            if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode:
-                raise RuntimeError(f'{shlex.join(command)} failed: see {run.folder / "log.txt"}')
+        call(train, log)
+        # A run that was killed early and begun anew may have left an older one.
+        best = sorted(run.folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+        if not best:
+            raise RuntimeError(f'{run.folder} has no best checkpoint: see log.txt there')
+        call([*test[:3], str(best[-1]), *test[3:]], log)
+
+
+def call(command: Sequence[str], log: TextIO) -> None:
+    """Run a tool, and stop it if this process is stopped.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    print(shlex.join(command), file=log, flush=True)
+    with subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as process:
+        try:
+            status = process.wait()
+        except BaseException:
+            process.terminate()  # it saves a checkpoint
+            process.wait()
+            raise
+    if status:
+        raise RuntimeError(f'{shlex.join(command)} failed: see {log.name}')
 
 
 def tabulate(runs: Sequence[Run]) -> list[dict[str, str]]:
@@ -166,7 +208,8 @@ def tabulate(runs: Sequence[Run]) -> list[dict[str, str]]:
 
 def report(rows: list[dict[str, str]], folder: Path, console: Console) -> None:
     """Print the table and write it as ``results.csv`` and ``results.md``."""
-    columns = list(rows[0])
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    rows = [{name: row.get(name, '') for name in columns} for row in rows]
     table = Table(title='Test set: mean ± standard deviation over the seeds')
     for name in columns:
         table.add_column(name)
@@ -188,15 +231,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is missing, and tabulate."""
     args = parse_args(arguments)
     console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave a training behind
     try:
         runs = plan(args)
         common = shlex.split(args.common)
-        for run in runs:
-            commands(run, args.data_root, common)  # what is missing is told before hours are spent
-        for number, run in enumerate(runs, 1):
+        for run in runs:  # what is wrong is told before hours are spent
+            check_unchanged(run, commands(run, args.data_root, common)[0])
+        waiting = [run for run in runs if not run.summary.is_file()]
+        start = time.monotonic()
+        for number, run in enumerate(waiting):
+            left = (time.monotonic() - start) / number * (len(waiting) - number) if number else 0
             console.print(
-                f'[{number}/{len(runs)}] {run.method}, {run.percent} %, seed {run.seed}: '
-                f'{run.folder}',
+                f'[{number + 1}/{len(waiting)}] {run.method}, {run.percent} %, seed {run.seed}: '
+                f'{run.folder}' + (f', about {left / 60:.0f} minutes left' if number else ''),
                 markup=False,
                 soft_wrap=True,
                 highlight=False,

@@ -254,7 +254,8 @@ def rows_of_prepared(root: Path) -> list[Row]:
     """
     rows: list[Row] = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        if not any((folder / name).is_file() for name in INDEX_NAMES):
+        hidden = folder.name.startswith('.')  # what a stopped conversion left
+        if hidden or not any((folder / name).is_file() for name in INDEX_NAMES):
             continue
         for record in read_index(folder).to_pylist():
             row: Row = dict(record, path=f'{folder.name}/{record["path"]}')

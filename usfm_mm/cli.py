@@ -30,6 +30,16 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 
 
+def load_plain(path: str) -> Config:
+    """Config of a file, as it stands.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+    """
+    find_mmseg_configs()
+    return Config.fromfile(path)
+
+
 def load_config(args: argparse.Namespace) -> Config:
     """Config with the command line's changes merged in.
 
@@ -40,19 +50,26 @@ def load_config(args: argparse.Namespace) -> Config:
         FileNotFoundError: If the config file or the data folder does not exist.
         KeyError: If there is ``--data-root`` for a config without ``data_root``, or
             ``--image-size`` for one without ``image_size``.
-        ValueError: If ``--image-size`` or ``--arch`` does not fit.
+        ValueError: If ``--image-size`` or ``--arch`` does not fit, or ``--cfg-options`` names what
+            has an option of its own.
     """
-    find_mmseg_configs()
-    cfg = Config.fromfile(args.config)
+    options = args.cfg_options or {}
+    for name in ('data_root', 'image_size'):
+        if name in options:
+            raise ValueError(
+                f'--cfg-options {name}: use --{name.replace("_", "-")}, which changes it wherever '
+                'it stands'
+            )
+    cfg = load_plain(args.config)
     if args.data_root:
         set_data_root(cfg, args.data_root)
     if args.image_size:
         set_image_size(cfg, args.image_size)
     if args.arch:
         set_arch(cfg, args.arch)
-    fit_classes(cfg)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    if options.get('fit_classes', True):
+        fit_classes(cfg)
+    cfg.merge_from_dict(options)
     if 'work_dir' in args:
         cfg.launcher = args.launcher
         default = Path('work_dirs') / Path(args.config).stem

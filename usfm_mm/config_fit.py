@@ -23,13 +23,15 @@ def set_image_size(cfg: Config, size: int) -> None:
 
     Raises:
         KeyError: If the config has no top-level ``image_size``.
-        ValueError: If ``size`` is not a multiple of the backbone's patch.
+        ValueError: If ``size`` is not a multiple of the backbone's patch, or of what the config's
+            ``size_divisor`` says.
     """
     if 'image_size' not in cfg:
         raise KeyError(f'{cfg.filename} has no image_size: use --cfg-options for its own names')
-    patch = _backbone(cfg).get('patch_size', 16)
-    if size < 1 or size % patch:
-        raise ValueError(f'--image-size {size} is not a multiple of the patch size {patch}')
+    test_cfg = (cfg.model.get('data_preprocessor') or {}).get('test_cfg') or {}
+    multiple = test_cfg.get('size_divisor', _backbone(cfg).get('patch_size', 16))
+    if size < 1 or size % multiple:
+        raise ValueError(f'--image-size {size} is not a multiple of {multiple}')
     old = cfg.image_size
 
     def replaced(value: Any) -> Any:
@@ -58,7 +60,7 @@ def set_arch(cfg: Config, arch: str) -> None:
 
     backbone = _backbone(cfg)
     zoo = USFMViT.arch_zoo
-    if backbone.get('type') not in _VITS or backbone.get('arch') not in zoo:
+    if backbone.get('type') not in _VITS or str(backbone.get('arch')) not in zoo:
         raise ValueError(
             f'--arch is for usfm_mm.USFMViT with an arch of {", ".join(zoo)}; '
             f'{cfg.filename} has {backbone.get("type")}'
@@ -76,7 +78,7 @@ def set_arch(cfg: Config, arch: str) -> None:
         if cfg.model.get(name):
             _replace(cfg.model[name], _WIDTH_KEYS, replaced)
     backbone.arch = arch
-    if isinstance(backbone.get('out_indices'), list):
+    if isinstance(backbone.get('out_indices'), (list, tuple)):
         backbone.out_indices = [
             (index + 1) * new['num_layers'] // old['num_layers'] - 1
             for index in backbone.out_indices

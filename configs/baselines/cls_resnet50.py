@@ -23,4 +23,5 @@ optim_wrapper = dict(
     constructor='DefaultOptimWrapperConstructor',
     paramwise_cfg=dict(_delete_=True, norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
+auto_scale_lr = dict(base_batch_size=32)  # several GPUs: --auto-scale-lr
 default_hooks = dict(checkpoint=dict(save_best='F1', rule='greater'))

@@ -45,4 +45,5 @@ optim_wrapper = dict(
         _delete_=True, norm_decay_mult=0.0, bias_decay_mult=0.0, bypass_duplicate=True
     ),
 )
+auto_scale_lr = dict(base_batch_size=16)  # several GPUs: --auto-scale-lr
 default_hooks = dict(checkpoint=dict(save_best='DSC', rule='greater'))

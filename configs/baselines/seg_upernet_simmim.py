@@ -9,6 +9,7 @@ model = dict(
         )
     )
 )
-optim_wrapper = dict(optimizer=dict(lr=3e-4))  # for 512 images: --auto-scale-lr
-auto_scale_lr = dict(base_batch_size=512)
+# The authors' 3e-4 is for 512 images.
+optim_wrapper = dict(optimizer=dict(lr=3e-4 * 16 / 512))
+auto_scale_lr = dict(base_batch_size=16)  # several GPUs: --auto-scale-lr
 default_hooks = dict(checkpoint=dict(save_best='DSC', rule='greater'))

@@ -7,6 +7,7 @@ model = dict(head=dict(num_classes=6))
 train_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
 val_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
 test_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
-optim_wrapper = dict(optimizer=dict(lr=1.25e-3))  # for 512 images: --auto-scale-lr
-auto_scale_lr = dict(base_batch_size=512)
+# The authors' 1.25e-3 is for 512 images.
+optim_wrapper = dict(optimizer=dict(lr=1.25e-3 * 32 / 512))
+auto_scale_lr = dict(base_batch_size=32)  # several GPUs: --auto-scale-lr
 default_hooks = dict(checkpoint=dict(save_best='F1', rule='greater'))

@@ -36,6 +36,7 @@ def data(tmp_path):
 
 def config(data, task):
     cfg = Config.fromfile(ROOT / CONFIGS[task])
+    cfg.train_dataloader.batch_size = 2
     set_data_root(cfg, str(data))
     return cfg
 
@@ -271,3 +272,14 @@ def test_the_tools_stop_before_the_run(data, tmp_path, tool, list_file):
     )
     assert done.returncode != 0
     assert f'{list_file}: no such list' in done.stderr.splitlines()[-1]
+
+
+def test_fewer_images_than_a_batch(data):
+    cfg = config(data, 'seg')
+    cfg.train_dataloader.batch_size = 3
+    with pytest.raises(
+        ValueError, match='fewer than a batch of 3: .*train_dataloader.batch_size=2'
+    ):
+        check_data(cfg, ('train',))
+    cfg.train_dataloader.drop_last = False
+    check_data(cfg, ('train',))

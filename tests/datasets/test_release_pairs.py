@@ -217,5 +217,5 @@ def test_degrading_what_is_not_prepared(prepared, tmp_path):
     with pytest.raises(SystemExit, match='the sources need different names'):
         degrade([prepared[0], prepared[0], str(tmp_path / 'out')])
     degrade([prepared[0], str(tmp_path / 'pairs')])
-    with pytest.raises(SystemExit, match='lists no image in images/'):
+    with pytest.raises(SystemExit, match='has no index.csv'):  # pairs are not degraded again
         degrade([str(tmp_path / 'pairs'), str(tmp_path / 'out')])

@@ -351,6 +351,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(own, tmp_path, damage, me
     with pytest.raises(SystemExit, match=message):
         main(['folder', str(own), str(tmp_path / 'out')])
     assert not (tmp_path / 'out').exists()
+    assert not list(tmp_path.glob('.*'))  # nor half of it
 
 
 def test_other_bad_input(own, tmp_path, capsys):
@@ -363,6 +364,16 @@ def test_other_bad_input(own, tmp_path, capsys):
     with pytest.raises(SystemExit, match='holds something else'):
         main(['folder', str(own), str(tmp_path / 'full')])
     assert (tmp_path / 'full' / 'mine.txt').read_text() == 'keep me'
+    main(['folder', str(own), str(tmp_path / 'mine')])
+    with pytest.raises(SystemExit, match='mine holds folder: name a new folder'):
+        main(['busi', str(own), str(tmp_path / 'mine')])
+    with pytest.raises(SystemExit, match='holds the images that are to be converted'):
+        main(['folder', str(tmp_path / 'mine'), str(tmp_path / 'mine')])
+    assert (tmp_path / 'mine' / 'masks' / 'p0_1.png').is_file()
+    (own / 'masks').rename(own / 'labels')
+    with pytest.raises(SystemExit, match='has images/ but no masks/'):
+        main(['folder', str(own), str(tmp_path / 'out')])
+    (own / 'labels').rename(own / 'masks')
     classes = tmp_path / 'classes'
     image(classes / 'a' / '1.png')
     (classes / 'b').mkdir()

@@ -157,3 +157,14 @@ def test_sampler_that_cannot_continue_is_an_error(config):
     assert train_and_die(config, 2) == -signal.SIGKILL
     with pytest.raises(TypeError, match='OrganBalancedSampler'):
         run(config.pretty_text)
+
+
+def test_stopped_while_writing_the_best_leaves_the_one_before(config):
+    config.default_hooks.checkpoint.update(interval=100, save_best='val/loss', rule='less')
+    config.train_cfg.val_interval = 1
+    assert train_and_die(config, on_save=True) == -signal.SIGKILL
+    (best,) = Path(config.work_dir).glob('best_*.pth')
+    assert torch.load(best, weights_only=True)['meta']['iter'] == ITERATIONS
+    train(config)
+    (newer,) = Path(config.work_dir).glob('best_*.pth')
+    assert torch.load(newer, weights_only=True)['meta']['iter'] == EPOCHS * ITERATIONS

@@ -1,11 +1,24 @@
 """Comparing methods: what is run, what is kept, and the table."""
 
 import json
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from tools.compare_methods import commands, execute, main, parse_args, plan, tabulate
+from tools.compare_methods import (
+    check_unchanged,
+    commands,
+    execute,
+    main,
+    parse_args,
+    plan,
+    report,
+    tabulate,
+)
 from usfm_mm.datasets.image_io import encode_png
 
 SEG = 'configs/baselines/seg_upernet_scratch.py'
@@ -45,6 +58,54 @@ def test_every_method_gets_the_same_data_and_its_own_options(tmp_path):
             'train_dataloader.dataset.ann_file=splits/cls_train_20.txt',
         ]
     assert commands(runs[2], args.data_root, [])[0][-1] == 'randomness.seed=3'
+
+
+def test_the_test_gets_what_it_knows_of_the_options(tmp_path):
+    args = parse_args(
+        arguments(tmp_path, '--method', f'a: {CLS} --amp', '--common=--auto-scale-lr')
+    )
+    (run,) = plan(args)
+    train, test = commands(run, args.data_root, [args.common])
+    assert {'--amp', '--auto-scale-lr', '--resume'} <= set(train)
+    assert not {'--amp', '--auto-scale-lr', '--resume'} & set(test)
+
+
+def test_other_options_in_the_same_folder_are_refused(tmp_path):
+    (run,) = plan(parse_args(arguments(tmp_path, '--method', f'a: {SEG}')))
+    check_unchanged(run, ['train', 'a'])  # nothing there yet
+    finish(run, DSC=1.0)
+    with pytest.raises(ValueError, match='was made with other options'):
+        check_unchanged(run, ['train', 'a'])
+    (run.folder / 'command.txt').write_text('train a')
+    check_unchanged(run, ['train', 'a'])
+    with pytest.raises(ValueError, match='was made with other options'):
+        check_unchanged(run, ['train', 'b'])
+
+
+def test_methods_with_other_measures_share_a_table(tmp_path):
+    rows = [dict(method='a', DSC='1.0'), dict(method='b', ACC='2.0')]
+    report(rows, tmp_path, Console())
+    lines = (tmp_path / 'results.csv').read_text().splitlines()
+    assert lines == ['method,DSC,ACC', 'a,1.0,', 'b,,2.0']
+
+
+def test_stopping_the_comparison_stops_the_training(tmp_path):
+    child = 'import time, pathlib, sys; pathlib.Path(sys.argv[1]).touch(); time.sleep(60)'
+    parent = (
+        'import signal, sys\n'
+        'from tools.compare_methods import call\n'
+        'signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n'
+        'print(flush=True)\n'
+        f'call([sys.executable, "-c", {child!r}, sys.argv[1]], sys.stderr)\n'
+    )
+    started = tmp_path / 'started'
+    with subprocess.Popen([sys.executable, '-c', parent, str(started)]) as process:
+        while not started.exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        # The parent leaves only after its child has: within the child's minute.
+        assert process.wait(30) == 143
 
 
 def test_table_of_means_over_seeds(tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 from mmengine.config import Config
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import broadcast_object_list, get_world_size, is_main_process
 from mmengine.logging import print_log
 from PIL import Image
 from rich.progress import track
@@ -45,7 +45,10 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     errors: list[str] = []
     warnings: list[str] = []
     if is_main_process():
-        find_problems(cfg, splits, errors, warnings)
+        try:
+            find_problems(cfg, splits, errors, warnings)
+        except Exception as error:  # the other processes wait for an answer
+            errors.append(f'the check failed: {error!r}')
     for text in warnings:
         print_log(text, logger='current', level=logging.WARNING)
     shared = [errors]
@@ -76,9 +79,23 @@ def find_problems(
         if split is not None:
             found.append(split)
     compare_lists(found, splits, errors, warnings)
+    _check_batch(cfg, [split for split in found if split.name in splits], errors)
     for split in found:
         if split.name in splits:
             _check_split(split, errors, warnings)
+
+
+def _check_batch(cfg: Config, found: Sequence[Split], errors: list[str]) -> None:
+    """An epoch without a single whole batch is an assertion deep in the host."""
+    for split in found:
+        loader = cfg[f'{split.name}_dataloader']
+        images = len(split.rows) // get_world_size()
+        if split.rows and loader.get('drop_last') and images < loader.batch_size:
+            errors.append(
+                f'{split.list_file} has {len(split.rows)} images, {images} for each process, fewer '
+                f'than a batch of {loader.batch_size}: --cfg-options '
+                f'{split.name}_dataloader.batch_size={max(images, 1)} or less'
+            )
 
 
 def _check_split(split: Split, errors: list[str], warnings: list[str]) -> None:

@@ -17,6 +17,8 @@ class ShuffleSampler(DefaultSampler):
     The order of the images is the parent's. The seeds follow from the sampler's own seed, the
     epoch and the position in it, so that a resumed run sees the same images, augmented alike, on
     any number of workers. :class:`~usfm_mm.datasets.transforms.SeedDraw` puts the seed to use.
+    A data set that wraps others and computes with the index (``ConcatDataset``, ``RepeatDataset``)
+    loses the seed.
 
     Args:
         args: As in ``DefaultSampler``.

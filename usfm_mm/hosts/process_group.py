@@ -32,8 +32,10 @@ def set_up_cpu(cfg: Config) -> None:
     cfg.env_cfg.dist_cfg = dict(cfg.env_cfg.get('dist_cfg', {}), backend='gloo')
     if cfg.get('launcher', 'none') == 'pytorch' and not dist.is_initialized():
         dist.init_process_group('gloo')
-    wrapper = cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
-    if wrapper.type in ('MMDistributedDataParallel', 'MMSeparateDistributedDataParallel'):
+    if not cfg.get('model_wrapper_cfg'):
+        cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel')
+    wrapper = cfg.model_wrapper_cfg
+    if wrapper.get('type') in ('MMDistributedDataParallel', 'MMSeparateDistributedDataParallel'):
         wrapper.update(device_ids=None, broadcast_buffers=False)
 
 

@@ -12,9 +12,10 @@ from usfm_mm.registry import MODELS
 class MONAINetwork(BaseModule):
     """A network of ``monai.networks.nets`` whose last feature map goes to a host's head.
 
-    Give it the head's ``in_channels`` as ``out_channels``: its last layer is a 1x1 convolution, and
-    so is ``FCNHead(num_convs=0)``; one after the other they are one linear layer of the features,
-    which is what the network ends with by itself.
+    Give it the head's ``in_channels`` as ``out_channels``, and ``FCNHead(num_convs=0)``, a 1x1
+    convolution, as head. ``DynUNet`` ends in a 1x1 convolution too: one after the other they are
+    one linear layer, which is what the network ends with by itself. ``UNet`` ends in a residual
+    unit, which the head follows.
 
     ``DynUNet`` with ``deep_supervision=True`` returns, in training only, the maps of its coarser
     levels too, for as many auxiliary heads.

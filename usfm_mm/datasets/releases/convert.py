@@ -13,19 +13,16 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 import usfm_mm
 from usfm_mm.datasets.image_io import BadImageError, encode_png, read_grey
 from usfm_mm.datasets.releases.items import SPLITS, Item, Release, ReleaseError
 from usfm_mm.datasets.releases.pairs import HIGH, LOW
 from usfm_mm.datasets.releases.splitting import join_copies, make_split, nested_subsets
-from usfm_mm.result_figures import Tile, tile_panel
-from usfm_mm.visualization import save_figure
+from usfm_mm.datasets.releases.summary import contact_sheet, report_counts
 
 # An index for pre-training ignores columns that begin with an underscore.
 _COLUMNS = ('path', 'organ', 'patient', 'split', '_mask', '_label', '_source')
-_SHEET = 18
 
 
 @dataclass(frozen=True)
@@ -64,9 +61,10 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
             structure, the training set holds one class only, or a pair differs in size.
         FileExistsError: ``out`` has other content.
     """
-    if out.exists() and any(out.iterdir()) and not (out / 'dataset.json').is_file():
-        raise FileExistsError(f'{out} holds something else: name a new folder')
+    _check_replaceable(release.name, out)
     items = list(release.walk(source))
+    if any(out in item.image.parents for item in items):
+        raise FileExistsError(f'{out} holds the images that are to be converted: name a new folder')
     names = Counter(item.name for item in items)
     if not items:
         raise ReleaseError(f'{source} has no images')
@@ -74,12 +72,39 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
         raise ReleaseError(f'{source}: two images would be called {names.most_common(1)[0][0]}.png')
     partial = out.with_name(f'.{out.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
+    try:
+        _write_all(release, items, source, partial, seed, console)
+        shutil.rmtree(out, ignore_errors=True)
+        partial.rename(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    what = 'pairs' if release.enhance else 'images'
+    console.print(f'{len(items)} {what} in {out}', markup=False)
+
+
+def _check_replaceable(name: str, out: Path) -> None:
+    """Refuse to replace what no earlier call made of the same release."""
+    if not out.exists() or not any(out.iterdir()):
+        return
+    try:
+        made_of = json.loads((out / 'dataset.json').read_text())['name']
+    except (OSError, ValueError, KeyError):
+        made_of = None
+    if made_of != name:
+        raise FileExistsError(
+            f'{out} holds {made_of or "something else"}: name a new folder, or remove this one'
+        )
+
+
+def _write_all(
+    release: Release, items: list[Item], source: Path, folder: Path, seed: int, console: Console
+) -> None:
     folders = (LOW, HIGH) if release.enhance else ('images',)
-    for folder in (*folders, 'splits'):
-        (partial / folder).mkdir(parents=True)
+    for name in (*folders, 'splits'):
+        (folder / name).mkdir(parents=True)
     if release.seg_classes:
-        (partial / 'masks').mkdir()
-    written = [_write(item, partial) for item in track(items, 'converting', console=console)]
+        (folder / 'masks').mkdir()
+    written = [_write(item, folder) for item in track(items, 'converting', console=console)]
     if release.seg_classes and not any(row.has_foreground for row in written):
         raise ReleaseError(f'{source}: all masks are empty')
     patients = [item.patient or f'image {item.name}' for item in items]
@@ -95,10 +120,11 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
     copies = _count_copies(written, splits, groups)
     for task in ('seg', 'cls'):
         if getattr(release, f'{task}_classes'):
-            _write_lists(partial / 'splits', task, release, items, splits, groups, strata, seed)
+            _write_lists(folder / 'splits', task, release, items, splits, groups, strata, seed)
     if release.enhance:
-        _write_lists(partial / 'splits', 'enhance', release, items, splits, groups, strata, seed)
-    _write_index(partial / 'index.csv', items, splits, source, bool(release.seg_classes))
+        _write_lists(folder / 'splits', 'enhance', release, items, splits, groups, strata, seed)
+    if not any(item.degrade for item in items):  # synthetic images are none to pre-train on
+        _write_index(folder / 'index.csv', items, splits, source, bool(release.seg_classes))
     counts = Counter(splits)
     about = dict(
         name=release.name,
@@ -113,11 +139,10 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
         seed=seed,
         usfm_mm=usfm_mm.__version__,
     )
-    (partial / 'dataset.json').write_text(json.dumps(about, indent=2) + '\n')
-    _contact_sheet(partial, release, items, splits)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
-    _report(release, items, splits, written, copies, how, out, console)
+    (folder / 'dataset.json').write_text(json.dumps(about, indent=2) + '\n')
+    contact_sheet(folder, release, items, splits)
+    empty = [not row.has_foreground for row in written]
+    report_counts(release, items, splits, empty, copies, how, console)
 
 
 def _write(item: Item, folder: Path) -> _Written:
@@ -254,66 +279,3 @@ def _write_index(
                 )
             )
     path.write_text(text.getvalue())
-
-
-def _contact_sheet(folder: Path, release: Release, items: list[Item], splits: list[str]) -> None:
-    chosen = np.unique(np.linspace(0, len(items) - 1, _SHEET).round().astype(int))
-    tiles = []
-    for i in chosen:
-        item = items[i]
-        if item.high is not None:
-            tiles += [
-                Tile(read_grey(folder / side / f'{item.name}.png'), f'{item.name}\n{side}')
-                for side in (LOW, HIGH)
-            ]
-            continue
-        mask = folder / 'masks' / f'{item.name}.png'
-        tiles.append(
-            Tile(
-                image=read_grey(folder / 'images' / f'{item.name}.png'),
-                caption=f'{item.name}\n{splits[i]} {item.label or ""}',
-                truth=read_grey(mask) if mask.is_file() else None,
-            )
-        )
-    save_figure(
-        tile_panel({'': tiles}, release.seg_classes, release.name), folder / 'contact_sheet.png'
-    )
-
-
-def _report(
-    release: Release,
-    items: list[Item],
-    splits: list[str],
-    written: list[_Written],
-    copies: dict[str, int],
-    how: str,
-    out: Path,
-    console: Console,
-) -> None:
-    table = Table('', *SPLITS, title=release.name)
-    kinds = [item.organ if release.enhance else item.label or 'images' for item in items]
-    rows = Counter(zip(kinds, splits, strict=True))
-    for label in release.cls_classes or sorted(set(kinds)):
-        table.add_row(label, *(str(rows[label, split]) for split in SPLITS))
-    if release.seg_classes:
-        empty = Counter(
-            split for row, split in zip(written, splits, strict=True) if not row.has_foreground
-        )
-        table.add_row('empty masks', *(str(empty[split]) for split in SPLITS))
-    console.print(table)
-    for note in (f'Split: {how}.', *release.notes):
-        console.print(note, markup=False)
-    if copies['images']:
-        console.print(
-            f'{copies["images"]} images have an exact copy, '
-            f'{copies["annotated_differently"]} of them with another mask or class.',
-            markup=False,
-        )
-    if copies['across_splits']:
-        console.print(
-            f'warning: {copies["across_splits"]} images have a copy, or another image of their '
-            'patient, in another split as released: results will be better than they should',
-            markup=False,
-        )
-    what = 'pairs' if release.enhance else 'images'
-    console.print(f'{len(items)} {what} in {out}', markup=False)

@@ -59,6 +59,8 @@ def own_data(
     elif splits is not None:
         raise ReleaseError(f'{source} has train/ and test/ already: leave --splits out')
     table = read_splits(splits) if splits is not None else None
+    if has_folders('images')(source) and not has_folders('masks')(source):
+        raise ReleaseError(f'{source} has images/ but no masks/: put the masks there')
     masked = {name: has_folders('images', 'masks')(folder) for name, folder in parts.items()}
     if any(masked.values()):
         if not all(masked.values()):

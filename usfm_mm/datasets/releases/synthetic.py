@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from usfm_mm.datasets.degradation import degrade
-from usfm_mm.datasets.releases.items import Item, Release, ReleaseError
+from usfm_mm.datasets.releases.items import Item, Release, ReleaseError, safe_name
 
 
 def synthetic_pairs(sources: Sequence[Path], seed: int) -> Release:
@@ -49,7 +49,7 @@ def _items(sources: Sequence[Path], names: Sequence[str], seed: int) -> Iterator
             raise ReleaseError(f'{index} lists no image in images/: is it a data set of pairs?')
         for row in rows:
             path = source / row['path']
-            name = f'{source_name}_{path.stem}'
+            name = safe_name(f'{source_name}_{path.name}')
             rng = partial(np.random.default_rng, [seed, zlib.crc32(name.encode())])
             yield Item(
                 image=path,

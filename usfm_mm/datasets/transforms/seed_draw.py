@@ -16,7 +16,7 @@ class SeedDraw(BaseTransform):
 
     mmengine's data sets hand the index that they were asked for to the pipeline as ``sample_idx``.
     Where it comes from ``usfm_mm.ShuffleSampler`` it carries a seed; other indices change nothing.
-    What the model draws must not depend on it: that is ``IterationSeedHook``'s to seed.
+    Nothing is restored afterwards: what the model draws is ``IterationSeedHook``'s to seed.
     """
 
     def transform(self, results: dict) -> dict:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,6 +32,7 @@ class SafeCheckpointHook(CheckpointHook):
     Takes the arguments of ``CheckpointHook``.
     """
 
+    best_ckpt_path: str | None
     _asked_to_stop = False
 
     def before_train(self, runner: Any) -> None:
@@ -101,10 +104,10 @@ class SafeCheckpointHook(CheckpointHook):
         path = os.path.join(self.out_dir, name)
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
-        temporary = f'{name}.tmp'
-        runner.save_checkpoint(
+        self._save_whole(
+            runner.save_checkpoint,
             self.out_dir,
-            temporary,
+            name,
             save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler,
             meta=meta,
@@ -113,11 +116,32 @@ class SafeCheckpointHook(CheckpointHook):
             **self.args,
         )
         if is_main_process():
-            os.replace(os.path.join(self.out_dir, temporary), path)
             pointer = Path(runner.work_dir, 'last_checkpoint')
             pointer.with_suffix('.tmp').write_text(path)
             os.replace(pointer.with_suffix('.tmp'), pointer)
         return path
+
+    def _save_best_checkpoint(self, runner: Any, metrics: dict) -> None:
+        # The parent removes the old best before it writes the new one, and writes that in place.
+        previous, self.best_ckpt_path = self.best_ckpt_path, None
+        save = runner.save_checkpoint
+        runner.save_checkpoint = partial(self._save_whole, save)
+        try:
+            super()._save_best_checkpoint(runner, metrics)
+        finally:
+            runner.save_checkpoint = save
+        if self.best_ckpt_path is None:
+            self.best_ckpt_path = previous
+        elif previous and previous != self.best_ckpt_path and is_main_process():
+            Path(previous).unlink(missing_ok=True)
+
+    @staticmethod
+    def _save_whole(save: Callable, out_dir: str, filename: str, **kwargs: Any) -> None:
+        """Save under a temporary name, then rename."""
+        temporary = f'{filename}.tmp'
+        save(out_dir, temporary, **kwargs)
+        if is_main_process():
+            os.replace(os.path.join(out_dir, temporary), os.path.join(out_dir, filename))
 
     def _any_rank_asked_to_stop(self) -> bool:
         if get_world_size() == 1:
