@@ -44,7 +44,7 @@ class ShuffleSampler(DefaultSampler):
         """Draws of this rank in this epoch, from where :meth:`start_at` says."""
         start, self._start = self._start, 0
         generator = np.random.default_rng([self.seed, self.epoch])
-        seeds = generator.integers(0, 2**32, self.total_size, dtype=np.uint32)
+        seeds = np.asarray(generator.integers(0, 2**32, self.total_size))
         own = seeds[self.rank :: self.world_size].tolist()
         for index, seed in list(zip(super().__iter__(), own, strict=True))[start:]:
             yield SeededIndex(index, seed)
