@@ -125,14 +125,18 @@ print(json.dumps(dict(
 )
 
 
+def write_package(folder, others):
+    for name, text in {**PACKAGE, **others}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
 @pytest.mark.parametrize('full', [True, False])
 def test_full_import_where_it_works(tmp_path, full):
     others = {'diffusers.py': 'raise RuntimeError("made for another NumPy")'}
     if full:
         others = {'diffusers.py': '', 'lpips.py': ''}
-    for name, text in {**PACKAGE, **others}.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+    write_package(tmp_path, others)
     found = python(REPORT, tmp_path)
     assert found['mended']
     assert found['nested']
@@ -144,6 +148,26 @@ def test_full_import_where_it_works(tmp_path, full):
         assert 'as far as CycleGAN needs it' in line
         assert 'made for another NumPy' in line  # why not in full
         assert found['names'] == [True, True, False]
+
+
+TWICE = """
+import json
+from usfm_mm.hosts import import_mmagic
+messages = []
+for attempt in range(2):
+    try:
+        import_mmagic()
+    except ModuleNotFoundError as error:
+        messages.append(str(error))
+print(json.dumps(messages))
+"""
+
+
+def test_a_second_call_fails_as_the_first(tmp_path):
+    write_package(tmp_path, {'mmagic/visualization/__init__.py': 'import not_installed'})
+    first, second = python(TWICE, tmp_path)
+    assert first == second
+    assert 'needs not_installed, which is not installed: pip install' in first
 
 
 @pytest.mark.parametrize('missing', ['mmagic', 'click'])

@@ -102,12 +102,17 @@ def _import_all() -> None:
 
 def _import_needed() -> None:
     opened = [name for name in _NEEDED if name not in sys.modules]
-    for name in opened:
-        _open(name)
-    for name in reversed(opened):
-        _fill(sys.modules[name], _NEEDED[name])
-    with _stand_ins():
-        _import_all()
+    try:
+        for name in opened:
+            _open(name)
+        for name in reversed(opened):
+            _fill(sys.modules[name], _NEEDED[name])
+        with _stand_ins():
+            _import_all()
+    except Exception:
+        for name in opened:  # half filled, they would pass for the whole at the next call
+            sys.modules.pop(name, None)
+        raise
 
 
 def _open(name: str) -> None:
