@@ -122,6 +122,8 @@ class SafeCheckpointHook(CheckpointHook):
         return path
 
     def _save_best_checkpoint(self, runner: Any, metrics: dict) -> None:
+        if not self.save_best:
+            return
         # The parent removes the old best before it writes the new one, and writes that in place.
         previous, self.best_ckpt_path = self.best_ckpt_path, None
         save = runner.save_checkpoint

@@ -19,7 +19,9 @@ class ImageBufferHook(Hook):
     """
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        """Put the images into the checkpoint."""
+        """Put the images into a checkpoint to resume from, which has the optimizer's state."""
+        if 'optimizer' not in checkpoint:
+            return
         checkpoint['image_buffers'] = {
             domain: [image.cpu() for image in buffer.image_buffer]
             for domain, buffer in _buffers(runner).items()
