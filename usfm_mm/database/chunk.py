@@ -13,7 +13,7 @@ from usfm_mm.database.extract import extract
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.journal import FileRecord, ImageRecord
 from usfm_mm.database.listing import SourceFile
-from usfm_mm.database.pictures import Extraction, Options, Rejected
+from usfm_mm.database.pictures import Options, Rejected
 from usfm_mm.database.rules import UNKNOWN, Rules
 from usfm_mm.database.store import OutputError, write_png
 

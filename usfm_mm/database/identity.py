@@ -60,7 +60,7 @@ class Identity:
 
     def image(self, pixels: np.ndarray) -> bytes:
         """Hash of an image's shape and pixels, uint8 [H, W]: its name in the database."""
-        return self.digest('image', repr(pixels.shape), np.ascontiguousarray(pixels).data)
+        return self.digest('image', repr(pixels.shape), pixels.tobytes())
 
 
 def read_key(path: Path | None, out: Path) -> bytes:

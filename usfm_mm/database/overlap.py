@@ -5,6 +5,7 @@ it out: a test set's image with a screen around it is found in a database that h
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,11 +82,10 @@ def hash_set(source: Path, options: Options, workers: int, console: Console) -> 
     if not source.exists():
         raise FileNotFoundError(f'there is no {source}: check the path')
     index = _index(source)
-    if index is not None and index.suffix == '.parquet':
-        if PHASH_COLUMN in pq.read_schema(index).names:
-            table = pq.read_table(index, columns=['path', PHASH_COLUMN])
-            hashes = np.frombuffer(b''.join(table[PHASH_COLUMN].to_pylist()), np.uint8)
-            return HashedSet(table['path'].to_pylist(), hashes.reshape(-1, HASH_BYTES), [])
+    if index is not None and _is_database(index):
+        table = pq.read_table(index, columns=['path', PHASH_COLUMN])
+        hashes = np.frombuffer(b''.join(table[PHASH_COLUMN].to_pylist()), np.uint8)
+        return HashedSet(table['path'].to_pylist(), hashes.reshape(-1, HASH_BYTES), [])
     if index is None:
         files = list(walk([source]))
     else:
@@ -129,6 +129,10 @@ def _index(source: Path) -> Path | None:
         return None
 
 
+def _is_database(index: Path) -> bool:
+    return index.suffix == '.parquet' and PHASH_COLUMN in pq.read_schema(index).names
+
+
 def _hash_chunk(files: list[SourceFile], options: Options) -> list[tuple[str, list[bytes]]]:
     cv2.setNumThreads(1)
     return [(file.name, _hash_file(file, options)) for file in files]
@@ -141,8 +145,6 @@ def _hash_file(file: SourceFile, options: Options) -> list[bytes]:
             hashes.append(perceptual_hash(read_grey(file.path)))
         except BadImageError:
             return []
-    try:
+    with suppress(Rejected):
         hashes += [perceptual_hash(p.pixels) for p in extract(Path(file.path), options).pictures]
-    except Rejected:
-        pass
     return list(dict.fromkeys(hashes))
