@@ -43,12 +43,14 @@ class Clip:
             uint8, grey [H, W] or RGB [H, W, 3]; None for a damaged one. Can be called again.
         rate: Frames per second, where known.
         regions: Boxes of 2D tissue that a DICOM file names; empty where it names none.
+        cut_off: The file ends too early; where no frame can be decoded, that is the reason.
         fields: Text of the DICOM fields by keyword. Private.
     """
 
     read: Callable[[int], Frames]
     rate: float | None = None
     regions: tuple[Box, ...] = ()
+    cut_off: bool = False
     fields: dict[str, str] = field(default_factory=dict)
 
 

@@ -36,7 +36,8 @@ def open_dicom(path: Path, options: Options) -> Clip:
     """Open a DICOM file of ultrasound.
 
     Samples of more than 8 bits go through the rescale and the first linear window of the header;
-    without a window the stored bits become 0 to 255. 8-bit samples stay as they are. MONOCHROME1
+    without a window the stored bits become 0 to 255, and signed or 16 bits the range that
+    :func:`~usfm_mm.database.readers.clip.sample_range` finds in the frame. 8-bit samples stay as they are. MONOCHROME1
     is inverted; YBR becomes RGB; palettes are looked up.
 
     Raises:
@@ -46,15 +47,17 @@ def open_dicom(path: Path, options: Options) -> Clip:
     with quiet():
         header, start, left = _read_header(path)
         check_ultrasound(header)
-        if 'Rows' not in header or left == 0:
+        syntax = _transfer_syntax(header)
+        if 'Rows' not in header or (left == 0 and not syntax.is_deflated):
             reason = 'encrypted' if 'EncryptedAttributesSequence' in header else 'no frames'
             raise Rejected(reason, 'it has no pixel data')
         try:
             rows, columns = int(header.Rows), int(header.Columns)
             check_size(rows, columns, options.max_pixels)
-            syntax = _transfer_syntax(header)
+            # Deflated files have no pixels to seek to; nearly all others are read frame by frame.
+            source = dcmread(path, force=True) if syntax.is_deflated else path
             clip = Clip(
-                read=lambda step: _read_frames(path, header, syntax, step),
+                read=lambda step: _read_frames(source, header, syntax, step),
                 rate=frame_rate(header),
                 regions=tissue_regions(header, rows, columns),
                 fields=text_fields(header),
@@ -62,10 +65,10 @@ def open_dicom(path: Path, options: Options) -> Clip:
             if syntax in MPEGTransferSyntaxes:
                 return _open_stream(path, clip, options)
             _check_decodable(header, syntax)
-            if not syntax.is_compressed and left < get_expected_length(header):
+            if syntax.is_encapsulated:
+                clip.cut_off = is_cut_off(path, start)
+            elif not syntax.is_deflated and left < get_expected_length(header):
                 raise Rejected('truncated', 'its pixel data is shorter than its header says')
-            if syntax.is_encapsulated and _frame_count(header) == 1 and is_cut_off(path, start):
-                raise Rejected('truncated', 'its compressed pixel data has no end mark')
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, Rejected):
                 raise
@@ -127,7 +130,7 @@ def _frame_count(header: Dataset) -> int:
     return max(int(header.get('NumberOfFrames') or 1), 1)
 
 
-def _read_frames(path: Path, header: Dataset, syntax: UID, step: int) -> Frames:
+def _read_frames(source: Path | Dataset, header: Dataset, syntax: UID, step: int) -> Frames:
     """Decode every step-th frame from the file, one at a time."""
     wanted = list(range(0, _frame_count(header), step))
     while wanted:
@@ -135,9 +138,11 @@ def _read_frames(path: Path, header: Dataset, syntax: UID, step: int) -> Frames:
         # Without indices it reads a compressed clip in one pass.
         every = step == 1 and wanted[0] == 0
         with quiet():
-            frames = iter_pixels(
-                path, indices=None if every else wanted, transfer_syntax_uid=syntax
-            )
+            indices = None if every else wanted
+            if isinstance(source, Dataset):
+                frames = iter_pixels(source, indices=indices)
+            else:
+                frames = iter_pixels(source, indices=indices, transfer_syntax_uid=syntax)
         for number in wanted[:]:
             try:
                 with quiet():
@@ -172,8 +177,11 @@ def _more_bits(values: np.ndarray, header: Dataset) -> np.ndarray:
         return to_8_bits(values, *sample_range(values))
     ends = apply_modality_lut(np.array([low, high], values.dtype), header)
     values = apply_modality_lut(values, header)
-    window = _window(header)
-    return to_8_bits(values, *(window or (float(ends.min()), float(ends.max()))))
+    if window := _window(header):
+        return to_8_bits(values, *window)
+    # 16 stored bits are seldom filled, and signed ones never are.
+    ends = ends if bits < 16 and not signed else np.array(sample_range(values))
+    return to_8_bits(values, float(ends.min()), float(ends.max()))
 
 
 def _window(header: Dataset) -> tuple[float, float] | None:

@@ -3,11 +3,11 @@
 import struct
 from pathlib import Path
 
-_ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
+_ITEM = (0xFFFE, 0xE000)
 
 
 def is_cut_off(path: Path, start: int) -> bool:
-    """Whether the fragments from the pixel data element on end before their end mark.
+    """Whether a fragment is longer than what is left of the file.
 
     Args:
         path: A DICOM file with encapsulated pixel data, little endian as the standard demands.
@@ -19,9 +19,7 @@ def is_cut_off(path: Path, start: int) -> bool:
         while position + 8 <= size:
             file.seek(position)
             group, element, length = struct.unpack('<HHL', file.read(8))
-            if (group, element) == _END:
-                return False
             if (group, element) != _ITEM:
-                return True
+                break
             position += 8 + length
-    return True
+    return position > size

@@ -1,5 +1,6 @@
 """PNG, JPEG, BMP and TIFF, also of several pages, by Pillow."""
 
+import warnings
 from io import BytesIO
 from pathlib import Path
 
@@ -9,9 +10,6 @@ from PIL import Image, UnidentifiedImageError
 from usfm_mm.database.pictures import Options, Rejected
 from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
 from usfm_mm.datasets.image_io import BadImageError, check_whole, read_file
-
-# Pillow's own guard warns and stops at sizes of its choice; `check_size` is ours.
-Image.MAX_IMAGE_PIXELS = None
 
 
 def open_image(path: Path, options: Options) -> Clip:
@@ -32,8 +30,13 @@ def open_image(path: Path, options: Options) -> Clip:
     except BadImageError as error:
         raise Rejected('truncated', str(error)) from None
     try:
-        image = Image.open(BytesIO(data))
+        with warnings.catch_warnings():
+            # Pillow warns above 89 million pixels and refuses the double; `check_size` is ours.
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            image = Image.open(BytesIO(data))
         pages = getattr(image, 'n_frames', 1)
+    except Image.DecompressionBombError:
+        raise Rejected('too large', 'its header promises more pixels than Pillow allows') from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         raise Rejected('damaged', 'its header cannot be read') from None
     check_size(image.height, image.width, options.max_pixels)
