@@ -16,6 +16,20 @@ class BadImageError(Exception):
     """An image that is missing, cut off or cannot be decoded; the message is the reason."""
 
 
+def check_whole(data: bytes) -> None:
+    """Tell a file that was cut off; several decoders leave the rest grey and say nothing.
+
+    Raises:
+        BadImageError: It is empty, or a PNG or JPEG file without its end mark.
+    """
+    if not data:
+        raise BadImageError('file is empty')
+    if data.startswith(_PNG) and b'IEND' not in data[-_TAIL:]:
+        raise BadImageError('PNG is truncated (no end mark)')
+    if data.startswith(_JPEG) and b'\xff\xd9' not in data[-_TAIL:]:
+        raise BadImageError('JPEG is truncated (no end mark)')
+
+
 def decode_grey(data: bytes) -> np.ndarray:
     """Decode an image file's content to 8-bit grey.
 
@@ -32,13 +46,7 @@ def decode_grey(data: bytes) -> np.ndarray:
     Raises:
         BadImageError: The content is cut off or not an image.
     """
-    if not data:
-        raise BadImageError('file is empty')
-    # Several OpenCV versions decode what there is of a truncated file and leave the rest grey.
-    if data.startswith(_PNG) and b'IEND' not in data[-_TAIL:]:
-        raise BadImageError('PNG is truncated (no end mark)')
-    if data.startswith(_JPEG) and b'\xff\xd9' not in data[-_TAIL:]:
-        raise BadImageError('JPEG is truncated (no end mark)')
+    check_whole(data)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise BadImageError('cannot be decoded as an image')
