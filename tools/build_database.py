@@ -8,9 +8,10 @@ is given again. What each option means, and the format of the rules: docs/databa
 import argparse
 from pathlib import Path
 
-from usfm_mm.database.build import Cluster, Settings, build
+from usfm_mm.database.build import Settings, build
 from usfm_mm.database.options import add_options, options_of
 from usfm_mm.database.store import OutputError
+from usfm_mm.database.workers import Cluster
 
 EXAMPLES = """examples:
   (umask 077; python -c "import secrets; print(secrets.token_hex(32))" > ~/usfm.key)

@@ -12,20 +12,20 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from joblib import Parallel, delayed, parallel_config
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from usfm_mm.database.chunk import Job, process_chunk
+from usfm_mm.database.chunk import Job
 from usfm_mm.database.duplicates import NEAR
 from usfm_mm.database.finish import finish
 from usfm_mm.database.identity import Identity, read_key
-from usfm_mm.database.journal import FileRecord, Journal, JournalError
+from usfm_mm.database.journal import Journal, JournalError
 from usfm_mm.database.listing import SourceFile, check_sources, in_chunks, walk
 from usfm_mm.database.overlap import hashes_of
 from usfm_mm.database.pictures import Options
 from usfm_mm.database.rules import read_rules
 from usfm_mm.database.store import OutputError, PackedStore
+from usfm_mm.database.workers import Cluster, process_all
 from usfm_mm.progress import progress_bar
 
 JOURNAL_NAME = 'journal.sqlite'
@@ -48,15 +48,6 @@ class Settings:
     near: int = NEAR
     val_fraction: float = 0.01
     options: Options = field(default_factory=Options)
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Where the work is done: joblib's backend, how many processes, and a scheduler's address."""
-
-    backend: str = 'loky'
-    workers: int = -1
-    scheduler: str | None = None
 
 
 def build(
@@ -187,7 +178,7 @@ def _read_all(
         task = progress.add_task('reading', total=total)
         listing = _Listing(sources, job.identity, journal, progress, task)
         images = 0
-        for records in _run(job, listing, cluster):
+        for records in process_all(job, listing, cluster):
             if store is not None:
                 store.put(
                     [
@@ -247,21 +238,3 @@ class _Listing:
             below = any(path == root or path.startswith(root + os.sep) for root in roots)
             if below and id not in self._unread:
                 self._journal.forget(id)
-
-
-def _run(job: Job, chunks: _Listing, cluster: Cluster) -> Iterator[list[FileRecord]]:
-    with ExitStack() as stack:
-        if cluster.backend == 'dask':
-            from dask.distributed import Client
-
-            stack.enter_context(Client(cluster.scheduler))
-        elif cluster.backend == 'ray':
-            import ray
-            from ray.util.joblib import register_ray
-
-            ray.init(cluster.scheduler)
-            register_ray()
-        stack.enter_context(parallel_config(backend=cluster.backend, n_jobs=cluster.workers))
-        yield from Parallel(
-            return_as='generator_unordered', batch_size=1, pre_dispatch='2 * n_jobs'
-        )(delayed(process_chunk)(job, chunk) for chunk in chunks)
