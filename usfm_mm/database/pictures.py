@@ -31,7 +31,7 @@ FRAME_REASONS = (
     'too small',
     'mask or drawing',
     'colour overlay',
-    'colour photograph',
+    'mostly coloured',
     'split screen',
     'report page',
     'burned-in text',
@@ -108,6 +108,8 @@ class Options:
         text: Burned-in text is painted over, or its frame is left out.
         doppler: Frames with a coloured overlay are left out, or kept and turned grey.
         split_screens: Frames with two pictures are left out, or each half becomes a picture.
+        text_search: Text is looked for in every frame kept, or once per clip in what does not move.
+            The second is faster by an order and misses text that shows in some frames only.
         report_pages: Frames that are mostly text are left out, or kept with the text painted over.
         frames_per_second: At most as many frames of a clip are looked at; None: all.
         similarity: A frame whose correlation with the last one kept, at 32×32 pixels, exceeds this
@@ -119,6 +121,7 @@ class Options:
     text: Literal['paint', 'reject'] = 'paint'
     doppler: Literal['skip', 'keep'] = 'skip'
     split_screens: Literal['skip', 'keep'] = 'skip'
+    text_search: Literal['every frame', 'once per clip'] = 'every frame'
     report_pages: Literal['skip', 'keep'] = 'skip'
     frames_per_second: float | None = 2.0
     similarity: float = 0.98

@@ -138,7 +138,7 @@ def _read_frames(source: Path | Dataset, header: Dataset, syntax: UID, step: int
         # Without indices it reads a compressed clip in one pass.
         every = step == 1 and wanted[0] == 0
         with quiet():
-            indices = None if every else wanted
+            indices = None if every else list(wanted)
             if isinstance(source, Dataset):
                 frames = iter_pixels(source, indices=indices)
             else:
