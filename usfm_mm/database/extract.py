@@ -98,12 +98,14 @@ def _pictures(
             rejects[problem] += 1
             continue
         for view in layout.views:
-            picture = _picture(pixels, number, view, last.get(view.box), options)
-            if isinstance(picture, str):
-                rejects[picture] += 1
-            else:
-                last[view.box], result = picture
-                yield result
+            made = _picture(pixels, view, last.get(view.box), options)
+            if isinstance(made, str):
+                rejects[made] += 1
+                continue
+            last[view.box], clean, removed = made
+            if len(layout.views) > 1:
+                removed = (*removed, 'split screen cut apart')
+            yield Picture(clean, number, removed)
     rejects += Counter()  # drops zeros
 
 
@@ -116,9 +118,9 @@ def _layout_problem(layout: Layout, options: Options) -> str | None:
 
 
 def _picture(
-    pixels: np.ndarray, number: int, view: View, last: np.ndarray | None, options: Options
-) -> tuple[np.ndarray, Picture] | str:
-    """Thumbnail and picture of one view of a frame; else why there is none."""
+    pixels: np.ndarray, view: View, last: np.ndarray | None, options: Options
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]] | str:
+    """Thumbnail and pixels of one view of a frame and what was removed; else why there is none."""
     cut = view.box.cut(pixels)
     grey = to_grey(np.ascontiguousarray(cut))
     if problem := fault(grey, options.min_side):
@@ -144,4 +146,4 @@ def _picture(
         removed += ('colour turned grey',)
     if text:
         removed += ('burned-in text painted over',)
-    return small, Picture(clean, number, removed)
+    return small, clean, removed

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from usfm_mm.database.picture.seam import find_seam
 from usfm_mm.database.readers.clip import Box
 
 # All sizes below are in pixels of a screen reduced to this longest side.
@@ -72,7 +73,20 @@ def find_pictures(
     areas = _areas(active)
     two = len(areas) > 1 and _side_by_side(areas[0], areas[1])
     areas = sorted(areas[: 1 + two], key=lambda area: int(area.any(axis=0).argmax()))
-    return [_found(_outline(area, small), screen.shape) for area in areas]
+    found = [_found(_outline(area, small), screen.shape) for area in areas]
+    if len(found) == 1 and (column := find_seam(found[0].box.cut(screen))):
+        return _halves(found[0], column)
+    return found
+
+
+def _halves(whole: Found, column: int) -> list[Found]:
+    """A picture cut apart at a column of its box."""
+    box, middle = whole.box, whole.box.left + column
+    boxes = Box(box.left, box.top, middle, box.bottom), Box(middle, box.top, box.right, box.bottom)
+    if whole.inside is None:
+        return [Found(half, None) for half in boxes]
+    outlines = whole.inside[:, :column], whole.inside[:, column:]
+    return [Found(half, inside) for half, inside in zip(boxes, outlines, strict=True)]
 
 
 def _textured(screen: np.ndarray) -> np.ndarray:

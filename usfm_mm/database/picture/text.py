@@ -11,6 +11,7 @@ from usfm_mm.database.readers.clip import Box
 # The network wants text of some 15 pixels; it is trained on a shorter side of 736.
 _SHORT_SIDE = 736
 _MAX_ZOOM = 3.0
+_BORDER = 24
 # Speckle and vessels are taken for single large characters of low score. Measured on the real
 # images of the tests, texts score above 0.5, except small ones.
 _SURE, _LIKELY = 0.5, 0.2
@@ -34,10 +35,12 @@ def find_text(image: np.ndarray) -> list[Box]:
     zoom = float(np.clip(_SHORT_SIDE / min(height, width), 1.0, _MAX_ZOOM))
     if zoom > 1:
         image = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR)
+    # Text that touches the edge is found better with something beyond it.
+    image = cv2.copyMakeBorder(image, *[_BORDER] * 4, cv2.BORDER_CONSTANT, value=0)
     found, _ = _engine()(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), use_cls=False, text_score=0.0)
     boxes = []
     for corners, characters, score in found or []:
-        points = np.asarray(corners, np.float32) / zoom
+        points = (np.asarray(corners, np.float32) - _BORDER) / zoom
         line_height = min(cv2.minAreaRect(points)[1])
         if characters.strip() and _is_text(float(score), line_height, height):
             boxes.append(_around(points, line_height, height, width))

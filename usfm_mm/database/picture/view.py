@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from usfm_mm.database.picture.checks import is_drawing
 from usfm_mm.database.picture.sector import Found, find_pictures, reduced
 from usfm_mm.database.picture.text import find_text, paint_over
 from usfm_mm.database.readers.clip import Box
@@ -14,6 +15,8 @@ _ROUNDS = 2
 # A page of text with no picture, or with a picture much smaller than the text.
 _PAGE_LINES = 5
 _PAGE_AREA = 2.0
+# Part of the screen; without text, a smaller picture is not taken for one on a screen.
+_LEAST_PART = 0.25
 # Grey levels that video compression leaves of black.
 _BLACK = 8
 
@@ -59,19 +62,31 @@ def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...]) -> Layout:
     height, width = screen.shape
     views: list[View] = []
     pages: list[View] = []
+    fault = 'blank'
     for region in regions or (Box(0, 0, width, height),):
         part = region.cut(screen)
+        if is_drawing(part):
+            fault = 'mask or drawing'
+            continue
         text = standing_text(part)
         found = find_pictures(part, text, _motion([region.cut(frame) for frame in frames]))
         if _is_page(text, found):
-            whole = Found(Box(0, 0, region.width, region.height), None)
-            pages.append(_view(whole, region, part, text, screen.shape))
-        else:
-            still = len(frames) == 1
-            views += [_view(each, region, part, text, screen.shape, still) for each in found]
+            pages.append(_view(_whole(region), region, part, text, screen.shape))
+            continue
+        if not text and sum(each.box.width * each.box.height for each in found) < (
+            _LEAST_PART * part.size
+        ):
+            # A screen has text. This was cut out before and is mostly black.
+            found = [_whole(region)]
+        still = len(frames) == 1
+        views += [_view(each, region, part, text, screen.shape, still) for each in found]
     if views:
         return Layout(tuple(views))
-    return Layout(tuple(pages[:1]), 'report page' if pages else 'blank')
+    return Layout(tuple(pages[:1]), 'report page' if pages else fault)
+
+
+def _whole(region: Box) -> Found:
+    return Found(Box(0, 0, region.width, region.height), None)
 
 
 def _motion(frames: list[np.ndarray]) -> np.ndarray | None:
