@@ -107,8 +107,11 @@ def build(
             _read_all(sources, job, journal, store, cluster, console)
             finish(journal, out, folder, store, settings, console)
             journal.save_setting('generation', str(_generation(journal) + 1))
-    except sqlite3.OperationalError as error:
-        raise OutputError(f'{folder}: {error}') from error
+    except (OutputError, sqlite3.OperationalError) as error:
+        raise OutputError(
+            f'{error}. Free some space, or mend what else is wrong with {out} or {folder}, and '
+            'give the same command again: what is done is kept'
+        ) from error
 
 
 def default_journal_folder(key_file: Path, out: Path) -> Path:

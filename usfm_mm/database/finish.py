@@ -23,6 +23,7 @@ from usfm_mm.database.journal import Journal
 from usfm_mm.database.report import write_report
 from usfm_mm.database.rules import UNKNOWN
 from usfm_mm.database.store import PackedStore, image_path, remove_strays
+from usfm_mm.datasets.image_io import read_grey
 from usfm_mm.datasets.index import codes, hold_out, write_index
 from usfm_mm.files import write_whole
 
@@ -111,7 +112,8 @@ def finish(
         'usfm_mm': usfm_mm.__version__,
     }
     write_whole(out / ABOUT_NAME, (json.dumps(about, indent=2) + '\n').encode())
-    write_report(out, table, about, counts, journal)
+    read = store.read if store is not None else lambda path: read_grey(out / path)
+    write_report(out / REPORT_NAME, table, about, counts, journal, read)
     _summarise(table, about, counts, journal, out, private, console)
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from usfm_mm.database.journal import Journal
-from usfm_mm.datasets.image_io import read_grey
-from usfm_mm.datasets.packed import PACKED_NAME, PackedImages
 from usfm_mm.datasets.sampler import organ_probabilities
 from usfm_mm.files import write_whole
 
@@ -26,16 +25,22 @@ _MAX_BARS = 30
 
 
 def write_report(
-    out: Path, table: pa.Table, about: dict[str, Any], counts: dict[str, int], journal: Journal
+    path: Path,
+    table: pa.Table,
+    about: dict[str, Any],
+    counts: dict[str, int],
+    journal: Journal,
+    read: Callable[[str], np.ndarray],
 ) -> None:
-    """Write ``report.html``.
+    """Write the report.
 
     Args:
-        out: Folder of the database, images in place.
+        path: The HTML file.
         table: Its index.
         about: Content of ``database.json``.
         counts: Images by fate: 'kept', 'exact', 'near', 'held out'.
         journal: For what was left out and removed.
+        read: Gives the image uint8 [H, W] of a path in the index.
     """
     frames: Counter[str] = Counter()
     removed: Counter[str] = Counter()
@@ -73,9 +78,9 @@ def write_report(
             for name in ('center', 'device')
             if any(label is not None for label, _ in labels[name])
         },
-        samples=_samples(out, table),
+        samples=_samples(table, read),
     )
-    write_whole(out / 'report.html', html.encode())
+    write_whole(path, html.encode())
 
 
 def _template() -> Any:
@@ -150,17 +155,15 @@ def _svg(figure: Figure) -> str:
     return _data_uri('image/svg+xml', stream.getvalue().encode())
 
 
-def _samples(out: Path, table: pa.Table) -> list[tuple[str, list[str]]]:
+def _samples(table: pa.Table, read: Callable[[str], np.ndarray]) -> list[tuple[str, list[str]]]:
     """Of each organ some images, evenly spaced by name, which is as good as at random."""
-    packed = PackedImages(out / PACKED_NAME) if (out / PACKED_NAME).is_file() else None
     organs = np.array(table['organ'].cast(pa.string()).to_pylist())
     rows = []
     for organ in sorted(set(organs.tolist())):
         places = np.flatnonzero(organs == organ)
         chosen = np.unique(np.linspace(0, len(places) - 1, _SAMPLES).round().astype(int))
         paths = table['path'].take(pa.array(places[chosen])).to_pylist()
-        images = [packed.read(path) if packed else read_grey(out / path) for path in paths]
-        rows.append((organ, [_thumbnail(image) for image in images]))
+        rows.append((organ, [_thumbnail(read(path)) for path in paths]))
     return rows
 
 

@@ -12,7 +12,7 @@ import lmdb
 import numpy as np
 
 from usfm_mm.datasets.image_io import encode_png
-from usfm_mm.datasets.packed import PACKED_NAME, encode_packed, put_packed
+from usfm_mm.datasets.packed import PACKED_NAME, decode_packed, encode_packed, put_packed
 from usfm_mm.files import write_whole
 
 IMAGES = 'images'
@@ -77,6 +77,11 @@ class PackedStore:
             )
         except lmdb.Error as error:
             raise OutputError(f'{self._path}: {error}') from error
+
+    def read(self, path: str) -> np.ndarray:
+        """Image uint8 [H, W] of a path in the index."""
+        with self._env.begin() as transaction:
+            return decode_packed(transaction.get(path.encode()))
 
     def keep_only(self, names: np.ndarray) -> None:
         """Remove all other images; ``names`` as for :func:`remove_strays`."""

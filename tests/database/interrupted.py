@@ -1,0 +1,12 @@
+"""Build in a process that can be killed: python interrupted.py SOURCE OUT FOLDER WORKERS."""
+
+import sys
+from pathlib import Path
+
+from made_up import run
+
+from usfm_mm.database.workers import Cluster
+
+if __name__ == '__main__':
+    source, out, folder = map(Path, sys.argv[1:4])
+    run([source], out, folder, cluster=Cluster(workers=int(sys.argv[4])))
