@@ -37,7 +37,9 @@ def extract(path: str | Path, options: Options) -> Extraction:
     step = 1
     if clip.rate and options.frames_per_second:
         step = max(round(clip.rate / options.frames_per_second), 1)
-    layouts = {frames[0].shape: lay_out(frames, clip.regions) for frames in _survey(clip, step)}
+    layouts = {
+        frames[0].shape: lay_out(frames, clip.regions) for frames in _survey(clip, step)
+    }
     rejects: Counter[str] = Counter()
     pictures = _pictures(clip, step, layouts, options, rejects)
     return Extraction(pictures=pictures, rejects=rejects, fields=clip.fields)

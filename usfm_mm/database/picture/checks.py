@@ -28,9 +28,7 @@ def is_drawing(picture: np.ndarray) -> bool:
     if np.count_nonzero(counts) <= _FEW_LEVELS:
         return True
     # Black (outside a sector) and white are flat in pictures, too: an outline drawing has no more.
-    return bool(
-        counts[[0, 255]].sum() > _MOSTLY * picture.size and counts[255] > counts[1:255].max()
-    )
+    return bool(counts[[0, 255]].sum() > _MOSTLY * picture.size and counts[255] > counts[1:255].max())
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:

@@ -33,7 +33,8 @@ def find_seam(picture: np.ndarray) -> int | None:
     step = np.abs(np.diff(small, axis=1))
     first, last = (int(part * _WIDTH) for part in _SEARCHED)
     rows = [
-        np.mean(step[:, x] > _around(step, x).max(axis=1) + _LEAST_STEP) for x in range(first, last)
+        np.mean(step[:, x] > _around(step, x).max(axis=1) + _LEAST_STEP)
+        for x in range(first, last)
     ]
     best = int(np.argmax(rows))
     return round((first + best + 1) / scale) if rows[best] > _LEAST_ROWS else None

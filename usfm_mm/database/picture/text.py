@@ -87,9 +87,7 @@ def _around(points: np.ndarray, line_height: float, height: int, width: int) -> 
     margin = 2 + 0.15 * line_height
     left, top = np.floor(points.min(axis=0) - margin).astype(int)
     right, bottom = np.ceil(points.max(axis=0) + margin).astype(int)
-    return Box(
-        max(int(left), 0), max(int(top), 0), min(int(right), width), min(int(bottom), height)
-    )
+    return Box(max(int(left), 0), max(int(top), 0), min(int(right), width), min(int(bottom), height))
 
 
 def paint_over(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
