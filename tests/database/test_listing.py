@@ -23,7 +23,7 @@ def test_walk(tmp_path):
         'study/a/1.png': '',
         'study/2': '',
         'study/file.png': '',
-        'study/linked': 'linked folder, not followed',
+        'study/linked': 'linked folder',
         'study/broken.png': 'unreadable',
         'study/pipe': 'not a regular file',
         'single.dcm': '',

@@ -81,7 +81,7 @@ def test_public_sets(project_root):
         ('- a', 'must have the sections'),
         ('organ: [', 'is not YAML'),
         ('organs: []', "section 'organs' is unknown"),
-        ("organ: [{paht: 'x', value: a}]", "organ, rule 1: key 'paht' is unknown"),
+        ("organ: [{paths: 'x', value: a}]", "organ, rule 1: key 'paths' is unknown"),
         ('organ: [{value: a}]', 'needs a "path" or a "field"'),
         ("organ: [{path: '(', value: a}]", 'not a regular expression'),
         ("organ: [{path: 'x'}]", 'needs a "value"'),

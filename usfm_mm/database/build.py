@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from usfm_mm.database.chunk import Job
-from usfm_mm.database.duplicates import NEAR
+from usfm_mm.database.duplicates import MAX_NEAR, NEAR
 from usfm_mm.database.finish import finish
 from usfm_mm.database.identity import Identity, read_key
 from usfm_mm.database.journal import Journal, JournalError
@@ -41,6 +41,9 @@ class Settings:
         near: Bits in which the perceptual hashes of near duplicates differ at most.
         val_fraction: Share of each organ's images held out as split "val".
         options: How pictures are made.
+
+    Raises:
+        ValueError: A number is out of range.
     """
 
     size: int = 256
@@ -48,6 +51,14 @@ class Settings:
     near: int = NEAR
     val_fraction: float = 0.01
     options: Options = field(default_factory=Options)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.size <= 4096:
+            raise ValueError(f'size must be from 0 to 4096 pixels, got {self.size}')
+        if not 0 <= self.near <= MAX_NEAR:
+            raise ValueError(f'near must be from 0 to {MAX_NEAR} bits, got {self.near}')
+        if not 0 < self.val_fraction < 1:
+            raise ValueError(f'val_fraction must be in (0, 1), got {self.val_fraction}')
 
 
 def build(

@@ -11,7 +11,8 @@ CHUNK_FILES = 32
 CHUNK_BYTES = 64 << 20
 
 UNREADABLE_FOLDER = 'unreadable folder'
-LINKED_FOLDER = 'linked folder, not followed'
+# Not followed: it may lead in circles, or out of the source.
+LINKED_FOLDER = 'linked folder'
 NOT_A_FILE = 'not a regular file'
 
 
