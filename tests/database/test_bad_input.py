@@ -20,9 +20,7 @@ def bomb(path):
 
     def chunk(kind, data):
         crc = struct.pack('>I', zlib.crc32(kind + data))
-        return (
-            struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
-        )
+        return struct.pack('>I', len(data)) + kind + data + crc
 
     header = struct.pack('>IIBBBBB', 60_000, 60_000, 8, 0, 0, 0, 0)
     path.write_bytes(

@@ -37,9 +37,7 @@ def extract(path: str | Path, options: Options) -> Extraction:
     step = 1
     if clip.rate and options.frames_per_second:
         step = max(round(clip.rate / options.frames_per_second), 1)
-    layouts = {
-        frames[0].shape: lay_out(frames, clip.regions) for frames in _survey(clip, step)
-    }
+    layouts = {frames[0].shape: lay_out(frames, clip.regions) for frames in _survey(clip, step)}
     rejects: Counter[str] = Counter()
     pictures = _pictures(clip, step, layouts, options, rejects)
     return Extraction(pictures=pictures, rejects=rejects, fields=clip.fields)
@@ -136,9 +134,9 @@ def _picture(
 
     search = options.text_search == 'every frame' and not view.searched
     clean, text = cover_text(grey, view.text, view.inside, search)
-    if sum(box.width * box.height for box in text) > _PAGE_TEXT * grey.size:
-        if options.report_pages == 'skip':
-            return 'report page'
+    covered = sum(box.width * box.height for box in text)
+    if covered > _PAGE_TEXT * grey.size and options.report_pages == 'skip':
+        return 'report page'
     if clean is None or (text and options.text == 'reject'):
         return 'burned-in text'
     removed = view.removed

@@ -27,8 +27,9 @@ def is_drawing(picture: np.ndarray) -> bool:
     counts = np.bincount(picture.ravel(), minlength=256)
     if np.count_nonzero(counts) <= _FEW_LEVELS:
         return True
-    # Black (outside a sector) and white are flat in pictures, too: an outline drawing has no more.
-    return bool(counts[[0, 255]].sum() > _MOSTLY * picture.size and counts[255] > counts[1:255].max())
+    # Smoothed edges have more levels. Black is common in pictures, too, white is not.
+    black_or_white = int(counts[[0, 255]].sum())
+    return black_or_white > _MOSTLY * picture.size and bool(counts[255] > counts[1:255].max())
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ _OPEN, _CLOSE = 7, 9
 # Grey levels: flat surfaces of the screen change by none, and what is as dark is no tissue.
 _LEAST_CHANGE, _LEAST_GREY = 1, 2
 _LEAST_MOTION = 3
-# What is brighter is not the black surround; what lies within an outline by this part belongs to it.
+# What is brighter is not the black surround; by which part it must lie within an outline.
 _GREY = 8
 _MOSTLY_WITHIN = 0.7
 # Parts of the screen's area: less is no picture; less that moves says nothing (a frozen clip).
@@ -101,12 +101,10 @@ def _textured(screen: np.ndarray) -> np.ndarray:
 def _areas(active: np.ndarray) -> list[np.ndarray]:
     """Connected areas as masks, the largest first, without thin and small ones."""
     margin = _CLOSE
-    mask = cv2.copyMakeBorder(
-        active.astype(np.uint8), margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0
-    )
+    mask = np.pad(active.astype(np.uint8), margin)
     for operation, size in ((cv2.MORPH_OPEN, _OPEN), (cv2.MORPH_CLOSE, _CLOSE)):
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-        mask = cv2.morphologyEx(mask, operation, kernel)
+        mask = np.asarray(cv2.morphologyEx(mask, operation, kernel))
     mask = mask[margin:-margin, margin:-margin]
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     sizes = stats[1:, cv2.CC_STAT_AREA]
@@ -176,5 +174,5 @@ def _found(area: np.ndarray, shape: tuple[int, ...]) -> Found:
     cv2.fillConvexPoly(inside, outline, 1)
     # The area ends where texture fills half of a window, a little inside the true edge.
     reach = 2 * int(np.ceil(_TEXTURE_WINDOW / 2 * scale.max())) + 1
-    inside = cv2.dilate(inside, np.ones((reach, reach), np.uint8))
-    return Found(box, None if 1 - inside.mean() < _LEAST_CORNERS else inside.astype(bool))
+    filled = cv2.dilate(inside, np.ones((reach, reach), np.uint8)).astype(bool)
+    return Found(box, None if 1 - filled.mean() < _LEAST_CORNERS else filled)

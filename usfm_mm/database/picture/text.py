@@ -36,7 +36,7 @@ def find_text(image: np.ndarray) -> list[Box]:
     if zoom > 1:
         image = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR)
     # Text that touches the edge is found better with something beyond it.
-    image = cv2.copyMakeBorder(image, *[_BORDER] * 4, cv2.BORDER_CONSTANT, value=0)
+    image = np.pad(image, _BORDER)
     found, _ = _engine()(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), use_cls=False, text_score=0.0)
     boxes = []
     for corners, characters, score in found or []:
@@ -85,9 +85,10 @@ def _is_text(score: float, line_height: float, picture_height: int) -> bool:
 def _around(points: np.ndarray, line_height: float, height: int, width: int) -> Box:
     """Upright box around the corners with a margin: strokes reach a little beyond a text's box."""
     margin = 2 + 0.15 * line_height
-    left, top = np.floor(points.min(axis=0) - margin).astype(int)
-    right, bottom = np.ceil(points.max(axis=0) + margin).astype(int)
-    return Box(max(int(left), 0), max(int(top), 0), min(int(right), width), min(int(bottom), height))
+    ends = (width, height)
+    left, top = np.clip(np.floor(points.min(axis=0) - margin), 0, ends).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(points.max(axis=0) + margin), 0, ends).astype(int).tolist()
+    return Box(left, top, right, bottom)
 
 
 def paint_over(image: np.ndarray, boxes: list[Box]) -> np.ndarray:

@@ -37,8 +37,8 @@ def open_dicom(path: Path, options: Options) -> Clip:
 
     Samples of more than 8 bits go through the rescale and the first linear window of the header;
     without a window the stored bits become 0 to 255, and signed or 16 bits the range that
-    :func:`~usfm_mm.database.readers.clip.sample_range` finds in the frame. 8-bit samples stay as they are. MONOCHROME1
-    is inverted; YBR becomes RGB; palettes are looked up.
+    :func:`~usfm_mm.database.readers.clip.sample_range` finds in the frame. 8-bit samples stay as
+    they are. MONOCHROME1 is inverted; YBR becomes RGB; palettes are looked up.
 
     Raises:
         Rejected: It is no ultrasound, has no frame, is cut off, encrypted, too large or in a

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import av.error
 import av.logging
+from av.container import InputContainer
 
 from usfm_mm.database.pictures import Options, Rejected
 from usfm_mm.database.readers.clip import Clip, Frames, check_size
@@ -35,13 +36,13 @@ def open_video(source: Path | BytesIO, options: Options) -> Clip:
     )
 
 
-def _open(source: Path | BytesIO) -> 'av.container.InputContainer':
+def _open(source: Path | BytesIO) -> InputContainer:
     if isinstance(source, BytesIO):
         source.seek(0)
     try:
         # Metadata in another encoding than UTF-8 must not stop it; it is never read.
         return av.open(
-            str(source) if isinstance(source, Path) else source, metadata_errors='replace'
+            str(source) if isinstance(source, Path) else source, 'r', metadata_errors='replace'
         )
     except (av.error.FFmpegError, ValueError):
         raise Rejected('damaged', 'its container cannot be read') from None
