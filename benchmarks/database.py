@@ -19,9 +19,10 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import cv2
@@ -49,6 +50,7 @@ def generate(folder: Path, count: int) -> None:
     noise = cv2.GaussianBlur(rng.normal(size=(2048, 2048, 2)).astype(np.float32), (0, 0), 1.2)
     texture = np.hypot(noise[..., 0], noise[..., 1])
     texture *= 230 / np.percentile(texture, 99)
+    image = np.zeros((_SIDE, _SIDE), np.uint8)
     for i in range(count):
         parent = folder / f'{i // 1000:04d}'
         parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +62,7 @@ def generate(folder: Path, count: int) -> None:
             part = texture[top : top + _SIDE, left : left + _SIDE] * tissue
             image = np.clip(part, 0, 255).astype(np.uint8)
         elif kind == 9:  # of the one before: nearly, in place of exactly, the same
-            image = cv2.convertScaleAbs(image, alpha=1.08, beta=4)
+            image = cv2.convertScaleAbs(image, alpha=1.08, beta=4).astype(np.uint8)
         (parent / f'{i:07d}.png').write_bytes(encode_png(image))
 
 
@@ -111,17 +113,17 @@ def many_files(folder: Path, count: int) -> dict[str, object]:
     done = [0]
     seconds: dict[str, float] = {}
 
-    def counted(*arguments: object) -> Iterator[list]:
+    def counted(*arguments: Any) -> Iterator[list]:
         start = time.perf_counter()
         for records in process_all(*arguments):
             done[0] += len(records)
             yield records
         seconds['read'] = time.perf_counter() - start
 
-    def timed(name: str, function: object) -> object:
-        def wrapped(*arguments: object, **options: object) -> object:
+    def timed(name: str, function: Callable) -> Callable:
+        def wrapped(*arguments: Any) -> Any:
             start = time.perf_counter()
-            result = function(*arguments, **options)  # type: ignore[operator]
+            result = function(*arguments)
             seconds[name] = time.perf_counter() - start
             return result
 
