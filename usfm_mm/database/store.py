@@ -79,9 +79,16 @@ class PackedStore:
             raise OutputError(f'{self._path}: {error}') from error
 
     def read(self, path: str) -> np.ndarray:
-        """Image uint8 [H, W] of a path in the index."""
+        """Image uint8 [H, W] of a path in the index.
+
+        Raises:
+            KeyError: There is none.
+        """
         with self._env.begin() as transaction:
-            return decode_packed(transaction.get(path.encode()))
+            value = transaction.get(path.encode())
+        if value is None:
+            raise KeyError(path)
+        return decode_packed(value)
 
     def keep_only(self, names: np.ndarray) -> None:
         """Remove all other images; ``names`` as for :func:`remove_strays`."""
