@@ -15,9 +15,11 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import (
     UID,
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEGExtended12Bit,
     MPEGTransferSyntaxes,
 )
 
@@ -48,14 +50,15 @@ def open_dicom(path: Path, options: Options) -> Clip:
         header, start, left = _read_header(path)
         check_ultrasound(header)
         syntax = _transfer_syntax(header)
-        if 'Rows' not in header or (left == 0 and not syntax.is_deflated):
+        deflated = syntax == DeflatedExplicitVRLittleEndian
+        if 'Rows' not in header or (left == 0 and not deflated):
             reason = 'encrypted' if 'EncryptedAttributesSequence' in header else 'no frames'
             raise Rejected(reason, 'it has no pixel data')
         try:
             rows, columns = int(header.Rows), int(header.Columns)
             check_size(rows, columns, options.max_pixels)
-            # Deflated files have no pixels to seek to; nearly all others are read frame by frame.
-            source = dcmread(path, force=True) if syntax.is_deflated else path
+            # Deflated files have no pixels to seek to; the others are read frame by frame.
+            source = dcmread(path, force=True) if deflated else path
             clip = Clip(
                 read=lambda step: _read_frames(source, header, syntax, step),
                 rate=frame_rate(header),
@@ -67,11 +70,11 @@ def open_dicom(path: Path, options: Options) -> Clip:
             _check_decodable(header, syntax)
             if syntax.is_encapsulated:
                 clip.cut_off = is_cut_off(path, start)
-            elif not syntax.is_deflated and left < get_expected_length(header):
+            elif not deflated and left < get_expected_length(header):
                 raise Rejected('truncated', 'its pixel data is shorter than its header says')
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            if isinstance(error, Rejected):
-                raise
+        except Rejected:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             raise Rejected('damaged', 'a field that describes its pixels is wrong') from None
     return clip
 
@@ -119,7 +122,7 @@ def _check_decodable(header: Dataset, syntax: UID) -> None:
     except NotImplementedError:
         raise Rejected('unsupported compression', 'its transfer syntax is not known') from None
     precision = int(header.get('BitsStored', 8))
-    if syntax == '1.2.840.10008.1.2.4.51' and precision > 8:
+    if syntax == JPEGExtended12Bit and precision > 8:
         # Only decoders under the GPL read it; no scanner is known to write it.
         raise Rejected('unsupported compression', 'JPEG Extended of 12 bits')
     if not decoder.is_available:

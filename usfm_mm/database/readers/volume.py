@@ -74,6 +74,6 @@ def _slices(volume: sitk.Image) -> np.ndarray:
     channels = volume.GetNumberOfComponentsPerPixel()
     if channels == 1:
         return values.reshape(-1, *values.shape[-2:])
-    if channels < 3:
+    if channels not in (3, 4):
         raise Rejected('not ultrasound', f'voxels of {channels} values')
     return values.reshape(-1, *values.shape[-3:])[..., :3]
