@@ -11,12 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from usfm_mm.database.duplicates import OVERLAP
 from usfm_mm.database.options import add_options, options_of
 from usfm_mm.database.overlap import find_overlap, hash_set
 from usfm_mm.files import write_whole
 
-# Higher than for leaving images out of a database: a miss costs more here than a false alarm.
-NEAR = 24
 _SHOWN = 20
 
 
@@ -29,7 +28,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('b', type=Path, help='for instance a test set')
     parser.add_argument('--out', type=Path, default=Path('overlap.csv'), help='all pairs, as CSV')
     parser.add_argument(
-        '--near', type=int, default=NEAR, help='bits of 256 that may differ (default: %(default)s)'
+        '--near',
+        type=int,
+        default=OVERLAP,
+        help='bits of 256 that may differ (default: %(default)s)',
     )
     parser.add_argument('--workers', type=int, default=-1, help='processes (default: all cores)')
     add_options(parser.add_argument_group('how pictures are cut out of scanners’ files'))

@@ -17,6 +17,8 @@ from PIL import Image
 HASH_BYTES = 32
 NEAR = 16
 """Bits in which near duplicates differ at most; docs/database.md has the measurements."""
+OVERLAP = 32
+"""The same for two data sets that must not share images, where a miss costs more than a mistake."""
 MAX_NEAR = 40
 PHASH_COLUMN = '_phash'
 """Column of a database's index with the perceptual hashes."""
@@ -77,9 +79,7 @@ def near_pairs(
         yield a[keep], found[keep], distances[keep].astype(np.int64)
 
 
-def first_kept(
-    hashes: np.ndarray, groups: Sequence[int] | np.ndarray, near: int, num_fixed: int = 0
-) -> np.ndarray:
+def first_kept(hashes: np.ndarray, groups: Sequence[int] | np.ndarray, near: int) -> np.ndarray:
     """Which images stay when each one must differ from all those that stay before it.
 
     An image goes if one that stays, comes earlier and belongs to another group is within ``near``
@@ -91,7 +91,6 @@ def first_kept(
         groups: int [N]; the frames of one clip. They may be alike: thinning them is the reader's
             business.
         near: Bits; see :func:`near_pairs`.
-        num_fixed: The first ones of all stay whatever they resemble.
 
     Returns:
         int64 [N]: -1 for an image that stays, else the position of one that stays in its place.
@@ -114,16 +113,15 @@ def first_kept(
     result = np.full(len(hashes), -1, np.int64)
     for i in np.flatnonzero(touched[kind]).tolist():
         own = int(kind[i])
-        if i >= num_fixed:
-            result[i] = min(
-                (
-                    j
-                    for other in neighbours.get(own, [own])
-                    for j in kept.get(other, ())
-                    if groups[j] != groups[i]
-                ),
-                default=-1,
-            )
+        result[i] = min(
+            (
+                j
+                for other in neighbours.get(own, [own])
+                for j in kept.get(other, ())
+                if groups[j] != groups[i]
+            ),
+            default=-1,
+        )
         if result[i] < 0:
             stay = kept.setdefault(own, [])
             if len(stay) < 2 and all(groups[j] != groups[i] for j in stay):

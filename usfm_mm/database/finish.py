@@ -17,7 +17,13 @@ from rich.console import Console
 
 import usfm_mm
 from usfm_mm.database.chunk import EXCLUDED
-from usfm_mm.database.duplicates import HASH_BYTES, PHASH_COLUMN, first_kept
+from usfm_mm.database.duplicates import (
+    HASH_BYTES,
+    OVERLAP,
+    PHASH_COLUMN,
+    first_kept,
+    near_pairs,
+)
 from usfm_mm.database.identity import DIGEST_BYTES
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.report import write_report
@@ -126,7 +132,8 @@ def judge(images: Images, held_out: np.ndarray, near: int) -> tuple[np.ndarray, 
 
     Args:
         images: In order of precedence.
-        held_out: Perceptual hashes uint8 [M, 32] of images that must not be in the database.
+        held_out: Perceptual hashes uint8 [M, 32] of images that must not be in the database, nor
+            any that differ in at most 32 bits.
         near: Bits in which near duplicates differ at most.
 
     Returns:
@@ -136,28 +143,28 @@ def judge(images: Images, held_out: np.ndarray, near: int) -> tuple[np.ndarray, 
     count = len(images.name)
     fate = np.zeros(count, np.int8)
     instead = np.full(count, -1, np.int64)
-    if not count:
-        return fate, instead
-    _, first, kind = np.unique(images.name, return_index=True, return_inverse=True)
-    instead[:] = first[kind.reshape(-1)]
-    fate[instead != np.arange(count)] = EXACT
-    instead[fate == KEPT] = -1
-    rest = np.flatnonzero(fate == KEPT)
-    _, clips = np.unique(images.file[rest], return_inverse=True)
-    groups = np.concatenate([np.full(len(held_out), -1), clips.reshape(-1)])
-    found = first_kept(
-        np.concatenate([held_out, images.phash[rest]]), groups, near, num_fixed=len(held_out)
-    )[len(held_out) :]
-    fate[rest[found >= 0]] = ALIKE
-    fate[rest[(found >= 0) & (found < len(held_out))]] = HELD_OUT
-    alike = found >= len(held_out)
-    instead[rest[alike]] = rest[found[alike] - len(held_out)]
+    for rows, _, _ in near_pairs(images.phash, OVERLAP, held_out):
+        fate[rows] = HELD_OUT
+
+    rows = np.flatnonzero(fate == KEPT)
+    _, first, kind = np.unique(images.name[rows], return_index=True, return_inverse=True)
+    original = rows[first][kind.reshape(-1)]
+    copy = original != rows
+    fate[rows[copy]] = EXACT
+    instead[rows[copy]] = original[copy]
+
+    rows = rows[~copy]
+    _, clips = np.unique(images.file[rows], return_inverse=True)
+    found = first_kept(images.phash[rows], clips.reshape(-1), near)
+    alike = found >= 0
+    fate[rows[alike]] = ALIKE
+    instead[rows[alike]] = rows[found[alike]]
+
     # A copy of an image that goes, goes with it.
-    copies = fate == EXACT
-    original = instead[copies]
-    gone = fate[original] != KEPT
-    fate[np.flatnonzero(copies)[gone]] = fate[original[gone]]
-    instead[np.flatnonzero(copies)[gone]] = instead[original[gone]]
+    copies = np.flatnonzero(fate == EXACT)
+    gone = fate[instead[copies]] == ALIKE
+    fate[copies[gone]] = ALIKE
+    instead[copies[gone]] = instead[instead[copies[gone]]]
     return fate, instead
 
 
