@@ -1,4 +1,4 @@
-"""Made-up ultrasound: speckle in a sector, on a scanner's screen with bars and text; DICOM of it."""
+"""Made-up ultrasound: speckle in a sector, on a screen with bars and text; DICOM files of it."""
 
 from pathlib import Path
 

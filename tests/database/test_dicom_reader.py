@@ -1,3 +1,5 @@
+"""The DICOM reader against pydicom, over syntaxes, bit depths, regions and damage."""
+
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread, examples

@@ -1,3 +1,5 @@
+"""Kinds of files, told by their content."""
+
 import gzip
 
 import pytest

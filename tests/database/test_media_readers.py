@@ -1,3 +1,5 @@
+"""Videos, still images and volumes: pixels, numbers and damage."""
+
 import struct
 import zlib
 

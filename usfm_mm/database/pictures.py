@@ -25,7 +25,7 @@ FILE_REASONS = (
 # Why a single frame is left out. A file with one frame has these in `Extraction.rejects`, too.
 FRAME_REASONS = (
     'damaged frame',
-    'thinned by rate',
+    'thinned by rate',  # those between two that were looked at
     'similar to the frame before',
     'blank',
     'too small',

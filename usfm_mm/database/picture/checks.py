@@ -27,9 +27,11 @@ def is_drawing(picture: np.ndarray) -> bool:
     counts = np.bincount(picture.ravel(), minlength=256)
     if np.count_nonzero(counts) <= _FEW_LEVELS:
         return True
-    # Smoothed edges have more levels. Black is common in pictures, too, white is not.
-    black_or_white = int(counts[[0, 255]].sum())
-    return black_or_white > _MOSTLY * picture.size and bool(counts[255] > counts[1:255].max())
+    # Smoothed edges have more levels. Black is common in pictures, too, white is not; and mostly
+    # white is a page of text.
+    black, white = counts[0], counts[255]
+    mostly = black + white > _MOSTLY * picture.size
+    return bool(mostly and counts[1:255].max() < white < black)
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:

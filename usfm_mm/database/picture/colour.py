@@ -9,6 +9,7 @@ from usfm_mm.database.picture.sector import reduced
 _COLOURED = 30
 _TINTED = 8
 _LUMA_BINS = 32
+_NEIGHBOURS = 4
 
 
 def to_grey(pixels: np.ndarray) -> np.ndarray:
@@ -43,7 +44,11 @@ def _tint(chroma: np.ndarray, grey: np.ndarray) -> np.ndarray:
     if not bright.any() or np.abs(np.median(chroma[bright], axis=0)).max() <= _TINTED:
         return np.zeros_like(chroma)
     bins = grey // (256 // _LUMA_BINS)
+    used = np.unique(bins)
+    medians = np.array([np.median(chroma[bins == number], axis=0) for number in used])
     common = np.zeros((_LUMA_BINS, 2), np.int16)
-    for number in np.unique(bins):
-        common[number] = np.median(chroma[bins == number], axis=0)
+    for i, number in enumerate(used):
+        # An overlay of one brightness may outnumber the tissue in its bin, not in the bins around.
+        reach = min(_NEIGHBOURS, i, len(used) - 1 - i)
+        common[number] = np.median(medians[i - reach : i + reach + 1], axis=0)
     return common[bins]
