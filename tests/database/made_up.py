@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -97,6 +99,16 @@ def rules_file(folder, text=RULES):
     path = Path(folder) / 'rules.yaml'
     path.write_text(text)
     return path
+
+
+@contextmanager
+def without_text_search():
+    """Let no text be found in pictures, in this process."""
+    with ExitStack() as stack:
+        for module in ('text', 'view'):
+            name = f'usfm_mm.database.picture.{module}.find_text'
+            stack.enter_context(mock.patch(name, return_value=[]))
+        yield
 
 
 def run(sources, out, folder, rules=RULES, settings=None, **options):

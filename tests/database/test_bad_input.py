@@ -14,6 +14,8 @@ from pydicom.encaps import encapsulate
 
 from usfm_mm.database.build import default_journal_folder
 
+pytestmark = pytest.mark.usefixtures('no_text_search')
+
 
 def bomb(path):
     """A PNG of a few bytes that says it has 60,000 x 60,000 pixels."""
@@ -47,7 +49,7 @@ def unsupported(path):
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, no_text_search):
     """A build of four good files and one of each bad kind."""
     root = tmp_path_factory.mktemp('bad')
     source = write_folder(root / 'source', 4)

@@ -31,6 +31,8 @@ from usfm_mm.datasets import UltrasoundDataset, read_index
 from usfm_mm.datasets.image_io import encode_png, read_grey
 from usfm_mm.datasets.packed import PackedImages
 
+pytestmark = pytest.mark.usefixtures('no_text_search')
+
 
 @pytest.fixture
 def source(tmp_path):

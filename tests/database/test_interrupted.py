@@ -19,13 +19,16 @@ from usfm_mm.database.rules import Rules
 from usfm_mm.database.workers import CRASHED, Cluster, process_all
 
 HERE = Path(__file__).parent
+FILES = 100
+
+pytestmark = pytest.mark.usefixtures('no_text_search')
 
 
 @pytest.fixture(scope='module')
-def undisturbed(tmp_path_factory):
+def undisturbed(tmp_path_factory, no_text_search):
     """A source with duplicates and bad files, and what one process makes of it."""
     root = tmp_path_factory.mktemp('interrupted')
-    source = write_folder(root / 'source', 130)
+    source = write_folder(root / 'source', FILES - 20)
     for i in range(0, 20, 2):
         write_image(source / f'again/{i}.png', i)
         (source / f'again/{i}.dcm').write_bytes(b'')
@@ -51,10 +54,10 @@ def test_killed_five_times(undisturbed, tmp_path):
         process = start(source, out, tmp_path, workers)
         before = sum(1 for _ in images.rglob('*.png')) if images.exists() else 0
         # into the work: after some images more than there were, and then a random moment
-        while sum(1 for _ in images.rglob('*.png')) < min(before + 8, 125):
+        while sum(1 for _ in images.rglob('*.png')) < min(before + 6, FILES - 25):
             assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.3))
+        time.sleep(rng.uniform(0, 0.1))
         assert process.poll() is None, 'done before it could be killed'
         # the main process alone: its workers must find out by themselves
         os.kill(process.pid, signal.SIGKILL)
@@ -110,7 +113,7 @@ def test_nothing_is_done_twice(undisturbed, tmp_path, monkeypatch):
 
     monkeypatch.setattr(build.Journal, 'add', noting)
     run([source], out, tmp_path)
-    assert len(later) == 150 - 64
+    assert len(later) == FILES - 64
     assert not set(later) & set.union(*chunks)
     assert content(out) == content(undisturbed / 'out')
 

@@ -15,6 +15,8 @@ from usfm_mm.database.pictures import Options
 from usfm_mm.datasets import write_index
 from usfm_mm.datasets.image_io import encode_png
 
+pytestmark = pytest.mark.usefixtures('no_text_search')
+
 
 def hashed(path):
     return hash_set(path, Options(), 1, Console(file=io.StringIO()))

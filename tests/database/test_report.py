@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from made_up import run, speckle, write_dicom, write_folder, write_image
 
+pytestmark = pytest.mark.usefixtures('no_text_search')
+
 
 @pytest.fixture(scope='module')
-def out(tmp_path_factory):
+def out(tmp_path_factory, no_text_search):
     """A database with duplicates, two centres, three devices, and an unknown organ."""
     root = tmp_path_factory.mktemp('report')
     source = write_folder(root / 'source', 10)
