@@ -93,3 +93,11 @@ def region(left: int, top: int, right: int, bottom: int, form: int = 1, kind: in
     item.RegionLocationMinX0, item.RegionLocationMinY0 = left, top
     item.RegionLocationMaxX1, item.RegionLocationMaxY1 = right, bottom
     return item
+
+
+def damage_second_frame(path: Path) -> None:
+    """Overwrite the start of the second JPEG 2000 stream in a file."""
+    data = bytearray(path.read_bytes())
+    second = data.index(b'\xff\x4f\xff\x51', data.index(b'\xff\x4f\xff\x51') + 1)
+    data[second : second + 40] = b'\0' * 40
+    path.write_bytes(data)

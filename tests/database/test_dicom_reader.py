@@ -16,7 +16,7 @@ from pydicom.uid import (
     JPEGLSNearLossless,
     RLELossless,
 )
-from scanner_screens import dicom, region, save, speckle
+from scanner_screens import damage_second_frame, dicom, region, save, speckle
 
 from usfm_mm.database.pictures import Options, Rejected
 from usfm_mm.database.readers import open_clip
@@ -146,10 +146,7 @@ def test_damaged_frame_does_not_stop_the_others(tmp_path):
     dataset = dicom(FRAMES)
     dataset.compress(JPEG2000Lossless)
     path = save(dataset, tmp_path / 'a.dcm')
-    data = bytearray(path.read_bytes())
-    second = data.index(b'\xff\x4f\xff\x51', data.index(b'\xff\x4f\xff\x51') + 1)
-    data[second : second + 40] = b'\0' * 40
-    path.write_bytes(data)
+    damage_second_frame(path)
     for step in (1, 2):
         read = dict(open_clip(path, Options()).read(step))
         assert read[0] is not None

@@ -1,15 +1,19 @@
 """Whole files to pictures: the rules, the counts and the text that must be gone."""
 
+import subprocess
+import sys
+from functools import cache
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.sequence import Sequence
 from pydicom.uid import JPEG2000Lossless
 from rapidocr_onnxruntime import RapidOCR
-from scanner_screens import dicom, region, save, screen, sector, speckle, write
+from scanner_screens import damage_second_frame, dicom, region, save, screen, sector, speckle, write
 
 from usfm_mm.database.extract import extract
 from usfm_mm.database.picture.text import find_text, paint_over
@@ -34,11 +38,14 @@ def save_png(path, image):
     return path
 
 
+@cache
+def _stock_ocr() -> RapidOCR:
+    return RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
+
+
 def words(image: np.ndarray) -> list[str]:
     """What another setting of the OCR reads: its own scale, its own threshold."""
-    ocr = RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
-    shown = cv2.cvtColor(np.pad(image, 40), cv2.COLOR_GRAY2BGR)
-    found, _ = ocr(cv2.resize(shown, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+    found, _ = _stock_ocr()(cv2.cvtColor(np.pad(image, 40), cv2.COLOR_GRAY2BGR), use_cls=False)
     return [text for _, text, score in found or [] if len(text) > 1 and score > 0.6]
 
 
@@ -93,6 +100,18 @@ def test_text_in_one_frame_of_a_clip_is_found(tmp_path):
     assert words(pictures[3].pixels) != []
 
 
+def test_text_on_a_late_page_of_a_rare_size_is_found(tmp_path):
+    """The survey takes every second page and so meets one of the two sizes alone."""
+    pages = [speckle(100, 160 + 20 * (i % 2), i) // 2 for i in range(20)]
+    write(pages[5], 'DOE JOHN', 20, 60, grey=255)
+    images = [Image.fromarray(page) for page in pages]
+    images[0].save(tmp_path / 'a.tif', save_all=True, append_images=images[1:])
+    pictures, _ = run(tmp_path / 'a.tif')
+    assert len(pictures) == 20
+    assert words(pages[5]) != []
+    assert words(pictures[5].pixels) == []
+
+
 def test_painting_uses_nothing_of_what_is_inside():
     image = speckle(100, 200)
     other = image.copy()
@@ -126,10 +145,7 @@ def test_damaged_frame_is_counted_and_a_cut_off_file_rejected(tmp_path):
     dataset = dicom(np.stack([speckle(100, 120, seed) for seed in range(3)]))
     dataset.compress(JPEG2000Lossless)
     path = save(dataset, tmp_path / 'a.dcm')
-    data = bytearray(path.read_bytes())
-    second = data.index(b'\xff\x4f\xff\x51', data.index(b'\xff\x4f\xff\x51') + 1)
-    data[second : second + 40] = b'\0' * 40
-    path.write_bytes(data)
+    damage_second_frame(path)
     pictures, rejects = run(path)
     assert [picture.frame for picture in pictures] == [0, 2]
     assert rejects == {'damaged frame': 1}
@@ -186,6 +202,16 @@ def test_colour_overlay_photograph_and_mask(tmp_path):
     assert run(path) == ([], {'mostly coloured': 1})
     path = save_png(tmp_path / 'c.png', np.where(grey > 90, 255, 0).astype(np.uint8))
     assert run(path) == ([], {'mask or drawing': 1})
+
+
+def test_libraries_of_the_kinds_are_imported_when_needed():
+    code = """
+import sys
+import usfm_mm.database.extract
+heavy = {'pydicom', 'av', 'onnxruntime', 'SimpleITK', 'PIL', 'torch'} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, '-c', code], check=True)
 
 
 def test_real_clip_twice_gives_the_same_pictures(shared_data):

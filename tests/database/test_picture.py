@@ -147,7 +147,7 @@ def test_thumbnails_compare_as_correlation():
 def test_layout_of_a_clip_names_what_it_removes():
     frames = [screen(seed) for seed in range(4)]
     left, top, right, bottom = SECTOR
-    layout = lay_out(frames, (Box(100, 40, 600, 440),))
+    layout = lay_out(frames, (Box(100, 40, 600, 440),), still=False)
     (view,) = layout.views
     assert layout.fault is None
     assert view.box.left > 100
@@ -157,4 +157,6 @@ def test_layout_of_a_clip_names_what_it_removes():
         'screen outside the ultrasound region',
         'screen outside the picture',
     )
-    assert lay_out([np.zeros((100, 100), np.uint8)], ()).fault == 'mask or drawing'
+    black = np.zeros_like(frames[0])
+    assert lay_out([black] * 5 + frames, (), still=False).views[0].box.height < 330
+    assert lay_out([black], (), still=True).fault == 'mask or drawing'

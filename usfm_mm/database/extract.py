@@ -37,14 +37,15 @@ def extract(path: str | Path, options: Options) -> Extraction:
     step = 1
     if clip.rate and options.frames_per_second:
         step = max(round(clip.rate / options.frames_per_second), 1)
-    layouts = {frames[0].shape: lay_out(frames, clip.regions) for frames in _survey(clip, step)}
+    groups, count = _survey(clip, step)
+    layouts = {frames[0].shape: lay_out(frames, clip.regions, count == 1) for frames in groups}
     rejects: Counter[str] = Counter()
     pictures = _pictures(clip, step, layouts, options, rejects)
     return Extraction(pictures=pictures, rejects=rejects, fields=clip.fields)
 
 
-def _survey(clip: Clip, step: int) -> list[list[np.ndarray]]:
-    """Grey frames spread evenly over a clip of unknown length, grouped by size.
+def _survey(clip: Clip, step: int) -> tuple[list[list[np.ndarray]], int]:
+    """Grey frames spread evenly over a clip, grouped by size; and how many frames there are.
 
     Raises:
         Rejected: Not one frame can be decoded.
@@ -70,7 +71,7 @@ def _survey(clip: Clip, step: int) -> list[list[np.ndarray]]:
     groups: dict[tuple[int, ...], list[np.ndarray]] = {}
     for _, frame in kept:
         groups.setdefault(frame.shape, []).append(frame)
-    return list(groups.values())
+    return list(groups.values()), seen
 
 
 def _pictures(
@@ -90,7 +91,7 @@ def _pictures(
             continue
         size = pixels.shape[:2]
         if size not in layouts:  # a size that the survey did not meet
-            layouts[size] = lay_out([to_grey(pixels)], clip.regions)
+            layouts[size] = lay_out([to_grey(pixels)], clip.regions, still=False)
         layout = layouts[size]
         if problem := _layout_problem(layout, options):
             rejects[problem] += 1

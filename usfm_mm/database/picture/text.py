@@ -15,7 +15,9 @@ _BORDER = 24
 # Speckle and vessels are taken for single large characters of low score. Measured on the real
 # images of the tests, texts score above 0.5, except small ones.
 _SURE, _LIKELY = 0.5, 0.2
-_TALLEST_SURE, _TALLEST_LIKELY = 1 / 6, 1 / 20
+_TALLEST_WORD, _TALLEST_SURE, _TALLEST_LIKELY = 1 / 3, 1 / 6, 1 / 20
+# Of so many characters; speckle is taken for one or two.
+_WORD = 3
 # In pixels; no text is lower, and none so small that it may be this tall in a small picture.
 _SMALL = 10
 # Covering text can uncover some that stood too near to it to be found.
@@ -26,7 +28,8 @@ def find_text(image: np.ndarray) -> list[Box]:
     """Boxes of the text in a picture.
 
     A box counts as text when the recognition is sure of its characters, or likely and the line is
-    small. Lines taller than a sixth of the picture are texture.
+    small. Words taller than a third of the picture, and single characters taller than a sixth, are
+    texture.
 
     Args:
         image: Grey uint8 [H, W].
@@ -42,7 +45,7 @@ def find_text(image: np.ndarray) -> list[Box]:
     for corners, characters, score in found or []:
         points = (np.asarray(corners, np.float32) - _BORDER) / zoom
         line_height = min(cv2.minAreaRect(points)[1])
-        if characters.strip() and _is_text(float(score), line_height, height):
+        if _is_text(characters.strip(), float(score), line_height, height):
             boxes.append(_around(points, line_height, height, width))
     return boxes
 
@@ -75,11 +78,13 @@ def cover_text(
     return (None if search and find_text(picture) else picture), text
 
 
-def _is_text(score: float, line_height: float, picture_height: int) -> bool:
-    def low(part: float) -> bool:
-        return line_height <= max(_SMALL, part * picture_height)
-
-    return (score >= _SURE and low(_TALLEST_SURE)) or (score >= _LIKELY and low(_TALLEST_LIKELY))
+def _is_text(characters: str, score: float, line_height: float, picture_height: int) -> bool:
+    if not characters or score < _LIKELY:
+        return False
+    tallest = _TALLEST_LIKELY
+    if score >= _SURE:
+        tallest = _TALLEST_WORD if len(characters) >= _WORD else _TALLEST_SURE
+    return line_height <= max(_SMALL, tallest * picture_height)
 
 
 def _around(points: np.ndarray, line_height: float, height: int, width: int) -> Box:

@@ -19,6 +19,8 @@ _PAGE_AREA = 2.0
 _LEAST_PART = 0.25
 # Grey levels that video compression leaves of black.
 _BLACK = 8
+# Standard deviation in grey levels of a frame that shows nothing.
+_BLANK = 2.0
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,16 @@ class Layout:
     fault: str | None = None
 
 
-def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...]) -> Layout:
+def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...], still: bool) -> Layout:
     """Find the pictures on the screen of a clip.
 
     Args:
-        frames: Some frames of the clip, grey uint8 [H, W] of one size; one of a still.
+        frames: Some frames of the clip, grey uint8 [H, W] of one size.
         regions: Boxes of tissue that the file names; empty: the whole screen is searched.
+        still: The one frame given is all that the file has.
     """
+    # Black frames at the start or end would be the median of a short clip.
+    frames = [frame for frame in frames if frame.std() > _BLANK] or frames
     screen = np.median(np.stack(frames), axis=0).astype(np.uint8) if frames[1:] else frames[0]
     height, width = screen.shape
     views: list[View] = []
@@ -71,14 +76,13 @@ def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...]) -> Layout:
         text = standing_text(part)
         found = find_pictures(part, text, _motion([region.cut(frame) for frame in frames]))
         if _is_page(text, found):
-            pages.append(_view(_whole(region), region, part, text, screen.shape))
+            pages.append(_view(_whole(region), region, part, text, screen.shape, still))
             continue
         if not text and sum(each.box.width * each.box.height for each in found) < (
             _LEAST_PART * part.size
         ):
             # A screen has text. This was cut out before and is mostly black.
             found = [_whole(region)]
-        still = len(frames) == 1
         views += [_view(each, region, part, text, screen.shape, still) for each in found]
     if views:
         return Layout(tuple(views))
@@ -124,7 +128,7 @@ def _view(
     part: np.ndarray,
     text: list[Box],
     screen: tuple[int, ...],
-    still: bool = False,
+    still: bool,
 ) -> View:
     """The view of a picture found in a part of the screen, with the text that lies in it."""
     box = found.box
