@@ -109,6 +109,9 @@ class Journal:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=1)
         self._db.execute('PRAGMA locking_mode = EXCLUSIVE')
         try:
+            self._db.execute('PRAGMA journal_mode = WAL')
+            # No waiting for the disk at each chunk: a kill loses nothing, a power cut some chunks.
+            self._db.execute('PRAGMA synchronous = NORMAL')
             self._db.execute('BEGIN EXCLUSIVE')
             if not self._db.execute('SELECT 1 FROM sqlite_master').fetchone():
                 for statement in _SCHEMA.split(';'):
