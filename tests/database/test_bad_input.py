@@ -139,3 +139,12 @@ def test_frames_are_counted(tmp_path):
     assert '<td>similar to the frame before</td><td class="n">1</td>' in report
     assert '<td>blank</td><td class="n">1</td>' in report
     assert len(rows(tmp_path / 'out')) == 2
+
+
+def test_file_of_which_every_frame_is_left_out(tmp_path):
+    write_dicom(tmp_path / 'source/black.dcm', np.zeros((64, 64), np.uint8))
+    run([tmp_path / 'source'], tmp_path / 'out', tmp_path)
+    private = default_journal_folder(tmp_path / 'secret.key', tmp_path / 'out')
+    (row,) = list(csv.reader((private / 'rejected.csv').open()))[1:]
+    assert row[1:] == ['every frame left out', '{"mask or drawing":1}']
+    assert 'Of 1 more files every frame' in (tmp_path / 'out/report.html').read_text()

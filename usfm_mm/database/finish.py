@@ -35,6 +35,7 @@ from usfm_mm.files import write_whole
 
 INDEX_NAME, REPORT_NAME, ABOUT_NAME = 'index.parquet', 'report.html', 'database.json'
 REJECTED_NAME, DUPLICATES_NAME = 'rejected.csv', 'duplicates.csv'
+NO_FRAME = 'every frame left out'
 
 _LABELS = ('organ', 'center', 'device', 'patient', 'study')
 # Of duplicates the first one stays: one that was in the database before, then one whose organ is
@@ -236,8 +237,12 @@ def _write_lists(
         private / REJECTED_NAME,
         ('path', 'reason', 'detail'),
         journal.rows(
-            "SELECT path, reason, detail FROM files WHERE reason != '' "
+            "SELECT path, CASE reason WHEN '' THEN ? ELSE reason END, "
+            "CASE reason WHEN '' THEN json_extract(content, '$.frames') ELSE detail END "
+            'FROM files JOIN tallies ON tallies.id = files.tally '
+            "WHERE reason != '' OR files.id NOT IN (SELECT file FROM images) "
             'ORDER BY reason = ?, reason, path',
+            NO_FRAME,
             EXCLUDED,
         ),
     )
