@@ -1,6 +1,7 @@
 """Chunks of files on all cores of a machine or of a cluster, through joblib."""
 
 import multiprocessing
+import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -42,6 +43,8 @@ def process_all(
     Raises:
         OutputError: The database cannot be written.
     """
+    # loky replaces workers whose memory has grown, as that of the network for text does.
+    warnings.filterwarnings('ignore', 'A worker stopped while some jobs', UserWarning)
     with ExitStack() as stack:
         _connect(cluster, stack)
         stack.enter_context(parallel_config(backend=cluster.backend, n_jobs=cluster.workers))
