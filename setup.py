@@ -32,7 +32,7 @@ setup(
     long_description_content_type='text/markdown',
     python_requires='>=3.10',
     packages=find_packages(include=['usfm_mm', 'usfm_mm.*']),
-    package_data={'usfm_mm': ['py.typed']},
+    package_data={'usfm_mm': ['py.typed', 'database/*.yaml', 'database/*.j2']},
     install_requires=requirements('core'),
     extras_require={**EXTRAS, 'all': sorted({line for lines in EXTRAS.values() for line in lines})},
 )

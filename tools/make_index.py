@@ -18,14 +18,6 @@ import pyarrow as pa
 import pyarrow.csv
 from joblib import Parallel, delayed
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, decode_grey, read_file
@@ -37,6 +29,7 @@ from usfm_mm.datasets.index import (
     write_index,
 )
 from usfm_mm.datasets.sampler import organ_probabilities
+from usfm_mm.progress import progress_bar
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
@@ -370,19 +363,6 @@ def verify_chunk(root: Path, paths: list[str]) -> tuple[list[str], np.ndarray, i
         mean, std = cv2.meanStdDev(image)
         moments += mean.item(), mean.item() ** 2 + std.item() ** 2
     return reasons, moments, num_deep
-
-
-def progress_bar(console: Console) -> Progress:
-    """Bar with count, elapsed time and estimate of the time left."""
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn('left'),
-        TimeRemainingColumn(),
-        console=console,
-    )
 
 
 def report_bad(path: Path, bad: list[tuple[Row, str]], console: Console) -> None:

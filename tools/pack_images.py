@@ -18,18 +18,11 @@ import lmdb
 import pyarrow as pa
 import pyarrow.csv
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from usfm_mm.datasets.image_io import BadImageError, encode_png, read_grey
 from usfm_mm.datasets.index import find_index, read_index
-from usfm_mm.datasets.packed import PACKED_NAME, PackedImages, encode_packed
+from usfm_mm.datasets.packed import PACKED_NAME, PackedImages, encode_packed, put_packed
+from usfm_mm.progress import progress_bar
 
 EXAMPLES = """examples:
   python tools/pack_images.py pack data/3M-US               # writes data/3M-US/images.lmdb
@@ -87,7 +80,6 @@ def pack(root: Path, out: Path, index: Path | None = None, workers: int = 1) -> 
             return error
 
     bad: list[tuple[str, str]] = []
-    # The map is address space, not disk; it doubles when it is full.
     env = lmdb.open(str(partial), subdir=False, map_size=1 << 30)
     try:
         with env.begin() as transaction:
@@ -103,7 +95,7 @@ def pack(root: Path, out: Path, index: Path | None = None, workers: int = 1) -> 
                 for path, value in zip(chunk, values, strict=True)
                 if not isinstance(value, bytes)
             ]
-            _put(env, good)
+            put_packed(env, good)
         env.sync(True)
         stored = env.stat()['entries']
     finally:
@@ -177,33 +169,11 @@ def _in_chunks(
     """Apply ``function`` in threads, chunk by chunk, under a progress bar."""
     cv2.setNumThreads(1)
     remaining = iter(todo)
-    with (
-        ThreadPoolExecutor(workers) as pool,
-        Progress(
-            TextColumn('{task.description}'),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn('left'),
-            TimeRemainingColumn(),
-            console=console,
-        ) as progress,
-    ):
+    with ThreadPoolExecutor(workers) as pool, progress_bar(console) as progress:
         task = progress.add_task(title, total=total, completed=total - len(todo))
         while chunk := list(islice(remaining, _CHUNK)):
             yield chunk, list(pool.map(function, chunk))
             progress.advance(task, len(chunk))
-
-
-def _put(env: lmdb.Environment, items: list[tuple[bytes, bytes]]) -> None:
-    while True:
-        try:
-            with env.begin(write=True) as transaction:
-                for key, value in items:
-                    transaction.put(key, value)
-            return
-        except lmdb.MapFullError:
-            env.set_mapsize(2 * env.info()['map_size'])
 
 
 def _copy_index(root: Path, index: Path | None, out: Path) -> None:

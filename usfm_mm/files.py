@@ -1,6 +1,7 @@
 """Writing files whole or not at all."""
 
 import os
+import uuid
 from pathlib import Path
 
 
@@ -12,7 +13,11 @@ def write_whole(path: str | Path, content: bytes) -> None:
         content: All that the file shall hold.
     """
     path = Path(path)
-    # Named by process: two runs in one folder must not write into each other's file.
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    # A name of its own: two runs in one folder, on whatever machines, must not share it.
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

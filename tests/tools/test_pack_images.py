@@ -43,7 +43,7 @@ def test_there_and_back(root, tmp_path, capsys):
 
 def test_goes_on_where_it_was_stopped(root, monkeypatch):
     monkeypatch.setattr(pack_images, '_CHUNK', 4)
-    read, put, done = [], pack_images._put, []
+    read, put, done = [], pack_images.put_packed, []
 
     def stop_in_third_chunk(env, items):
         if len(done) == 2:
@@ -55,11 +55,11 @@ def test_goes_on_where_it_was_stopped(root, monkeypatch):
         read.append(path)
         return read_grey(path)
 
-    monkeypatch.setattr(pack_images, '_put', stop_in_third_chunk)
+    monkeypatch.setattr(pack_images, 'put_packed', stop_in_third_chunk)
     with pytest.raises(KeyboardInterrupt):
         pack(root, root)
     assert not (root / 'images.lmdb').exists()
-    monkeypatch.setattr(pack_images, '_put', put)
+    monkeypatch.setattr(pack_images, 'put_packed', put)
     monkeypatch.setattr(pack_images, 'read_grey', counting)
     pack(root, root)
     assert len(read) == 12  # 20 less the two chunks stored

@@ -6,6 +6,7 @@ numbers, then H·W grey bytes. Reading needs no decoding and one open file inste
 
 import os
 import struct
+from collections.abc import Sequence
 
 import lmdb
 import numpy as np
@@ -35,6 +36,24 @@ def decode_packed(value: bytes | memoryview) -> np.ndarray:
         raise BadImageError(f'packed value has {len(value)} bytes, not those of {height}x{width}')
     pixels = np.frombuffer(value, np.uint8, offset=_HEADER.size)
     return pixels.reshape(height, width).copy()
+
+
+def put_packed(env: lmdb.Environment, items: Sequence[tuple[bytes, bytes | None]]) -> None:
+    """Store values under keys, all or none; None deletes a key.
+
+    The map, which is address space and not disk, is doubled when it is full.
+    """
+    while True:
+        try:
+            with env.begin(write=True) as transaction:
+                for key, value in items:
+                    if value is None:
+                        transaction.delete(key)
+                    else:
+                        transaction.put(key, value)
+            return
+        except lmdb.MapFullError:
+            env.set_mapsize(2 * env.info()['map_size'])
 
 
 class PackedImages:

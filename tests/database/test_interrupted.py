@@ -1,0 +1,159 @@
+"""Killed at any moment, with several processes, on a cluster: the result is always the same."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from made_up import content, run, write_folder, write_image
+
+from usfm_mm.database.chunk import Job
+from usfm_mm.database.identity import Identity
+from usfm_mm.database.listing import SourceFile
+from usfm_mm.database.pictures import Options
+from usfm_mm.database.rules import Rules
+from usfm_mm.database.workers import CRASHED, Cluster, process_all
+
+HERE = Path(__file__).parent
+FILES = 100
+
+pytestmark = pytest.mark.usefixtures('no_text_search')
+
+
+@pytest.fixture(scope='module')
+def undisturbed(tmp_path_factory, no_text_search):
+    """A source with duplicates and bad files, and what one process makes of it."""
+    root = tmp_path_factory.mktemp('interrupted')
+    source = write_folder(root / 'source', FILES - 20)
+    for i in range(0, 20, 2):
+        write_image(source / f'again/{i}.png', i)
+        (source / f'again/{i}.dcm').write_bytes(b'')
+    run([source], root / 'out', root)
+    return root
+
+
+def start(source, out, folder, workers):
+    """A build in a process of its own."""
+    paths = os.pathsep.join([str(HERE), str(HERE.parents[1]), *filter(None, sys.path)])
+    return subprocess.Popen(
+        [sys.executable, HERE / 'interrupted.py', source, out, folder, str(workers)],
+        env={**os.environ, 'PYTHONPATH': paths},
+    )
+
+
+@pytest.mark.slow
+def test_killed_five_times(undisturbed, tmp_path):
+    source, out = undisturbed / 'source', tmp_path / 'out'
+    images = out / 'images'
+    rng = random.Random(0)
+    for workers in (1, 2, 1, 1, 1):
+        process = start(source, out, tmp_path, workers)
+        before = sum(1 for _ in images.rglob('*.png')) if images.exists() else 0
+        # into the work: after some images more than there were, and then a random moment
+        while sum(1 for _ in images.rglob('*.png')) < min(before + 6, FILES - 25):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.1))
+        assert process.poll() is None, 'done before it could be killed'
+        # the main process alone: its workers must find out by themselves
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (out / 'index.parquet').exists()
+    process = start(source, out, tmp_path, 1)
+    assert process.wait(timeout=120) == 0
+    assert content(out) == content(undisturbed / 'out')
+
+
+def test_killed_in_the_finishing_pass(undisturbed, tmp_path, monkeypatch):
+    """Stopped before each of its steps, and gone on with."""
+    from usfm_mm.database import finish
+
+    source, out = undisturbed / 'source', tmp_path / 'out'
+    for step in ('first_kept', 'write_index', 'remove_strays', 'write_whole', 'write_report'):
+        with monkeypatch.context() as patch:
+            patch.setattr(finish, step, stop)
+            with pytest.raises(KeyboardInterrupt):
+                run([source], out, tmp_path)
+    run([source], out, tmp_path)
+    assert content(out) == content(undisturbed / 'out')
+
+
+def stop(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_nothing_is_done_twice(undisturbed, tmp_path, monkeypatch):
+    """What is in the journal is not read again, and what is not leaves no trace."""
+    from usfm_mm.database import build
+
+    source, out = undisturbed / 'source', tmp_path / 'out'
+    add, chunks = build.Journal.add, []
+
+    def add_two(self, records, generation):
+        if len(chunks) == 2:
+            raise KeyboardInterrupt
+        chunks.append({record.file.name for record in records})
+        add(self, records, generation)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build.Journal, 'add', add_two)
+        with pytest.raises(KeyboardInterrupt):
+            run([source], out, tmp_path)
+    (out / 'images/000').mkdir(exist_ok=True)
+    (out / 'images/000/.half.png.tmp').write_bytes(b'half')
+    later = []
+
+    def noting(self, records, generation):
+        later.extend(record.file.name for record in records)
+        add(self, records, generation)
+
+    monkeypatch.setattr(build.Journal, 'add', noting)
+    run([source], out, tmp_path)
+    assert len(later) == FILES - 64
+    assert not set(later) & set.union(*chunks)
+    assert content(out) == content(undisturbed / 'out')
+
+
+def test_two_dask_workers_give_the_same(undisturbed, tmp_path):
+    distributed = pytest.importorskip('distributed')
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host='127.0.0.1', dashboard_address=None
+    ) as cluster:
+        run(
+            [undisturbed / 'source'],
+            tmp_path / 'out',
+            tmp_path,
+            cluster=Cluster('dask', -1, cluster.scheduler_address),
+        )
+    assert content(tmp_path / 'out') == content(undisturbed / 'out')
+
+
+class DeadlyRules(Rules):
+    """Kills the process that reads a file called deadly, as a decoder's fault would."""
+
+    def excludes(self, path):
+        if 'deadly' in path:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().excludes(path)
+
+
+def test_a_file_that_kills_its_process(tmp_path):
+    files = []
+    for i in range(6):
+        path = write_image(tmp_path / f'{i}{"deadly" * (i == 3)}.png', i)
+        files.append(SourceFile(str(path), path.name, '1', 1))
+    job = Job(Identity(b'k'), DeadlyRules((), ()), Options(), 64, tmp_path / 'out', os.getpid())
+    chunks = [files[:2], files[2:5], files[5:]]
+    records = [r for block in process_all(job, iter(chunks), Cluster(workers=2)) for r in block]
+    assert sorted((record.file.name, record.reason) for record in records) == [
+        ('0.png', ''),
+        ('1.png', ''),
+        ('2.png', ''),
+        ('3deadly.png', CRASHED),
+        ('4.png', ''),
+        ('5.png', ''),
+    ]

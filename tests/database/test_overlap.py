@@ -1,0 +1,92 @@
+"""Comparing two data sets."""
+
+import io
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+from made_up import rows, run, speckle, write_folder
+from rich.console import Console
+
+from tools.check_overlap import main
+from usfm_mm.database.overlap import find_overlap, hash_set
+from usfm_mm.database.pictures import Options
+from usfm_mm.datasets import write_index
+from usfm_mm.datasets.image_io import encode_png
+
+pytestmark = pytest.mark.usefixtures('no_text_search')
+
+
+def hashed(path):
+    return hash_set(path, Options(), 1, Console(file=io.StringIO()))
+
+
+def screen():
+    """A picture that the builder cuts out."""
+    pixels = np.zeros((400, 500), np.uint8)
+    pixels[50:306, 100:356] = speckle(1, 256, 256)
+    return pixels
+
+
+@pytest.fixture
+def source(tmp_path):
+    root = write_folder(tmp_path / 'source', 8)
+    (root / 'thyroid/001.png').write_bytes(encode_png(screen()))
+    return root
+
+
+@pytest.fixture
+def test_set(tmp_path):
+    """Two images of the source as JPEG, the second with a screen around it, and a new one."""
+    root = tmp_path / 'test_set'
+    root.mkdir()
+    for name, image in (('a', speckle(0)), ('b', screen())):
+        cv2.imwrite(str(root / f'{name}.jpg'), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    (root / 'c.png').write_bytes(encode_png(speckle(99)))
+    (root / 'notes.txt').write_text('x')
+    return root
+
+
+def test_database_against_folder(tmp_path, source, test_set):
+    run([source], tmp_path / 'out', tmp_path)
+    database, folder = hashed(tmp_path / 'out'), hashed(test_set)
+    assert len(database.names) == 8
+    assert database.unread == []
+    assert folder.unread == ['test_set/notes.txt']
+    pairs = find_overlap(database, folder, 24)
+    assert {pair.b for pair in pairs} == {'test_set/a.jpg', 'test_set/b.jpg'}
+    paths = {row['path'] for row in rows(tmp_path / 'out')}
+    assert all(pair.a in paths and pair.bits <= 24 for pair in pairs)
+
+
+def test_data_root_with_index(tmp_path, test_set):
+    write_index(pa.table({'path': ['a.jpg', 'c.png'], 'organ': ['x', 'x']}), test_set / 'index.csv')
+    found = hashed(test_set)
+    assert set(found.names) == {'a.jpg', 'c.png'}
+    pairs = find_overlap(found, found, 0)
+    assert {(pair.a, pair.b, pair.bits) for pair in pairs} == {
+        ('a.jpg', 'a.jpg', 0),
+        ('c.png', 'c.png', 0),
+    }
+
+
+def test_tool(tmp_path, source, test_set, capsys):
+    out = tmp_path / 'pairs.csv'
+    with pytest.raises(SystemExit) as end:
+        main([str(source), str(test_set), '--out', str(out), '--workers', '1'])
+    assert end.value.code == 1
+    lines = out.read_text().splitlines()
+    assert lines[0] == 'a,b,bits'
+    assert {tuple(line.split(',')[:2]) for line in lines[1:]} == {
+        ('source/liver/000.png', 'test_set/a.jpg'),
+        ('source/thyroid/001.png', 'test_set/b.jpg'),
+    }
+    assert '2 of B are in A' in capsys.readouterr().out
+    other = write_folder(tmp_path / 'other', 3, start=40)
+    with pytest.raises(SystemExit) as end:
+        main([str(source), str(other), '--out', str(out), '--workers', '1'])
+    assert end.value.code == 0
+    assert out.read_text() == 'a,b,bits\n'
+    with pytest.raises(SystemExit, match='there is no'):
+        main([str(source), str(tmp_path / 'nowhere'), '--out', str(out)])

@@ -1,0 +1,137 @@
+"""The work on a chunk of files, in a process of its own, on whatever machine."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from usfm_mm.database.duplicates import perceptual_hash
+from usfm_mm.database.extract import extract
+from usfm_mm.database.identity import Identity
+from usfm_mm.database.journal import FileRecord, ImageRecord
+from usfm_mm.database.listing import SourceFile
+from usfm_mm.database.pictures import Options, Rejected
+from usfm_mm.database.rules import UNKNOWN, Rules
+from usfm_mm.database.store import OutputError, write_png
+
+EXCLUDED = 'excluded by rule'
+FAILED = 'reader failed'
+HASHED = ('PatientID', 'StudyInstanceUID')
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all chunks have in common.
+
+    Attributes:
+        size: Side of the images in pixels, 0 to keep theirs.
+        root: Folder to write PNG files to; None to send the pixels back.
+        parent: Process without which there is nothing to be done any more; None to go on anyway.
+    """
+
+    identity: Identity
+    rules: Rules
+    options: Options
+    size: int
+    root: Path | None
+    parent: int | None = None
+
+
+def process_chunk(job: Job, files: list[SourceFile]) -> list[FileRecord]:
+    """Read files and write their images.
+
+    Raises:
+        OutputError: An image cannot be written.
+    """
+    cv2.setNumThreads(1)
+    records = []
+    for file in files:
+        if job.parent not in (None, os.getpid(), os.getppid()):
+            # The run was killed, and the next one may be at work in the same folder.
+            os._exit(1)
+        records.append(process_file(job, file))
+    return records
+
+
+def process_file(job: Job, file: SourceFile) -> FileRecord:
+    """Read one file and write its images; see :func:`process_chunk`."""
+    record = FileRecord(file, job.identity.file(file.path), file.reason)
+    if not record.reason and job.rules.excludes(file.name):
+        record.reason = EXCLUDED
+    if record.reason:
+        return record
+    try:
+        extraction = extract(Path(file.path), job.options)
+        _count_fields(record, job.rules, extraction.fields)
+        labels = _labels(job, file, extraction.fields)
+        for picture in extraction.pictures:
+            record.removed.update(picture.removed)
+            record.images.append(_image(job, picture.pixels, picture.frame, labels))
+        record.frames += extraction.rejects
+    except OutputError:
+        raise
+    except Rejected as error:
+        record.reason, record.detail = error.reason, error.detail
+    # One file in two million that hits a bug in a decoder must not stop the others.
+    except Exception as error:
+        record.reason, record.detail = FAILED, f'{type(error).__name__}: {error}'
+    if record.reason:
+        record.images.clear()
+        record.removed.clear()
+    if len(record.images) > 1 and record.images[0].patient is None:
+        for image in record.images:
+            image.patient = job.identity.patient('file', record.id.hex())
+    return record
+
+
+def _labels(job: Job, file: SourceFile, fields: Mapping[str, str]) -> dict[str, str | None]:
+    def find(label: str) -> str | None:
+        return job.rules.find(label, file.name, fields)
+
+    center = find('center')
+    patient = find('patient')
+    number, study = (fields.get(keyword, '').strip() for keyword in HASHED)
+    if patient:
+        # Two data sets may count their patients alike.
+        patient = job.identity.patient('rule', center or '', patient)
+    elif number:
+        patient = job.identity.patient('number', number)
+    elif study:
+        patient = job.identity.patient('study', study)
+    return {
+        'organ': find('organ') or UNKNOWN,
+        'center': center,
+        'device': find('device'),
+        'patient': patient,
+        'study': job.identity.study(study) if study else None,
+    }
+
+
+def _image(
+    job: Job, pixels: np.ndarray, frame: int, labels: Mapping[str, str | None]
+) -> ImageRecord:
+    if job.size:
+        pixels = cv2.resize(pixels, (job.size, job.size), interpolation=cv2.INTER_LINEAR)
+    name = job.identity.image(pixels)
+    if job.root is not None:
+        write_png(job.root, name, pixels)
+    mean, std = (float(value.item()) for value in cv2.meanStdDev(pixels))
+    return ImageRecord(
+        frame=frame,
+        name=name,
+        phash=perceptual_hash(pixels),
+        mean=mean,
+        square=mean**2 + std**2,
+        pixels=pixels if job.root is None else None,
+        **labels,  # type: ignore[arg-type]
+    )
+
+
+def _count_fields(record: FileRecord, rules: Rules, fields: Mapping[str, str]) -> None:
+    for keyword, text in fields.items():
+        if text.strip():
+            fate = 'read by rules' if keyword in rules.keywords else 'dropped'
+            record.fields[f'{"hashed" if keyword in HASHED else fate}: {keyword}'] += 1

@@ -1,0 +1,129 @@
+"""Finding images that are the same, or nearly, among millions.
+
+Each image has a perceptual hash of 256 bits: the signs, about their median, of the 16×16 lowest
+DCT coefficients of the image at 64×64 (the pHash of Zauner, 2010, with more bits: ultrasound images
+of one organ look much alike, and 64 bits cannot tell them apart). Two images are near duplicates
+where few bits differ. The search is by multi-index hashing (Norouzi et al., CVPR 2012): of hashes
+that differ in at most r bits, cut into r // 2 + 1 parts, one part differs in at most one bit. So
+each part is looked up in a table, as it is and with each bit flipped, and no pair is missed.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+HASH_BYTES = 32
+NEAR = 16
+"""Bits in which near duplicates differ at most; docs/database.md has the measurements."""
+OVERLAP = 32
+"""The same for two data sets that must not share images, where a miss costs more than a mistake."""
+MAX_NEAR = 40
+PHASH_COLUMN = '_phash'
+"""Column of a database's index with the perceptual hashes."""
+
+_SIDE = 16
+_BLOCK = 1 << 16
+# Neighbouring coefficients go together in ultrasound images. Shuffled, the parts of a hash differ
+# more between images, and fewer candidates must be compared.
+_SHUFFLE = np.random.default_rng(0).permutation(8 * HASH_BYTES)
+
+
+def perceptual_hash(image: np.ndarray) -> bytes:
+    """Hash of a grey image uint8 [H, W], 32 bytes."""
+    signs = imagehash.phash(Image.fromarray(image), hash_size=_SIDE).hash
+    return np.packbits(signs.ravel()[_SHUFFLE]).tobytes()
+
+
+def near_pairs(
+    hashes: np.ndarray, near: int, others: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """All pairs of hashes that differ in at most ``near`` bits, in blocks.
+
+    Takes about 800 bytes of memory for each hash in the tables.
+
+    Args:
+        hashes: uint8 [N, 32], all different where ``others`` is not given (else the time goes up
+            with the square of the number of equal ones).
+        near: Bits, 0 to 40. The more, the slower: up to about 20 the time per hash hardly grows
+            with N.
+        others: uint8 [M, 32]: pair ``hashes`` with these and not with each other.
+
+    Yields:
+        Positions a, b and distances, int64 [K] each. Within one set, every pair comes once, with
+        a < b; otherwise b counts in ``others``.
+
+    Raises:
+        ValueError: ``near`` is out of range.
+    """
+    import faiss  # here alone: an import of a second, as only this needs it
+
+    if not 0 <= near <= MAX_NEAR:
+        raise ValueError(f'near must be from 0 to {MAX_NEAR} bits, got {near}')
+    within = others is None
+    table = hashes if others is None else others
+    if not len(table) or not len(hashes):
+        return
+    parts = near // 2 + 1
+    index = faiss.IndexBinaryMultiHash(8 * HASH_BYTES, parts, min(8 * HASH_BYTES // parts, 32))
+    index.nflip = 1
+    index.add(np.ascontiguousarray(table))
+    for start in range(0, len(hashes), _BLOCK):
+        # faiss looks for distances below the radius
+        limits, distances, found = index.range_search(
+            np.ascontiguousarray(hashes[start : start + _BLOCK]), near + 1
+        )
+        a = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
+        keep = a < found if within else np.ones(len(found), bool)
+        yield a[keep], found[keep], distances[keep].astype(np.int64)
+
+
+def first_kept(hashes: np.ndarray, groups: Sequence[int] | np.ndarray, near: int) -> np.ndarray:
+    """Which images stay when each one must differ from all those that stay before it.
+
+    An image goes if one that stays, comes earlier and belongs to another group is within ``near``
+    bits. So every image that goes has one that stays in its place: nothing goes through a chain of
+    images that resemble each other.
+
+    Args:
+        hashes: uint8 [N, 32] in order of precedence.
+        groups: int [N]; the frames of one clip. They may be alike: thinning them is the reader's
+            business.
+        near: Bits; see :func:`near_pairs`.
+
+    Returns:
+        int64 [N]: -1 for an image that stays, else the position of one that stays in its place.
+    """
+    groups = np.asarray(groups)
+    unique, first, kind = np.unique(
+        hashes.view(f'V{HASH_BYTES}').ravel(), return_index=True, return_inverse=True
+    )
+    kind = kind.reshape(-1)
+    neighbours: dict[int, list[int]] = {}
+    for a, b, _ in near_pairs(unique.view(np.uint8).reshape(-1, HASH_BYTES), near):
+        for i, j in zip(a.tolist(), b.tolist(), strict=True):
+            neighbours.setdefault(i, [i]).append(j)
+            neighbours.setdefault(j, [j]).append(i)
+    counts = np.bincount(kind, minlength=len(unique))
+    touched = counts > 1
+    touched[list(neighbours)] = True
+    # Of each hash, images that stay from two groups: enough to find one of another group.
+    kept: dict[int, list[int]] = {}
+    result = np.full(len(hashes), -1, np.int64)
+    for i in np.flatnonzero(touched[kind]).tolist():
+        own = int(kind[i])
+        result[i] = min(
+            (
+                j
+                for other in neighbours.get(own, [own])
+                for j in kept.get(other, ())
+                if groups[j] != groups[i]
+            ),
+            default=-1,
+        )
+        if result[i] < 0:
+            stay = kept.setdefault(own, [])
+            if len(stay) < 2 and all(groups[j] != groups[i] for j in stay):
+                stay.append(i)
+    return result

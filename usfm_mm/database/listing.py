@@ -1,0 +1,112 @@
+"""The files of the sources, one after the other: no list of them is ever held."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# Files of one chunk, the unit of work: what a killed run does again, at most, on each core.
+CHUNK_FILES = 32
+CHUNK_BYTES = 64 << 20
+
+UNREADABLE_FOLDER = 'unreadable folder'
+# Not followed: it may lead in circles, or out of the source.
+LINKED_FOLDER = 'linked folder'
+NOT_A_FILE = 'not a regular file'
+
+
+class SourceError(ValueError):
+    """Sources that cannot be used together, or not at all."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file, or a place where there is none to be read.
+
+    Attributes:
+        path: Absolute path. PRIVATE, as ``name`` is.
+        name: What the rules see: the path from the source on, which is its first part, with
+            forward slashes.
+        stamp: Size and time of the last change; a file with another stamp is read again.
+        size: Bytes.
+        reason: Why it cannot be read, if that shows without opening it; '' otherwise.
+    """
+
+    path: str
+    name: str
+    stamp: str
+    size: int
+    reason: str = ''
+
+
+def check_sources(sources: Iterable[Path], out: Path) -> None:
+    """Refuse sources that are missing, lie in each other, or overlap with the database.
+
+    Raises:
+        SourceError: So it is.
+    """
+    seen: list[Path] = []
+    for source in sources:
+        if not source.exists():
+            raise SourceError(f'there is no {source}: check the path')
+        real = source.resolve()
+        for other in seen:
+            if real == other or real in other.parents or other in real.parents:
+                raise SourceError(f'{source} and {other} share files: name one of them only')
+        target = out.resolve()
+        if real == target or real in target.parents or target in real.parents:
+            raise SourceError(f'the database {out} and its source {source} must lie apart')
+        seen.append(real)
+
+
+def walk(sources: Iterable[Path]) -> Iterator[SourceFile]:
+    """Every file below the sources, in no order, symbolic links to folders not followed.
+
+    A folder that cannot be read is one item, with the reason.
+    """
+    for source in sources:
+        root = os.path.abspath(source)
+        name = os.path.basename(root)
+        if not os.path.isdir(root):
+            yield _source_file(root, name)
+            continue
+        pending = [(root, name)]
+        while pending:
+            folder, prefix = pending.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        inner = f'{prefix}/{entry.name}'
+                        if entry.is_dir(follow_symlinks=False):
+                            pending.append((entry.path, inner))
+                        elif entry.is_dir():
+                            yield SourceFile(entry.path, inner, '', 0, LINKED_FOLDER)
+                        else:
+                            yield _source_file(entry.path, inner)
+            except OSError:
+                yield SourceFile(folder, prefix, '', 0, UNREADABLE_FOLDER)
+
+
+def in_chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
+    """Group files so that a chunk has at most 32 of them and few large ones."""
+    chunk: list[SourceFile] = []
+    size = 0
+    for file in files:
+        chunk.append(file)
+        size += file.size
+        if len(chunk) == CHUNK_FILES or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _source_file(path: str, name: str) -> SourceFile:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return SourceFile(path, name, '', 0, 'unreadable')
+    # Opening a pipe would wait for ever.
+    reason = '' if stat.S_ISREG(status.st_mode) else NOT_A_FILE
+    return SourceFile(path, name, f'{status.st_size}:{status.st_mtime_ns}', status.st_size, reason)

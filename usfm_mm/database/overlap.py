@@ -1,0 +1,150 @@
+"""Does one data set hold images of another one?
+
+An image is compared as it is and, unless it comes from a database of ours, as the builder would cut
+it out: a test set's image with a screen around it is found in a database that holds the picture.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+from joblib import Parallel, delayed
+from rich.console import Console
+
+from usfm_mm.database.duplicates import (
+    HASH_BYTES,
+    PHASH_COLUMN,
+    near_pairs,
+    perceptual_hash,
+)
+from usfm_mm.database.extract import extract
+from usfm_mm.database.listing import SourceFile, in_chunks, walk
+from usfm_mm.database.pictures import Options, Rejected
+from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, read_grey
+from usfm_mm.datasets.index import find_index, read_index
+from usfm_mm.progress import progress_bar
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A pair of images that are nearly the same, and the bits in which their hashes differ."""
+
+    a: str
+    b: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class HashedSet:
+    """Perceptual hashes of a data set; an image may have two, as it is and cut out.
+
+    Attributes:
+        names: Path of the image of each hash.
+        hashes: uint8 [N, 32].
+        unread: Paths that gave nothing.
+    """
+
+    names: list[str]
+    hashes: np.ndarray
+    unread: list[str]
+
+
+def find_overlap(a: HashedSet, b: HashedSet, near: int) -> list[Overlap]:
+    """Pairs of an image in ``a`` and one in ``b`` within ``near`` bits, the closest first."""
+    bits: dict[tuple[str, str], int] = {}
+    for rows, others, distances in near_pairs(a.hashes, near, b.hashes):
+        for i, j, distance in zip(rows, others, distances.tolist(), strict=True):
+            pair = a.names[i], b.names[j]
+            bits[pair] = min(distance, bits.get(pair, distance))
+    return sorted(
+        (Overlap(*pair, distance) for pair, distance in bits.items()),
+        key=lambda pair: (pair.bits, pair.a, pair.b),
+    )
+
+
+def hash_set(source: Path, options: Options, workers: int, console: Console) -> HashedSet:
+    """Hash a database of ours, a data root with an index, a folder of files, or a file.
+
+    Args:
+        source: Which.
+        options: How pictures are cut out.
+        workers: Processes, -1 for all cores.
+        console: For the progress.
+
+    Raises:
+        FileNotFoundError: There is no ``source``.
+        ValueError: Its index cannot be used.
+    """
+    if not source.exists():
+        raise FileNotFoundError(f'there is no {source}: check the path')
+    index = _index(source)
+    if index is not None and _is_database(index):
+        table = pq.read_table(index, columns=['path', PHASH_COLUMN])
+        hashes = np.frombuffer(b''.join(table[PHASH_COLUMN].to_pylist()), np.uint8)
+        return HashedSet(table['path'].to_pylist(), hashes.reshape(-1, HASH_BYTES), [])
+    if index is None:
+        files = list(walk([source]))
+    else:
+        paths = read_index(source, columns=('path', 'organ'))['path'].to_pylist()
+        files = [SourceFile(str(source / path), path, '', 0) for path in paths]
+    names: list[str] = []
+    found: list[bytes] = []
+    unread: list[str] = []
+    with progress_bar(console) as progress:
+        task = progress.add_task('hashing', total=len(files))
+        for chunk in Parallel(n_jobs=workers, return_as='generator', batch_size=1)(
+            delayed(_hash_chunk)(chunk, options) for chunk in in_chunks(files)
+        ):
+            for name, hashes in chunk:
+                names += [name] * len(hashes)
+                found += hashes
+                unread += [] if hashes else [name]
+            progress.advance(task, len(chunk))
+    return HashedSet(
+        names, np.frombuffer(b''.join(found), np.uint8).reshape(-1, HASH_BYTES), unread
+    )
+
+
+def hashes_of(
+    sources: Sequence[Path], options: Options, workers: int, console: Console
+) -> Iterator[bytes]:
+    """Perceptual hashes of data sets to hold out; how many files gave none is printed."""
+    for source in sources:
+        hashed = hash_set(source, options, workers, console)
+        console.print(
+            f'{source}: {len(set(hashed.names)):,} files held out, {len(hashed.unread):,} unread',
+            markup=False,
+        )
+        yield from map(bytes, hashed.hashes)
+
+
+def _index(source: Path) -> Path | None:
+    try:
+        return find_index(source)
+    except FileNotFoundError:
+        return None
+
+
+def _is_database(index: Path) -> bool:
+    return index.suffix == '.parquet' and PHASH_COLUMN in pq.read_schema(index).names
+
+
+def _hash_chunk(files: list[SourceFile], options: Options) -> list[tuple[str, list[bytes]]]:
+    cv2.setNumThreads(1)
+    return [(file.name, _hash_file(file, options)) for file in files]
+
+
+def _hash_file(file: SourceFile, options: Options) -> list[bytes]:
+    hashes = []
+    if file.path.lower().endswith(IMAGE_EXTENSIONS):
+        try:
+            hashes.append(perceptual_hash(read_grey(file.path)))
+        except BadImageError:
+            return []
+    with suppress(Rejected):
+        hashes += [perceptual_hash(p.pixels) for p in extract(Path(file.path), options).pictures]
+    return list(dict.fromkeys(hashes))

@@ -1,0 +1,1 @@
+"""From a scanner's screen to the ultrasound picture alone."""

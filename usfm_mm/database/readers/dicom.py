@@ -1,0 +1,213 @@
+"""DICOM, of one frame or many, in every transfer syntax that pydicom's plugins decode."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset, dcmread
+from pydicom.encaps import generate_frames
+from pydicom.pixels import get_decoder, iter_pixels
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
+from pydicom.pixels.utils import get_expected_length
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGExtended12Bit,
+    MPEGTransferSyntaxes,
+)
+
+from usfm_mm.database.pictures import Options, Rejected
+from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
+from usfm_mm.database.readers.dicom_header import (
+    check_ultrasound,
+    frame_rate,
+    text_fields,
+    tissue_regions,
+)
+from usfm_mm.database.readers.fragments import is_cut_off
+
+
+def open_dicom(path: Path, options: Options) -> Clip:
+    """Open a DICOM file of ultrasound.
+
+    Samples of more than 8 bits go through the rescale and the first linear window of the header;
+    without a window the stored bits become 0 to 255, and signed or 16 bits the range that
+    :func:`~usfm_mm.database.readers.clip.sample_range` finds in the frame. 8-bit samples stay as
+    they are. MONOCHROME1 is inverted; YBR becomes RGB; palettes are looked up.
+
+    Raises:
+        Rejected: It is no ultrasound, has no frame, is cut off, encrypted, too large or in a
+            syntax that cannot be decoded.
+    """
+    with quiet():
+        header, start, left = _read_header(path)
+        check_ultrasound(header)
+        syntax = _transfer_syntax(header)
+        deflated = syntax == DeflatedExplicitVRLittleEndian
+        if 'Rows' not in header or (left == 0 and not deflated):
+            reason = 'encrypted' if 'EncryptedAttributesSequence' in header else 'no frames'
+            raise Rejected(reason, 'it has no pixel data')
+        try:
+            rows, columns = int(header.Rows), int(header.Columns)
+            check_size(rows, columns, options.max_pixels)
+            # Deflated files have no pixels to seek to; the others are read frame by frame.
+            source = dcmread(path, force=True) if deflated else path
+            clip = Clip(
+                read=lambda step: _read_frames(source, header, syntax, step),
+                rate=frame_rate(header),
+                regions=tissue_regions(header, rows, columns),
+                fields=text_fields(header),
+            )
+            if syntax in MPEGTransferSyntaxes:
+                return _open_stream(path, clip, options)
+            _check_decodable(header, syntax)
+            if syntax.is_encapsulated:
+                clip.cut_off = is_cut_off(path, start)
+            elif not deflated and left < get_expected_length(header):
+                raise Rejected('truncated', 'its pixel data is shorter than its header says')
+        except Rejected:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            raise Rejected('damaged', 'a field that describes its pixels is wrong') from None
+    return clip
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence pydicom's warnings: they repeat values of the header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        yield
+
+
+def _read_header(path: Path) -> tuple[Dataset, int, int]:
+    """Header without pixels, where the pixel data element starts and how many bytes follow."""
+    try:
+        with path.open('rb') as file:
+            header = dcmread(file, stop_before_pixels=True, force=True)
+            start = file.tell()
+        left = path.stat().st_size - start
+    except EOFError:
+        raise Rejected('truncated', 'its header is cut off') from None
+    except OSError as error:
+        raise Rejected('unreadable', error.strerror or type(error).__name__) from None
+    except Exception:  # pydicom raises many kinds on broken headers
+        raise Rejected('damaged', 'its header cannot be read') from None
+    if len(header) == 0:
+        raise Rejected('truncated', 'nothing follows its first bytes')
+    return header, start, left
+
+
+def _transfer_syntax(header: Dataset) -> UID:
+    """The file's own, else (no file meta information) what its encoding shows."""
+    syntax = header.file_meta.get('TransferSyntaxUID') if hasattr(header, 'file_meta') else None
+    if syntax:
+        return UID(syntax)
+    implicit, little = header.original_encoding
+    if implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def _check_decodable(header: Dataset, syntax: UID) -> None:
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        raise Rejected('unsupported compression', 'its transfer syntax is not known') from None
+    precision = int(header.get('BitsStored', 8))
+    if syntax == JPEGExtended12Bit and precision > 8:
+        # Only decoders under the GPL read it; no scanner is known to write it.
+        raise Rejected('unsupported compression', 'JPEG Extended of 12 bits')
+    if not decoder.is_available:
+        raise Rejected('unsupported compression', f'no decoder is installed for {syntax.name}')
+
+
+def _frame_count(header: Dataset) -> int:
+    return max(int(header.get('NumberOfFrames') or 1), 1)
+
+
+def _read_frames(source: Path | Dataset, header: Dataset, syntax: UID, step: int) -> Frames:
+    """Decode every step-th frame from the file, one at a time."""
+    wanted = list(range(0, _frame_count(header), step))
+    while wanted:
+        # A decoding error ends pydicom's iterator: start again behind the damaged frame.
+        # Without indices it reads a compressed clip in one pass.
+        every = step == 1 and wanted[0] == 0
+        with quiet():
+            indices = None if every else list(wanted)
+            if isinstance(source, Dataset):
+                frames = iter_pixels(source, indices=indices)
+            else:
+                frames = iter_pixels(source, indices=indices, transfer_syntax_uid=syntax)
+        for number in wanted[:]:
+            try:
+                with quiet():
+                    pixels = _to_8_bits(next(frames), header)
+            except Exception:  # the plugins raise many kinds on damaged data
+                pixels = None
+            wanted.remove(number)
+            yield number, pixels
+            if pixels is None:
+                break
+
+
+def _to_8_bits(values: np.ndarray, header: Dataset) -> np.ndarray:
+    """Decoded samples to uint8 grey [H, W] or RGB [H, W, 3]."""
+    if header.PhotometricInterpretation == 'PALETTE COLOR':
+        values = apply_color_lut(values, header)
+        return values if values.dtype == np.uint8 else (values >> 8).astype(np.uint8)
+    if values.dtype != np.uint8 or header.BitsStored < 8:
+        values = _more_bits(values, header)
+    if header.PhotometricInterpretation == 'MONOCHROME1':
+        values = 255 - values
+    return values
+
+
+def _more_bits(values: np.ndarray, header: Dataset) -> np.ndarray:
+    bits = int(header.BitsStored)
+    signed = int(header.get('PixelRepresentation', 0)) == 1
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    if values.ndim == 3:
+        return to_8_bits(values, low, high)
+    if bits > 16 or values.dtype.kind == 'f':
+        return to_8_bits(values, *sample_range(values))
+    ends = apply_modality_lut(np.array([low, high], values.dtype), header)
+    values = apply_modality_lut(values, header)
+    if window := _window(header):
+        return to_8_bits(values, *window)
+    # 16 stored bits are seldom filled, and signed ones never are.
+    ends = ends if bits < 16 and not signed else np.array(sample_range(values))
+    return to_8_bits(values, float(ends.min()), float(ends.max()))
+
+
+def _window(header: Dataset) -> tuple[float, float] | None:
+    """Ends of the first linear window (PS3.3 C.11.2.1.2), if there is one."""
+    center, width = _first(header.get('WindowCenter')), _first(header.get('WindowWidth'))
+    if center is None or width is None or width <= 1:
+        return None
+    return center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2
+
+
+def _first(value: Any) -> float | None:
+    if value is None or value == '':
+        return None
+    return float(value[0]) if hasattr(value, '__len__') and len(value) else float(value)
+
+
+def _open_stream(path: Path, clip: Clip, options: Options) -> Clip:
+    """A clip that is stored as an MPEG-2, H.264 or H.265 stream."""
+    from usfm_mm.database.readers.video import open_video
+
+    dataset = dcmread(path, force=True)
+    stream = b''.join(generate_frames(dataset.PixelData, number_of_frames=1))
+    video = open_video(BytesIO(stream), options)
+    clip.read = video.read
+    clip.rate = clip.rate or video.rate
+    return clip

@@ -1,0 +1,79 @@
+"""Slices of NIfTI and MetaImage volumes, by SimpleITK."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from usfm_mm.database.pictures import Options, Rejected
+from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
+from usfm_mm.database.readers.kinds import kind_of
+
+# A volume is held in memory whole; as many slices of the largest allowed size may be.
+_MAX_SLICES = 25
+_SUFFIXES = {'nifti': ('.nii', '.nii.gz', '.hdr'), 'metaimage': ('.mha', '.mhd')}
+_IMAGE_IO = {'nifti': 'NiftiImageIO', 'metaimage': 'MetaImageIO'}
+
+sitk.ProcessObject.SetGlobalWarningDisplay(False)
+sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+
+
+def open_volume(path: Path, options: Options) -> Clip:
+    """Open a volume; its slices along the slowest axis (and time, in 4D) are its frames.
+
+    Slices are as stored, without turning them by the header's orientation. Samples of more than
+    8 bits are brought to 8 by one range for the whole volume, see
+    :func:`~usfm_mm.database.readers.clip.sample_range`.
+
+    Raises:
+        Rejected: It is cut off, damaged or too large.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        reader = sitk.ImageFileReader()
+        kind = kind_of(path)
+        reader.SetImageIO(_IMAGE_IO[kind])
+        reader.SetFileName(str(_rightly_named(path, kind, Path(folder))))
+        try:
+            reader.ReadImageInformation()
+            size = reader.GetSize()
+        except RuntimeError:
+            raise Rejected('damaged', 'its header cannot be read') from None
+        check_size(size[1], size[0], options.max_pixels)
+        if np.prod(size, dtype=float) > _MAX_SLICES * options.max_pixels:
+            raise Rejected('too large', f'a volume of {" x ".join(map(str, size))} voxels')
+        try:
+            volume = reader.Execute()
+        except RuntimeError:
+            raise Rejected('truncated', 'its voxels cannot be read') from None
+    slices = _slices(volume)
+    low, high = sample_range(slices)
+
+    def read(step: int) -> Frames:
+        for number in range(0, len(slices), step):
+            yield number, to_8_bits(slices[number], low, high)
+
+    return Clip(read=read)
+
+
+def _rightly_named(path: Path, kind: str, folder: Path) -> Path:
+    """The file itself, or a link to it: the library looks at the name as well."""
+    if path.name.lower().endswith(_SUFFIXES[kind]):
+        return path
+    with path.open('rb') as file:
+        zipped = file.read(2) == b'\x1f\x8b'
+    link = folder / ('volume.mha' if kind == 'metaimage' else 'volume.nii' + '.gz' * zipped)
+    os.symlink(path.resolve(), link)
+    return link
+
+
+def _slices(volume: sitk.Image) -> np.ndarray:
+    """Stack of slices: [N, H, W], or [N, H, W, 3] of a volume of colours."""
+    values = sitk.GetArrayFromImage(volume)
+    channels = volume.GetNumberOfComponentsPerPixel()
+    if channels == 1:
+        return values.reshape(-1, *values.shape[-2:])
+    if channels not in (3, 4):
+        raise Rejected('not ultrasound', f'voxels of {channels} values')
+    return values.reshape(-1, *values.shape[-3:])[..., :3]
