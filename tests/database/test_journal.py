@@ -26,10 +26,9 @@ def count(journal, table):
 
 def test_done_is_what_was_read_as_it_is_now(journal):
     journal.add([record(1), record(2, stamp='')], 0)
-    assert journal.is_done(b'\1', '1')
-    assert not journal.is_done(b'\1', '2')
-    assert not journal.is_done(b'\2', '')  # it could not be read, and is tried again
-    assert not journal.is_done(b'\3', '1')
+    assert journal.known(b'\1')[:2] == ('1', '')
+    assert journal.known(b'\2')[0] == ''
+    assert journal.known(b'\3') is None
 
 
 def test_a_file_is_replaced_as_a_whole(journal):

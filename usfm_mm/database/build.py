@@ -12,12 +12,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from usfm_mm.database.chunk import Job
+from usfm_mm.database.chunk import EXCLUDED, FAILED, Job
 from usfm_mm.database.duplicates import MAX_NEAR, NEAR
-from usfm_mm.database.finish import finish
+from usfm_mm.database.finish import INDEX_NAME, finish
 from usfm_mm.database.identity import Identity, read_key
 from usfm_mm.database.journal import Journal, JournalError
 from usfm_mm.database.listing import SourceFile, check_sources, in_chunks, walk
@@ -25,10 +26,14 @@ from usfm_mm.database.overlap import hashes_of
 from usfm_mm.database.pictures import Options
 from usfm_mm.database.rules import read_rules
 from usfm_mm.database.store import OutputError, PackedStore
-from usfm_mm.database.workers import Cluster, process_all
+from usfm_mm.database.workers import CRASHED, Cluster, process_all
 from usfm_mm.progress import progress_bar
 
 JOURNAL_NAME = 'journal.sqlite'
+
+# May be mended when a later run meets the file: a package, memory, a mount.
+_PASSING = ('unreadable', 'unsupported compression', FAILED, CRASHED)
+_SAMPLE = 1000
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,10 @@ def build(
     folder = journal_folder or default_journal_folder(Path(str(key_file)), out)
     _check_place(folder, out)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.stat().st_mode & 0o077:
+        raise JournalError(
+            f'others may look into {folder}, where the journal names patients: chmod 700 {folder}'
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
@@ -115,8 +124,14 @@ def build(
                 None if settings.packed else out.resolve(),
                 os.getpid() if cluster.backend == 'loky' else None,
             )
+            _check_same(journal, out, folder)
             _read_all(sources, job, journal, store, cluster, console)
-            finish(journal, out, folder, store, settings, console)
+            while lost := finish(journal, out, folder, store, settings, console):
+                console.print(
+                    f'{lost:,} images are missing, whose copies are gone: what of them lies in the '
+                    'sources is read again'
+                )
+                _read_all(sources, job, journal, store, cluster, console)
             journal.save_setting('generation', str(_generation(journal) + 1))
     except (OutputError, sqlite3.OperationalError) as error:
         raise OutputError(
@@ -141,6 +156,18 @@ def _check_place(folder: Path, out: Path) -> None:
             f'{out} is not empty, and there is no journal {folder / JOURNAL_NAME} of what is in '
             'it. Name another folder; or, if this database was moved or has another key, name its '
             'journal with --journal'
+        )
+
+
+def _check_same(journal: Journal, out: Path, folder: Path) -> None:
+    """Refuse the journal of another database: what is not in it would be removed."""
+    if not (out / INDEX_NAME).is_file():
+        return
+    files = pq.read_table(out / INDEX_NAME, columns=['_file'])['_file'][:_SAMPLE].to_pylist()
+    strange = sum(journal.known(bytes.fromhex(file)) is None for file in files)
+    if 2 * strange > len(files):
+        raise JournalError(
+            f'{folder} is the journal of another database than {out}: name its own with --journal'
         )
 
 
@@ -190,7 +217,7 @@ def _read_all(
                 status.update(f'counting files: {total:,}')
         status.stop()
         task = progress.add_task('reading', total=total)
-        listing = _Listing(sources, job.identity, journal, progress, task)
+        listing = _Listing(sources, job, journal, generation, progress, task)
         images = 0
         for records in process_all(job, listing, cluster):
             if store is not None:
@@ -214,12 +241,14 @@ class _Listing:
     def __init__(
         self,
         sources: Sequence[Path],
-        identity: Identity,
+        job: Job,
         journal: Journal,
+        generation: int,
         progress: Progress,
         task: TaskID,
     ) -> None:
-        self._sources, self._identity, self._journal = sources, identity, journal
+        self._sources, self._job, self._journal = sources, job, journal
+        self._generation = generation
         self._progress, self._task = progress, task
         self._unread: set[bytes] = set()
 
@@ -229,10 +258,10 @@ class _Listing:
     def _todo(self) -> Iterator[SourceFile]:
         skipped = 0
         for file in walk(self._sources):
-            id = self._identity.file(file.path)
+            id = self._job.identity.file(file.path)
             if not file.stamp:
                 self._unread.add(id)
-            if self._journal.is_done(id, file.stamp):
+            if self._is_done(id, file):
                 skipped += 1
                 # The estimate is of the files that take time.
                 if skipped % 1000 == 0:
@@ -240,6 +269,16 @@ class _Listing:
                 continue
             yield file
         self._skip(skipped % 1000)
+
+    def _is_done(self, id: bytes, file: SourceFile) -> bool:
+        """Was it read as it is now, with the same word of the rules whether to read it?"""
+        known = self._journal.known(id)
+        if known is None or not file.stamp or known[0] != file.stamp:
+            return False
+        _, reason, generation = known
+        if reason in _PASSING and generation < self._generation:
+            return False
+        return (reason == EXCLUDED) == self._job.rules.excludes(file.name)
 
     def _skip(self, count: int) -> None:
         total = self._progress.tasks[self._task].total or 0

@@ -45,6 +45,7 @@ def process_chunk(job: Job, files: list[SourceFile]) -> list[FileRecord]:
 
     Raises:
         OutputError: An image cannot be written.
+        ImportError: A package that reading needs is missing.
     """
     cv2.setNumThreads(1)
     records = []
@@ -71,8 +72,8 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
             record.removed.update(picture.removed)
             record.images.append(_image(job, picture.pixels, picture.frame, labels))
         record.frames += extraction.rejects
-    except OutputError:
-        raise
+    except (OutputError, ImportError):
+        raise  # a package that is missing is no fault of the file
     except Rejected as error:
         record.reason, record.detail = error.reason, error.detail
     # One file in two million that hits a bug in a decoder must not stop the others.

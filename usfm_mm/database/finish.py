@@ -72,8 +72,11 @@ def finish(
     store: PackedStore | None,
     settings: Any,
     console: Console,
-) -> None:
+) -> int:
     """Write index, report and ``database.json``, and remove images that are not in the index.
+
+    An image may be missing that belongs into the index: it had been removed as the copy of another
+    one, which has changed or is held out since. Then nothing is written; the journal forgets it.
 
     Args:
         journal: What was read.
@@ -82,6 +85,9 @@ def finish(
         store: The packed store, open; None for PNG files.
         settings: :class:`~usfm_mm.database.build.Settings`.
         console: For the results.
+
+    Returns:
+        How many images are missing; 0 if the database is complete.
     """
     with console.status('finding duplicates'):
         images = _load(journal)
@@ -94,6 +100,17 @@ def finish(
         ).reshape(-1, HASH_BYTES)
         fate, instead = judge(images, held_out, settings.near)
     kept = np.flatnonzero(fate == KEPT)
+    lost = [
+        i
+        for i, name in zip(kept.tolist(), images.name[kept].tolist(), strict=True)
+        if not _is_stored(out, store, image_path(bytes.fromhex(name.decode())))
+    ]
+    if lost:
+        journal.lose(
+            (bytes.fromhex(images.file[i].decode()), bytes.fromhex(images.name[i].decode()))
+            for i in lost
+        )
+        return len(lost)
     with console.status('writing the index'):
         kept = kept[np.argsort(images.name[kept])]
         table = _table(images, kept, settings.val_fraction)
@@ -122,6 +139,16 @@ def finish(
     read = store.read if store is not None else lambda path: read_grey(out / path)
     write_report(out / REPORT_NAME, table, about, counts, journal, read)
     _summarise(table, about, counts, journal, out, private, console)
+    return 0
+
+
+def _is_stored(out: Path, store: PackedStore | None, path: str) -> bool:
+    if store is not None:
+        return store.has(path)
+    try:
+        return (out / path).stat().st_size > 0  # a power cut may leave an empty file
+    except FileNotFoundError:
+        return False
 
 
 KEPT, EXACT, ALIKE, HELD_OUT = range(4)

@@ -32,6 +32,10 @@ CREATE TABLE held_out (phash BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
 
+# No file's stamp: it is read again when it is met.
+_AGAIN = 'again'
+
+
 class JournalError(ValueError):
     """A journal that does not go with what is to be done."""
 
@@ -143,13 +147,12 @@ class Journal:
         with self._lock:
             self._db.execute('INSERT OR REPLACE INTO settings VALUES (?, ?)', (name, value))
 
-    def is_done(self, id: bytes, stamp: str) -> bool:
-        """Was the file with this keyed hash read, as it is now? One that was unreadable was not."""
+    def known(self, id: bytes) -> tuple[str, str, int] | None:
+        """Stamp, reason and generation of the file with this keyed hash; None if it is new."""
         with self._lock:
-            row = self._db.execute(
-                "SELECT stamp FROM files WHERE id = ? AND stamp != ''", (id,)
+            return self._db.execute(
+                'SELECT stamp, reason, generation FROM files WHERE id = ?', (id,)
             ).fetchone()
-        return row is not None and row[0] == stamp
 
     def forget(self, id: bytes) -> None:
         """Take a file out of the journal, with its images."""
@@ -157,6 +160,14 @@ class Journal:
             self._db.execute('BEGIN')
             self._db.execute('DELETE FROM images WHERE file = ?', (id,))
             self._db.execute('DELETE FROM files WHERE id = ?', (id,))
+
+    def lose(self, images: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take out images, by file and name; their files are to be read again."""
+        with self._lock, self._db:
+            self._db.execute('BEGIN')
+            for file, name in images:
+                self._db.execute('DELETE FROM images WHERE file = ? AND name = ?', (file, name))
+                self._db.execute('UPDATE files SET stamp = ? WHERE id = ?', (_AGAIN, file))
 
     def add(self, records: Iterable[FileRecord], generation: int) -> None:
         """Store what became of a chunk of files, in place of what is known of them."""
@@ -171,12 +182,16 @@ class Journal:
         (tally,) = self._db.execute(
             'SELECT id FROM tallies WHERE content = ?', (content,)
         ).fetchone()
+        # A file that is read again keeps its place, or a copy long removed would come before it.
+        old = self._db.execute(
+            "SELECT generation FROM files WHERE id = ? AND reason = ''", (record.id,)
+        ).fetchone()
         self._db.execute('DELETE FROM images WHERE file = ?', (record.id,))
         self._db.execute(
             'INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)',
             (
                 record.id,
-                generation,
+                old[0] if old else generation,
                 # names that are not UTF-8 occur
                 record.file.path.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace'),
                 record.file.stamp,

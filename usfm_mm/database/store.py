@@ -90,13 +90,38 @@ class PackedStore:
             raise KeyError(path)
         return decode_packed(value)
 
+    def has(self, path: str) -> bool:
+        """Is there an image of this path?"""
+        with self._env.begin() as transaction:
+            return transaction.get(path.encode()) is not None
+
     def keep_only(self, names: np.ndarray) -> None:
-        """Remove all other images; ``names`` as for :func:`remove_strays`."""
+        """Remove all other images; ``names`` as for :func:`remove_strays`.
+
+        LMDB only marks what is removed as free, so that its pixels would still be in the file: it
+        is written anew.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
         with self._env.begin() as transaction:
             keys = transaction.cursor().iternext(values=False)
             strays = [key for key in keys if not _is_in(names, Path(key.decode()).stem)]
         for start in range(0, len(strays), _BATCH):
             put_packed(self._env, [(key, None) for key in strays[start : start + _BATCH]])
+        if strays:
+            self._compact()
+
+    def _compact(self) -> None:
+        temporary = self._path.with_name(f'.{self._path.name}.tmp')
+        try:
+            with open(temporary, 'wb') as file:
+                self._env.copyfd(file.fileno(), compact=True)
+            self._env.close()
+            os.replace(temporary, self._path)
+        except (OSError, lmdb.Error) as error:
+            raise OutputError(f'{self._path}: {error}') from error
+        self.__enter__()
 
 
 def remove_strays(root: Path, names: np.ndarray) -> None:
