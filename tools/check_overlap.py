@@ -1,7 +1,10 @@
 """List the images that two data sets share, so that no test image is trained on.
 
 A and B are databases made by tools/build_database.py, data roots with an index, or plain folders of
-images, clips and DICOM files. Ends with status 1 where they share images, with 0 where not.
+images, clips and DICOM files.
+
+Ends with status 0 where they share no image, with 1 where they do, or where nothing could be
+compared. Files that could not be read are counted and named, and do not change the status.
 """
 
 import argparse
@@ -54,10 +57,12 @@ def main(argv: list[str] | None = None) -> None:
     for source, hashed in ((args.a, a), (args.b, b)):
         console.print(
             f'{source}: {len(set(hashed.names)):,} compared, {len(hashed.unread):,} not read'
-            + (f', such as {hashed.unread[0]}' if hashed.unread else ''),
+            + (f', the first {_SHOWN} of them:' if len(hashed.unread) > _SHOWN else ''),
             markup=False,
             soft_wrap=True,
         )
+        for name in hashed.unread[:_SHOWN]:
+            console.print(f'  not read: {name}', markup=False, soft_wrap=True)
     console.print(
         f'{len({pair.b for pair in pairs}):,} of B are in A, in {len(pairs):,} pairs: {args.out}',
         markup=False,

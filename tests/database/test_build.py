@@ -19,6 +19,7 @@ from made_up import (
     write_folder,
     write_image,
 )
+from rich.console import Console
 
 from usfm_mm.database import build as build_module
 from usfm_mm.database import store as store_module
@@ -83,6 +84,26 @@ def test_images_and_index(source, tmp_path):
         'liver': 6,
         'thyroid': 6,
     }
+
+
+def test_one_live_display_at_a_time(source, tmp_path, monkeypatch):
+    """Rich before 14 refuses a second one."""
+    shown = []
+    start, stop = Console.set_live, Console.clear_live
+
+    def set_live(console, live):
+        assert not shown
+        shown.append(live)
+        return start(console, live)
+
+    def clear_live(console):
+        shown.clear()
+        stop(console)
+
+    monkeypatch.setattr(Console, 'set_live', set_live)
+    monkeypatch.setattr(Console, 'clear_live', clear_live)
+    run([source], tmp_path / 'out', tmp_path)
+    assert len(rows(tmp_path / 'out')) == 12
 
 
 def test_size_is_kept_on_demand(tmp_path):

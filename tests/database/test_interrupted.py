@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from usfm_mm.database.identity import Identity
 from usfm_mm.database.listing import SourceFile
 from usfm_mm.database.pictures import Options
 from usfm_mm.database.rules import Rules
-from usfm_mm.database.workers import CRASHED, Cluster, process_all
+from usfm_mm.database.workers import CRASHED, Cluster, ClusterError, process_all
 
 HERE = Path(__file__).parent
 FILES = 100
@@ -118,18 +119,42 @@ def test_nothing_is_done_twice(undisturbed, tmp_path, monkeypatch):
     assert content(out) == content(undisturbed / 'out')
 
 
-def test_two_dask_workers_give_the_same(undisturbed, tmp_path):
+@contextmanager
+def dask_cluster(workers=2, threads=1):
     distributed = pytest.importorskip('distributed')
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host='127.0.0.1', dashboard_address=None
+        n_workers=workers, threads_per_worker=threads, host='127.0.0.1', dashboard_address=None
     ) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_two_dask_workers_give_the_same(undisturbed, tmp_path):
+    with dask_cluster() as scheduler:
         run(
             [undisturbed / 'source'],
             tmp_path / 'out',
             tmp_path,
-            cluster=Cluster('dask', -1, cluster.scheduler_address),
+            cluster=Cluster('dask', -1, scheduler),
         )
     assert content(tmp_path / 'out') == content(undisturbed / 'out')
+
+
+def test_dask_workers_of_several_threads_are_refused(tmp_path):
+    job = Job(Identity(b'k'), Rules((), ()), Options(), 64, tmp_path)
+    with dask_cluster(1, 2) as scheduler, pytest.raises(ClusterError, match='--nthreads 1'):
+        list(process_all(job, [], Cluster('dask', -1, scheduler)))
+
+
+def test_a_file_that_kills_worker_after_worker_of_dask(tmp_path):
+    """On the cluster that is started where no scheduler is named."""
+    dask = pytest.importorskip('dask')
+    pytest.importorskip('distributed')
+    paths = [write_image(tmp_path / name, i) for i, name in enumerate(('a.png', 'deadly.png'))]
+    job = Job(Identity(b'k'), DeadlyRules((), ()), Options(), 64, tmp_path / 'out')
+    chunks = iter([[SourceFile(str(path), path.name, '1', 1) for path in paths]])
+    with dask.config.set({'distributed.scheduler.allowed-failures': 0}):
+        records = [r for block in process_all(job, chunks, Cluster('dask', 1)) for r in block]
+    assert [(r.file.name, r.reason) for r in records] == [('a.png', ''), ('deadly.png', CRASHED)]
 
 
 class DeadlyRules(Rules):

@@ -54,6 +54,18 @@ def test_unreadable_folder_is_one_item(tmp_path, monkeypatch):
     }
 
 
+def test_links_that_cannot_be_followed_hide_nothing(tmp_path):
+    """One in a loop, before and after the files, in whatever order the folder lists them."""
+    root = tmp_path / 'root'
+    for i in range(4):
+        write_image(root / f'{i}.png', i)
+        (root / f'loop{i}').symlink_to(root / f'loop{i}')
+    assert sorted((file.name, file.reason) for file in walk([root])) == [
+        *((f'root/{i}.png', '') for i in range(4)),
+        *((f'root/loop{i}', 'unreadable') for i in range(4)),
+    ]
+
+
 def test_chunks_are_cut_by_number_and_size():
     small = [SourceFile('', str(i), '', 1) for i in range(70)]
     assert [len(chunk) for chunk in in_chunks(small)] == [32, 32, 6]

@@ -1,6 +1,9 @@
 """Videos, still images and volumes: pixels, numbers and damage."""
 
+import os
 import struct
+import subprocess
+import sys
 import zlib
 
 import av
@@ -165,6 +168,30 @@ def test_slices_of_volumes(tmp_path, name):
         read = list(open_clip(path, Options()).read(2))
         assert [number for number, _ in read] == [0, 2, 4, 6, 8]
         np.testing.assert_array_equal(np.stack([pixels for _, pixels in read]), volume[::2])
+
+
+def test_volumes_below_names_that_are_not_utf8(tmp_path):
+    """In a process of its own, which SimpleITK used to end."""
+    folder = os.fsencode(tmp_path) + b'/\xff'
+    os.mkdir(folder)
+    for name in ('v.mhd', 'v.nii'):  # the first has its voxels in a file beside it
+        sitk.WriteImage(sitk.GetImageFromArray(np.stack(FRAMES)), str(tmp_path / name))
+    for name in ('v.mhd', 'v.raw', 'v.nii'):
+        os.rename(tmp_path / name, folder + b'/' + name.encode())
+    os.link(folder + b'/v.nii', folder + b'/\xfe.nii')
+    lines = (
+        'import os, sys; from usfm_mm.database.pictures import Options',
+        'from usfm_mm.database.readers import open_clip',
+        'for name in (b"v.mhd", b"v.nii", b"\\xfe.nii"):',
+        '    path = os.path.join(os.fsencode(sys.argv[1]), name)',
+        '    read = open_clip(os.fsdecode(path), Options()).read(1)',
+        '    print([int(x.sum()) for _, x in read])',
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', '\n'.join(lines), folder], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [str([int(frame.sum()) for frame in FRAMES])] * 3
 
 
 def test_deep_volume_has_one_range_and_4d_is_flattened(tmp_path):

@@ -1,6 +1,7 @@
 """Comparing two data sets."""
 
 import io
+import os
 
 import cv2
 import numpy as np
@@ -10,6 +11,9 @@ from made_up import rows, run, speckle, write_folder
 from rich.console import Console
 
 from tools.check_overlap import main
+from tools.pack_images import pack
+from usfm_mm.database import overlap
+from usfm_mm.database.extract import extract
 from usfm_mm.database.overlap import find_overlap, hash_set
 from usfm_mm.database.pictures import Options
 from usfm_mm.datasets import write_index
@@ -71,6 +75,40 @@ def test_data_root_with_index(tmp_path, test_set):
     }
 
 
+def test_packed_data_root(tmp_path, source, test_set):
+    (test_set / 'a.png').write_bytes(encode_png(speckle(0)))
+    (test_set / 'b.png').write_bytes(encode_png(screen()))
+    names = ['a.png', 'b.png', 'c.png']
+    write_index(pa.table({'path': names, 'organ': ['x'] * 3}), test_set / 'index.csv')
+    pack(test_set, tmp_path / 'packed')
+    found = hashed(tmp_path / 'packed')
+    assert set(found.names) == set(names)
+    assert found.names == hashed(test_set).names
+    np.testing.assert_array_equal(found.hashes, hashed(test_set).hashes)
+
+
+def test_nothing_compared_is_an_error(tmp_path):
+    (tmp_path / 'a.txt').write_text('x')
+    with pytest.raises(ValueError, match=f'no image of {tmp_path} could be read .1 files tried'):
+        hashed(tmp_path)
+
+
+def test_bad_files_are_unread(tmp_path, source, monkeypatch):
+    """A pipe, which would wait for ever, and a file whose reader has a fault."""
+    os.mkfifo(source / 'pipe.png')
+    (source / 'odd.dcm').write_bytes(b'x')
+
+    def extract_or_fail(path, options):
+        if path.name == 'odd.dcm':
+            raise ZeroDivisionError
+        return extract(path, options)
+
+    monkeypatch.setattr(overlap, 'extract', extract_or_fail)
+    found = hashed(source)
+    assert len(set(found.names)) == 8
+    assert sorted(found.unread) == ['source/odd.dcm', 'source/pipe.png']
+
+
 def test_tool(tmp_path, source, test_set, capsys):
     out = tmp_path / 'pairs.csv'
     with pytest.raises(SystemExit) as end:
@@ -82,7 +120,10 @@ def test_tool(tmp_path, source, test_set, capsys):
         ('source/liver/000.png', 'test_set/a.jpg'),
         ('source/thyroid/001.png', 'test_set/b.jpg'),
     }
-    assert '2 of B are in A' in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert '2 of B are in A' in text
+    assert '3 compared, 1 not read' in text
+    assert 'not read: test_set/notes.txt' in text
     other = write_folder(tmp_path / 'other', 3, start=40)
     with pytest.raises(SystemExit) as end:
         main([str(source), str(other), '--out', str(out), '--workers', '1'])

@@ -210,12 +210,12 @@ def _read_all(
 ) -> None:
     """Read what the journal does not have yet, chunk by chunk."""
     generation = _generation(journal)
-    with console.status('counting files') as status, progress_bar(console) as progress:
+    with console.status('counting files') as status:
         total = 0
         for total, _ in enumerate(walk(sources), 1):  # noqa: B007
             if total % 10_000 == 0:
                 status.update(f'counting files: {total:,}')
-        status.stop()
+    with progress_bar(console) as progress:
         task = progress.add_task('reading', total=total)
         listing = _Listing(sources, job, journal, generation, progress, task)
         images = 0

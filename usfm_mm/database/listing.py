@@ -78,9 +78,13 @@ def walk(sources: Iterable[Path]) -> Iterator[SourceFile]:
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         inner = f'{prefix}/{entry.name}'
-                        if entry.is_dir(follow_symlinks=False):
+                        try:
+                            own, linked = entry.is_dir(follow_symlinks=False), entry.is_dir()
+                        except OSError:  # a link in a loop, or into a closed folder
+                            own = linked = False
+                        if own:
                             pending.append((entry.path, inner))
-                        elif entry.is_dir():
+                        elif linked:
                             yield SourceFile(entry.path, inner, '', 0, LINKED_FOLDER)
                         else:
                             yield _source_file(entry.path, inner)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -23,9 +24,10 @@ from usfm_mm.database.duplicates import (
 )
 from usfm_mm.database.extract import extract
 from usfm_mm.database.listing import SourceFile, in_chunks, walk
-from usfm_mm.database.pictures import Options, Rejected
-from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, read_grey
+from usfm_mm.database.pictures import Options
+from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, encode_png, read_grey
 from usfm_mm.datasets.index import find_index, read_index
+from usfm_mm.datasets.packed import PACKED_NAME, PackedImages
 from usfm_mm.progress import progress_bar
 
 
@@ -77,8 +79,16 @@ def hash_set(source: Path, options: Options, workers: int, console: Console) -> 
 
     Raises:
         FileNotFoundError: There is no ``source``.
-        ValueError: Its index cannot be used.
+        ValueError: Its index cannot be used, or no image of it can be read.
     """
+    hashed = _hash_set(source, options, workers, console)
+    if not hashed.names:
+        tried = f' ({len(hashed.unread):,} files tried)' if hashed.unread else ''
+        raise ValueError(f'no image of {source} could be read{tried}: check the path')
+    return hashed
+
+
+def _hash_set(source: Path, options: Options, workers: int, console: Console) -> HashedSet:
     if not source.exists():
         raise FileNotFoundError(f'there is no {source}: check the path')
     index = _index(source)
@@ -86,18 +96,21 @@ def hash_set(source: Path, options: Options, workers: int, console: Console) -> 
         table = pq.read_table(index, columns=['path', PHASH_COLUMN])
         hashes = np.frombuffer(b''.join(table[PHASH_COLUMN].to_pylist()), np.uint8)
         return HashedSet(table['path'].to_pylist(), hashes.reshape(-1, HASH_BYTES), [])
+    store = None
     if index is None:
         files = list(walk([source]))
     else:
         paths = read_index(source, columns=('path', 'organ'))['path'].to_pylist()
         files = [SourceFile(str(source / path), path, '', 0) for path in paths]
+        if (source / PACKED_NAME).exists():
+            store = PackedImages(source / PACKED_NAME)
     names: list[str] = []
     found: list[bytes] = []
     unread: list[str] = []
     with progress_bar(console) as progress:
         task = progress.add_task('hashing', total=len(files))
         for chunk in Parallel(n_jobs=workers, return_as='generator', batch_size=1)(
-            delayed(_hash_chunk)(chunk, options) for chunk in in_chunks(files)
+            delayed(_hash_chunk)(chunk, options, store) for chunk in in_chunks(files)
         ):
             for name, hashes in chunk:
                 names += [name] * len(hashes)
@@ -133,18 +146,35 @@ def _is_database(index: Path) -> bool:
     return index.suffix == '.parquet' and PHASH_COLUMN in pq.read_schema(index).names
 
 
-def _hash_chunk(files: list[SourceFile], options: Options) -> list[tuple[str, list[bytes]]]:
+def _hash_chunk(
+    files: list[SourceFile], options: Options, store: PackedImages | None
+) -> list[tuple[str, list[bytes]]]:
     cv2.setNumThreads(1)
-    return [(file.name, _hash_file(file, options)) for file in files]
+    if store is None:
+        return [(file.name, _hash_file(file, options)) for file in files]
+    return [(file.name, _hash_packed(store, file.name, options)) for file in files]
+
+
+def _hash_packed(store: PackedImages, name: str, options: Options) -> list[bytes]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / 'image.png'
+        try:
+            path.write_bytes(encode_png(store.read(name)))
+        except BadImageError:
+            return []
+        return _hash_file(SourceFile(str(path), name, '', 0), options)
 
 
 def _hash_file(file: SourceFile, options: Options) -> list[bytes]:
+    """Hashes of a file as it is and cut out; none where it cannot be read, whatever the fault."""
+    if file.reason:
+        return []
     hashes = []
     if file.path.lower().endswith(IMAGE_EXTENSIONS):
         try:
             hashes.append(perceptual_hash(read_grey(file.path)))
-        except BadImageError:
+        except Exception:
             return []
-    with suppress(Rejected):
+    with suppress(Exception):  # one bad file must not end the run
         hashes += [perceptual_hash(p.pixels) for p in extract(Path(file.path), options).pictures]
     return list(dict.fromkeys(hashes))

@@ -1,4 +1,4 @@
-"""Chunks of files on all cores of a machine or of a cluster, through joblib."""
+"""Chunks of files on all cores of a machine or of a cluster, through joblib or Dask."""
 
 import multiprocessing
 import warnings
@@ -7,6 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
@@ -15,6 +17,12 @@ from usfm_mm.database.journal import FileRecord
 from usfm_mm.database.listing import SourceFile
 
 CRASHED = 'reader crashed'
+# Seconds until the first worker of a Dask cluster must be there.
+_WAIT = 60
+
+
+class ClusterError(ValueError):
+    """A cluster that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class Cluster:
     """Where the work is done.
 
     Attributes:
-        backend: joblib's: 'loky' for this machine, 'dask' or 'ray'.
+        backend: 'loky' for this machine, 'dask' or 'ray'.
         workers: Processes; -1 for all cores.
         scheduler: Address of the Dask scheduler or the Ray head; None starts one here.
     """
@@ -41,8 +49,12 @@ def process_all(
     reading, one by one, those files that were at work; it becomes a record with that reason.
 
     Raises:
+        ClusterError: Dask's workers have several threads.
         OutputError: The database cannot be written.
     """
+    if cluster.backend == 'dask':
+        yield from _over_dask(job, iter(chunks), cluster)
+        return
     # loky replaces workers whose memory has grown, as that of the network for text does.
     warnings.filterwarnings('ignore', 'A worker stopped while some jobs', UserWarning)
     with ExitStack() as stack:
@@ -68,12 +80,48 @@ def process_all(
                 yield from _one_by_one(job, suspects)
 
 
-def _connect(cluster: Cluster, stack: ExitStack) -> None:
-    if cluster.backend == 'dask':
-        from dask.distributed import Client
+def _over_dask(
+    job: Job, chunks: Iterator[list[SourceFile]], cluster: Cluster
+) -> Iterator[list[FileRecord]]:
+    """Without joblib, whose Dask backend waits for ever when a file kills worker after worker."""
+    from dask.distributed import Client, KilledWorker, LocalCluster, as_completed
 
-        stack.enter_context(Client(cluster.scheduler))
-    elif cluster.backend == 'ray':
+    with ExitStack() as stack:
+        address = cluster.scheduler or stack.enter_context(
+            LocalCluster(
+                n_workers=cluster.workers if cluster.workers > 0 else None,
+                threads_per_worker=1,
+                dashboard_address=None,
+            )
+        )
+        client = stack.enter_context(Client(address))
+        client.wait_for_workers(1, timeout=_WAIT)
+        threads = client.nthreads().values()
+        if any(number != 1 for number in threads):
+            raise ClusterError(
+                'Dask has workers of several threads, which the search for text does not stand: '
+                'start them with --nthreads 1, and as many as there are cores (--nworkers)'
+            )
+
+        def submit(chunk: list[SourceFile]) -> Any:
+            future = client.submit(process_chunk, job, chunk, pure=False)
+            at_work[future] = chunk
+            return future
+
+        at_work: dict[Any, list[SourceFile]] = {}
+        done = as_completed([submit(chunk) for chunk in islice(chunks, 2 * len(threads))])
+        for future in done:
+            suspects = at_work.pop(future)
+            try:
+                yield future.result()
+            except KilledWorker:
+                yield from _one_by_one(job, suspects)
+            for chunk in islice(chunks, 1):
+                done.add(submit(chunk))
+
+
+def _connect(cluster: Cluster, stack: ExitStack) -> None:
+    if cluster.backend == 'ray':
         import ray
         from ray.util.joblib import register_ray
 

@@ -58,14 +58,30 @@ def open_volume(path: Path, options: Options) -> Clip:
 
 
 def _rightly_named(path: Path, kind: str, folder: Path) -> Path:
-    """The file itself, or a link to it: the library looks at the name as well."""
+    """The file itself, or a link to it.
+
+    The library looks at the name as well, and ends the process over a path that is not UTF-8.
+    """
     if path.name.lower().endswith(_SUFFIXES[kind]):
-        return path
+        if _is_utf8(str(path)):
+            return path
+        if _is_utf8(path.name):
+            # The folder, because a header's voxels may lie in a file beside it.
+            os.symlink(path.parent.resolve(), folder / 'source')
+            return folder / 'source' / path.name
     with path.open('rb') as file:
         zipped = file.read(2) == b'\x1f\x8b'
     link = folder / ('volume.mha' if kind == 'metaimage' else 'volume.nii' + '.gz' * zipped)
     os.symlink(path.resolve(), link)
     return link
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _slices(volume: sitk.Image) -> np.ndarray:
