@@ -97,6 +97,7 @@ class PackedStore:
             strays = [key for key in keys if not _is_in(names, Path(key.decode()).stem)]
         for start in range(0, len(strays), _BATCH):
             put_packed(self._env, [(key, None) for key in strays[start : start + _BATCH]])
+        _remove_half_written(self._path.parent)
 
 
 def remove_strays(root: Path, names: np.ndarray) -> None:
@@ -110,9 +111,16 @@ def remove_strays(root: Path, names: np.ndarray) -> None:
         name = os.path.basename(path)
         if not (name.endswith('.png') and _is_in(names, name[:-4])):
             os.unlink(path)
+    _remove_half_written(root)
     for folder in sorted((root / IMAGES).glob('*')):
         if folder.is_dir() and not any(os.scandir(folder)):
             folder.rmdir()
+
+
+def _remove_half_written(root: Path) -> None:
+    """Of the report, for instance, when the finishing pass was killed."""
+    for path in root.glob('.*.tmp'):
+        path.unlink()
 
 
 def _files(folder: Path) -> Iterator[str]:
