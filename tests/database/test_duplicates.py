@@ -1,5 +1,7 @@
 """Perceptual hashes and the search among them."""
 
+import tracemalloc
+
 import cv2
 import imagehash
 import numpy as np
@@ -117,6 +119,22 @@ def test_what_stays_is_as_defined():
     gone = np.flatnonzero(found >= 0)
     assert len(gone) > 50
     assert all(distance[i, found[i]] <= 8 and found[i] < i and found[found[i]] < 0 for i in gone)
+
+
+def test_memory_of_many_that_are_all_alike():
+    rng = np.random.default_rng(0)
+    values = np.zeros((1500, 256), np.uint8)
+    for row in values:
+        row[rng.choice(256, 7, replace=False)] = 1
+    hashes = np.unique(np.packbits(values, axis=1), axis=0)
+    tracemalloc.start()
+    try:
+        found = first_kept(hashes, np.arange(len(hashes)), 16)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.tolist() == [-1] + [0] * (len(hashes) - 1)
+    assert peak < 60 * len(hashes) ** 2 / 2 + 30e6
 
 
 def test_no_chains_and_no_thinning_of_a_clip():

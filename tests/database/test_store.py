@@ -44,6 +44,7 @@ def test_strays_are_removed(tmp_path):
         write_png(tmp_path, name, speckle(0))
     (tmp_path / 'images/010/.half.tmp').write_bytes(b'x')
     (tmp_path / 'images/odd').write_bytes(b'x')
+    (tmp_path / '.index.parquet.0123abcd.tmp').write_bytes(b'x')
     remove_strays(tmp_path, kept(NAMES[0], NAMES[3]))
     assert list(content(tmp_path)) == [image_path(NAMES[0]), image_path(NAMES[3])]
     assert sorted(path.name for path in (tmp_path / 'images').iterdir()) == ['000', '030']
@@ -52,6 +53,7 @@ def test_strays_are_removed(tmp_path):
 def test_packed_store_keeps_what_it_is_told(tmp_path):
     with PackedStore(tmp_path) as store:
         store.put([(name, speckle(i)) for i, name in enumerate(NAMES)])
+        (tmp_path / '.report.html.0123abcd.tmp').write_bytes(b'x')
         store.keep_only(kept(NAMES[1], NAMES[4]))
         np.testing.assert_array_equal(store.read(image_path(NAMES[4])), speckle(4))
     assert list(content(tmp_path)) == ['images.lmdb']

@@ -24,7 +24,7 @@ PHASH_COLUMN = '_phash'
 """Column of a database's index with the perceptual hashes."""
 
 _SIDE = 16
-_BLOCK = 1 << 16
+_BLOCK = 1 << 10
 # Neighbouring coefficients go together in ultrasound images. Shuffled, the parts of a hash differ
 # more between images, and fewer candidates must be compared.
 _SHUFFLE = np.random.default_rng(0).permutation(8 * HASH_BYTES)
@@ -100,30 +100,47 @@ def first_kept(hashes: np.ndarray, groups: Sequence[int] | np.ndarray, near: int
         hashes.view(f'V{HASH_BYTES}').ravel(), return_index=True, return_inverse=True
     )
     kind = kind.reshape(-1)
-    neighbours: dict[int, list[int]] = {}
-    for a, b, _ in near_pairs(unique.view(np.uint8).reshape(-1, HASH_BYTES), near):
-        for i, j in zip(a.tolist(), b.tolist(), strict=True):
-            neighbours.setdefault(i, [i]).append(j)
-            neighbours.setdefault(j, [j]).append(i)
     counts = np.bincount(kind, minlength=len(unique))
-    touched = counts > 1
-    touched[list(neighbours)] = True
+    # The group of a hash; -1 where several clips have it.
+    own_group = groups[first].astype(np.int64)
+    own_group[kind[groups != own_group[kind]]] = -1
+    starts, neighbours = _neighbours(unique.view(np.uint8).reshape(-1, HASH_BYTES), own_group, near)
+    touched = (counts > 1) | (np.diff(starts) > 0)
     # Of each hash, images that stay from two groups: enough to find one of another group.
-    kept: dict[int, list[int]] = {}
+    kept = np.full((len(unique), 2), -1, np.int64)
     result = np.full(len(hashes), -1, np.int64)
     for i in np.flatnonzero(touched[kind]).tolist():
-        own = int(kind[i])
-        result[i] = min(
-            (
-                j
-                for other in neighbours.get(own, [own])
-                for j in kept.get(other, ())
-                if groups[j] != groups[i]
-            ),
-            default=-1,
-        )
-        if result[i] < 0:
-            stay = kept.setdefault(own, [])
-            if len(stay) < 2 and all(groups[j] != groups[i] for j in stay):
-                stay.append(i)
+        own = kind[i]
+        near_by = neighbours[starts[own] : starts[own + 1]]
+        rivals = np.concatenate((kept[own], kept[near_by].ravel()))
+        rivals = rivals[(rivals >= 0) & (groups[rivals] != groups[i])]
+        if len(rivals):
+            result[i] = rivals.min()
+        elif kept[own, 0] < 0:
+            kept[own, 0] = i
+        elif kept[own, 1] < 0 and groups[kept[own, 0]] != groups[i]:
+            kept[own, 1] = i
     return result
+
+
+def _neighbours(
+    hashes: np.ndarray, own_group: np.ndarray, near: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Near hashes of each, those of hash i from ``starts[i]`` to ``starts[i + 1]``.
+
+    Pairs within one clip are left out at once. Memory: some 40 bytes for each of the others.
+
+    Returns:
+        Starts int64 [N + 1] and neighbours int32 [K].
+    """
+    # A pair is one number, a in its upper half: sorting is in place.
+    blocks = [np.zeros(0, np.int64)]
+    for a, b, _ in near_pairs(hashes, near):
+        across = (own_group[a] != own_group[b]) | (own_group[a] < 0)
+        blocks.append(a[across] << 32 | b[across])
+    pairs = np.concatenate(blocks)
+    del blocks
+    pairs = np.concatenate((pairs, pairs << 32 | pairs >> 32))
+    pairs.sort()
+    starts = np.searchsorted(pairs, np.arange(len(hashes) + 1) << 32)
+    return starts, pairs.astype(np.int32)  # the lower half

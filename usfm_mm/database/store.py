@@ -107,13 +107,16 @@ class PackedStore:
         with self._env.begin() as transaction:
             keys = transaction.cursor().iternext(values=False)
             strays = [key for key in keys if not _is_in(names, Path(key.decode()).stem)]
+        anew = self._path.with_name(f'.{self._path.name}.tmp')
+        if strays:
+            anew.touch()  # if this run is killed, the next one knows that there is something to do
         for start in range(0, len(strays), _BATCH):
             put_packed(self._env, [(key, None) for key in strays[start : start + _BATCH]])
-        if strays:
-            self._compact()
+        if anew.exists():
+            self._write_anew(anew)
+        _remove_half_written(self._path.parent)
 
-    def _compact(self) -> None:
-        temporary = self._path.with_name(f'.{self._path.name}.tmp')
+    def _write_anew(self, temporary: Path) -> None:
         try:
             with open(temporary, 'wb') as file:
                 self._env.copyfd(file.fileno(), compact=True)
@@ -135,9 +138,16 @@ def remove_strays(root: Path, names: np.ndarray) -> None:
         name = os.path.basename(path)
         if not (name.endswith('.png') and _is_in(names, name[:-4])):
             os.unlink(path)
+    _remove_half_written(root)
     for folder in sorted((root / IMAGES).glob('*')):
         if folder.is_dir() and not any(os.scandir(folder)):
             folder.rmdir()
+
+
+def _remove_half_written(root: Path) -> None:
+    """Of the report, for instance, when the finishing pass was killed."""
+    for path in root.glob('.*.tmp'):
+        path.unlink()
 
 
 def _files(folder: Path) -> Iterator[str]:
