@@ -2,18 +2,9 @@
 
 from pathlib import Path
 
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
-
-from usfm_mm.cli import add_run_options, config_parser, load_config
+from usfm_mm.cli import add_run_options, build_runner, config_parser, load_config
 from usfm_mm.datasets.downstream_check import check_data
-from usfm_mm.hosts import (
-    import_mmagic,
-    import_mmseg,
-    leave_process_group,
-    quiet_imports,
-    set_up_cpu,
-)
+from usfm_mm.hosts import leave_process_group, set_up_cpu
 
 
 def main() -> None:
@@ -27,13 +18,7 @@ def main() -> None:
     cfg = load_config(args)
     cfg.load_from = args.checkpoint
     set_up_cpu(cfg)
-    quiet_imports()
-    if cfg.get('default_scope') == 'mmseg':
-        import_mmseg()
-    elif cfg.get('default_scope') == 'mmagic':
-        import_mmagic()
-    cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
-    runner: Runner = RUNNERS.build(cfg)
+    runner = build_runner(cfg)
     check_data(cfg, ('test',))  # the processes are connected, no data set is built yet
     runner.test()
     leave_process_group()

@@ -3,18 +3,10 @@
 import argparse
 
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
-from usfm_mm.cli import add_run_options, add_tensorboard, config_parser, load_config
+from usfm_mm.cli import add_run_options, add_tensorboard, build_runner, config_parser, load_config
 from usfm_mm.datasets.downstream_check import check_data
-from usfm_mm.hosts import (
-    import_mmagic,
-    import_mmseg,
-    leave_process_group,
-    quiet_imports,
-    set_up_cpu,
-)
+from usfm_mm.hosts import leave_process_group, set_up_cpu
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,13 +46,7 @@ def build_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Train."""
     cfg = build_config(parse_args())
-    quiet_imports()
-    if cfg.get('default_scope') == 'mmseg':
-        import_mmseg()
-    elif cfg.get('default_scope') == 'mmagic':
-        import_mmagic()
-    cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
-    runner: Runner = RUNNERS.build(cfg)
+    runner = build_runner(cfg)
     check_data(cfg, ('train', 'val'))  # the processes are connected, no data set is built yet
     runner.train()
     leave_process_group()

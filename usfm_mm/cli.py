@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
 
 from usfm_mm.config_fit import fit_classes, set_arch, set_image_size
-from usfm_mm.hosts import find_mmseg_configs
+from usfm_mm.hosts import find_mmseg_configs, import_mmagic, import_mmseg, quiet_imports
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:
@@ -116,3 +118,21 @@ def add_tensorboard(cfg: Config) -> None:
     known = backends is None or any('Tensorboard' in backend['type'] for backend in backends)
     if not known and find_spec('tensorboard'):
         backends.append(dict(type='mmengine.TensorboardVisBackend'))
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Import the config's host and build its runner, with a readable console.
+
+    Args:
+        cfg: Of a run, as :func:`load_config` returns it.
+
+    Raises:
+        ModuleNotFoundError: If the host is not installed, with the command that installs it.
+    """
+    quiet_imports()
+    if cfg.get('default_scope') == 'mmseg':
+        import_mmseg()
+    elif cfg.get('default_scope') == 'mmagic':
+        import_mmagic()
+    cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
+    return RUNNERS.build(cfg)
