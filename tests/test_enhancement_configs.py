@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import RUNNERS
+from mmengine.registry import MODELS, RUNNERS
+from two_ranks import on_two_ranks
 
 from usfm_mm.cli import set_data_root
 from usfm_mm.config_fit import set_arch, set_image_size
 from usfm_mm.datasets.image_io import encode_png
-from usfm_mm.hosts import import_mmagic, set_up_cpu
+from usfm_mm.hosts import check_synced, import_mmagic, set_up_cpu
 from usfm_mm.models import USFMViT
 
 if find_spec('mmagic') is None:
@@ -160,22 +161,68 @@ def test_arch_is_set_in_the_generator():
         set_arch(Config.fromfile(ROOT / PLAIN), 'large')
 
 
-def test_resumed_run_ends_as_an_undisturbed_one(data_root, weights, tmp_path):
+def train_whole_and_in_parts(rank, data_root, weights, tmp_path, launcher):
+    """Weights after two epochs, of an undisturbed run and of a resumed one."""
+    if launcher == 'pytorch':
+        os.environ['LOCAL_RANK'] = str(rank)  # as torchrun does; mmengine asks for it
     states = []
     for parts in ([2], [1, 2]):
         for epochs in parts:
             cfg = load(USFM, data_root, weights, tmp_path / f'{len(parts)}')
-            cfg.experiment_name += f'-{epochs}'
-            cfg.model.buffer_size = 2  # so small that its images matter
+            cfg.experiment_name += f'-{epochs}-{launcher}'
+            cfg.model.buffer_size = 1  # so small that its image matters
             cfg.train_cfg.update(max_epochs=epochs, val_interval=9)
             cfg.default_hooks.checkpoint.update(interval=1, save_best=None)
             cfg.resume = True
+            cfg.launcher = launcher
             runner = RUNNERS.build(cfg)
             runner.train()
         assert runner.epoch == 2
-        states.append(runner.model.state_dict())
-    for key, value in states[0].items():
-        assert torch.equal(value, states[1][key]), key
+        model = runner.model if launcher == 'none' else runner.model.module
+        states.append({key: value.clone() for key, value in model.state_dict().items()})
+    return states
+
+
+def test_resumed_run_ends_as_an_undisturbed_one(data_root, weights, tmp_path):
+    whole, resumed = train_whole_and_in_parts(0, data_root, weights, tmp_path, 'none')
+    for key, value in whole.items():
+        assert torch.equal(value, resumed[key]), key
+
+
+@pytest.mark.slow
+def test_two_processes_resume_alike_and_leave_a_checkpoint_for_one(
+    data_root, weights, tmp_path, free_port
+):
+    by_rank = on_two_ranks(
+        train_whole_and_in_parts, free_port, data_root, weights, tmp_path, 'pytorch'
+    )
+    whole = by_rank[0][0]
+    for key, value in whole.items():
+        for states in by_rank:
+            for state in states:
+                assert torch.equal(value, state[key]), key
+    cfg = load(USFM, data_root, weights, tmp_path / 'one')
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(
+        torch.load(tmp_path / '2' / 'epoch_2.pth', weights_only=True)['state_dict'], strict=True
+    )
+    images = torch.load(tmp_path / '2' / 'epoch_2.pth', weights_only=True)['image_buffers']
+    assert len(images) == 2  # of two ranks, which saw other images
+    assert not torch.equal(images[0]['A'][0], images[1]['A'][0])
+
+
+@pytest.mark.parametrize('setting', ['model_wrapper_cfg', 'optim_wrapper'])
+def test_processes_that_would_train_apart_are_refused(setting, data_root, weights, tmp_path):
+    cfg = load(PLAIN, data_root, weights, tmp_path)
+    check_synced(cfg)
+    if setting == 'model_wrapper_cfg':
+        cfg.model_wrapper_cfg.type = 'MMSeparateDistributedDataParallel'
+    else:
+        cfg.optim_wrapper.discriminators.pop('type')
+    check_synced(cfg)
+    cfg.launcher = 'pytorch'
+    with pytest.raises(ValueError, match=r'usfm_mm.SyncedGAN.*usfm_mm.SyncedOptimWrapper'):
+        check_synced(cfg)
 
 
 def test_tools_train_and_test(data_root, weights, tmp_path):
@@ -194,6 +241,24 @@ def test_tools_train_and_test(data_root, weights, tmp_path):
         assert done.returncode == 0, done.stderr
         assert done.stdout.count('generation_init_weights mended') == 1
     assert (work_dir / 'test' / 'summary.json').is_file()
+
+
+def test_checkpoint_of_another_model_is_not_tested(data_root, weights, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    from tools.test import load_all
+
+    runner = RUNNERS.build(load(PLAIN, data_root, weights, tmp_path))
+    state = {key: value + 1 for key, value in runner.model.state_dict().items()}
+    torch.save(dict(state_dict=state), tmp_path / 'whole.pth')
+    load_all(runner, str(tmp_path / 'whole.pth'))
+    runner.load_or_resume()  # as runner.test() does
+    for key, value in runner.model.state_dict().items():
+        assert torch.equal(value, state[key])
+    # As mmengine's wrapper names weights on several processes: mmengine only warns of that.
+    renamed = {key.replace('generators.', 'generators.module.'): v for key, v in state.items()}
+    torch.save(dict(state_dict=renamed), tmp_path / 'renamed.pth')
+    with pytest.raises(ValueError, match=r'renamed.pth does not fit the model of(?s:.)*missing'):
+        load_all(runner, str(tmp_path / 'renamed.pth'))
 
 
 def test_amp_is_refused(monkeypatch):

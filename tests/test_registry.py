@@ -73,6 +73,7 @@ def test_every_registered_part_is_found():
         ],
         host.OPTIM_WRAPPERS: ['BF16OptimWrapper', 'SyncedOptimWrapper'],
         host.OPTIM_WRAPPER_CONSTRUCTORS: ['LayerDecayOptimWrapperConstructor'],
+        host.MODEL_WRAPPERS: ['SyncedGAN'],
         host.RUNNERS: ['QuietRunner', 'QuietFlexibleRunner'],
     }
     for parent, parts in names.items():

@@ -10,7 +10,13 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from usfm_mm.config_fit import fit_classes, set_arch, set_image_size
-from usfm_mm.hosts import find_mmseg_configs, import_mmagic, import_mmseg, quiet_imports
+from usfm_mm.hosts import (
+    check_synced,
+    find_mmseg_configs,
+    import_mmagic,
+    import_mmseg,
+    quiet_imports,
+)
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:
@@ -128,11 +134,13 @@ def build_runner(cfg: Config) -> Runner:
 
     Raises:
         ModuleNotFoundError: If the host is not installed, with the command that installs it.
+        ValueError: If a GAN's processes would train apart.
     """
     quiet_imports()
     if cfg.get('default_scope') == 'mmseg':
         import_mmseg()
     elif cfg.get('default_scope') == 'mmagic':
+        check_synced(cfg)
         import_mmagic()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     return RUNNERS.build(cfg)

@@ -11,6 +11,7 @@ from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
@@ -27,6 +28,7 @@ DATASETS = _child('dataset', MMENGINE_DATASETS, 'usfm_mm.datasets')
 DATA_SAMPLERS = _child('data sampler', MMENGINE_DATA_SAMPLERS, 'usfm_mm.datasets')
 TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'usfm_mm.datasets.transforms')
 MODELS = _child('model', MMENGINE_MODELS, 'usfm_mm.models')
+MODEL_WRAPPERS = _child('model wrapper', MMENGINE_MODEL_WRAPPERS, 'usfm_mm.hosts')
 METRICS = _child('metric', MMENGINE_METRICS, 'usfm_mm.evaluation')
 HOOKS = _child('hook', MMENGINE_HOOKS, 'usfm_mm.engine')
 LOOPS = _child('loop', MMENGINE_LOOPS, 'usfm_mm.engine')

@@ -40,7 +40,7 @@ optim_wrapper = dict(
         optimizer=dict(type='Adam', lr=2e-4, betas=(0.5, 0.999)),
     ),
 )
-model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel', broadcast_buffers=False)
+model_wrapper_cfg = dict(type='usfm_mm.SyncedGAN')
 train_cfg = dict(type='usfm_mm.ResumableEpochTrainLoop', max_epochs=200, val_interval=5)
 val_cfg = dict()
 test_cfg = dict()

@@ -7,13 +7,15 @@ from .mmseg import find_mmseg_configs, import_mmseg
 from .process_group import leave_process_group, set_up_cpu
 from .quiet_imports import quiet_imports
 from .quiet_runner import QuietFlexibleRunner, QuietRunner
-from .synced_optim_wrapper import SyncedOptimWrapper
+from .synced_gan import SyncedGAN, SyncedOptimWrapper, check_synced
 
 __all__ = [
     'BF16OptimWrapper',
     'QuietFlexibleRunner',
     'QuietRunner',
+    'SyncedGAN',
     'SyncedOptimWrapper',
+    'check_synced',
     'find_mmseg_configs',
     'import_mmagic',
     'import_mmseg',

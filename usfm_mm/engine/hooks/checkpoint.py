@@ -26,6 +26,8 @@ class SafeCheckpointHook(CheckpointHook):
       removed only afterwards; mmengine writes in place and removes first.
     - On SIGTERM (Slurm's time limit, ``kill``) the iteration is finished, a checkpoint saved and
       the process ended with status 143. All ranks stop at the same iteration.
+    - Before a checkpoint to resume from, every hook that has ``before_save_on_all_ranks(runner)``
+      is called on all ranks; mmengine's ``before_save_checkpoint`` is on the main one only.
     - The file holds tensors and plain containers only, so that ``torch.load(weights_only=True)``
       reads it; mmengine's own log history is stored as a Python object.
 
@@ -104,6 +106,7 @@ class SafeCheckpointHook(CheckpointHook):
         path = os.path.join(self.out_dir, name)
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
+        runner.call_hook('before_save_on_all_ranks')
         self._save_whole(
             runner.save_checkpoint,
             self.out_dir,

@@ -5,12 +5,11 @@ from importlib.util import find_spec
 import pytest
 import torch
 from mmengine import MessageHub
-from mmengine.model import MMSeparateDistributedDataParallel
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from two_ranks import on_two_ranks
 
-from usfm_mm.hosts import import_mmagic
+from usfm_mm.hosts import SyncedGAN, import_mmagic
 
 if find_spec('mmagic') is None:
     pytest.skip('mmagic is not installed', allow_module_level=True)
@@ -61,7 +60,7 @@ def step(rank, rows, seed, wrapper):
         extractor = model.generators['A'].extractor.fingerprint()
         wrapped = model
         if torch.distributed.is_initialized():
-            wrapped = MMSeparateDistributedDataParallel(model, device_ids=None)
+            wrapped = SyncedGAN(model)
         optim_wrapper = build_optim_wrapper(wrapped, optimizers)
     MessageHub.get_current_instance().update_info('iter', 0)
     from mmagic.structures import DataSample
@@ -73,8 +72,7 @@ def step(rank, rows, seed, wrapper):
         batch['data_samples'].append(DataSample(img_A=pair[0], img_B=pair[1]))
     wrapped.train()
     wrapped.train_step(batch, optim_wrapper)
-    weights = {k.replace('.module', ''): p.detach().clone() for k, p in model.named_parameters()}
-    return dict(weights, extractor=extractor)
+    return dict(model.state_dict(), extractor=extractor)
 
 
 def step_of_rank(rank, wrapper):
