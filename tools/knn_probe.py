@@ -22,6 +22,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from usfm_mm.cli import config_parser, load_config
+from usfm_mm.datasets.downstream_check import check_data
 from usfm_mm.evaluation.bootstrap_cls import BootstrapClsMetric
 from usfm_mm.evaluation.classification import MEASURES
 from usfm_mm.evaluation.knn import LabelledFeatures, classifier_features, knn_scores
@@ -130,6 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
     set_up_cpu(cfg)
     quiet_imports()
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    check_data(cfg, ('train', 'test'))
     train_loader, test_loader = build_loaders(cfg)
     test_set: Any = test_loader.dataset
     check_split(train_loader.dataset, test_set, args.k)

@@ -1,6 +1,7 @@
 # CycleGAN (Zhu et al. 2017) from low quality (A) to high quality (B) and back: model, schedule,
 # runtime. Networks, losses, Adam and its learning rate are those of CycleGAN and of stock mmagic;
 # 200 epochs and the cosine are the paper's (4.2). The best model on validation is tested once.
+_base_ = 'runtime.py'
 default_scope = 'mmagic'
 model = dict(
     type='CycleGAN',
@@ -42,8 +43,6 @@ optim_wrapper = dict(
 )
 model_wrapper_cfg = dict(type='usfm_mm.SyncedGAN')
 train_cfg = dict(type='usfm_mm.ResumableEpochTrainLoop', max_epochs=200, val_interval=5)
-val_cfg = dict()
-test_cfg = dict()
 param_scheduler = [
     dict(
         type='CosineAnnealingLR',
@@ -54,20 +53,7 @@ param_scheduler = [
         convert_to_iter_based=True,
     )
 ]
-env_cfg = dict(
-    cudnn_benchmark=True,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
-)
-randomness = dict(seed=0)
-log_level = 'INFO'
-log_processor = dict(by_epoch=True, window_size=50)
 default_hooks = dict(
-    runtime_info=dict(type='RuntimeInfoHook'),
-    timer=dict(type='mmengine.IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=50),
-    param_scheduler=dict(type='ParamSchedulerHook'),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
     checkpoint=dict(
         type='usfm_mm.SafeCheckpointHook',
         by_epoch=True,
@@ -83,10 +69,3 @@ custom_hooks = [
     dict(type='usfm_mm.EnhancementHook'),
     dict(type='usfm_mm.TestReportHook'),
 ]
-visualizer = dict(
-    type='mmengine.Visualizer',
-    name='visualizer',
-    vis_backends=[dict(type='mmengine.LocalVisBackend')],
-)
-load_from = None
-resume = False

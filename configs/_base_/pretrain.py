@@ -1,4 +1,5 @@
 # USFM pre-training: data, model, schedule and runtime, with the paper's section or equation.
+_base_ = 'runtime.py'
 default_scope = 'mmpretrain'
 data_root = 'data/3mus'  # index.parquet and the images: docs/data.md
 image_size = 224
@@ -105,8 +106,6 @@ optim_wrapper = dict(
 )
 auto_scale_lr = dict(base_batch_size=base_batch_size)  # enabled by --auto-scale-lr
 train_cfg = dict(type='usfm_mm.ResumableEpochTrainLoop', max_epochs=200, val_interval=5)
-val_cfg = dict()
-test_cfg = dict()
 param_scheduler = [
     dict(
         type='LinearLR',
@@ -127,20 +126,7 @@ param_scheduler = [
 ]
 
 # --------------------------------------------------------------------------------------- runtime
-env_cfg = dict(
-    cudnn_benchmark=True,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
-)
-randomness = dict(seed=0)
-log_level = 'INFO'
-log_processor = dict(by_epoch=True, window_size=50)
 default_hooks = dict(
-    runtime_info=dict(type='RuntimeInfoHook'),
-    timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=50),
-    param_scheduler=dict(type='ParamSchedulerHook'),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
     checkpoint=dict(
         type='usfm_mm.SafeCheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=3
     ),
@@ -152,10 +138,3 @@ custom_hooks = [
     dict(type='usfm_mm.ReconstructionHook', interval=20),
     dict(type='usfm_mm.EmbeddingHook'),
 ]
-visualizer = dict(
-    type='mmengine.Visualizer',
-    name='visualizer',
-    vis_backends=[dict(type='mmengine.LocalVisBackend')],
-)
-load_from = None
-resume = False

@@ -7,17 +7,18 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from made_up import content, run, write_folder, write_image
 
-from usfm_mm.database.chunk import Job
+from usfm_mm.database.chunk import CRASHED, Job, crashed_file, process_chunk
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.listing import SourceFile
 from usfm_mm.database.pictures import Options
 from usfm_mm.database.rules import Rules
-from usfm_mm.database.workers import CRASHED, Cluster, ClusterError, process_all
+from usfm_mm.database.workers import Cluster, ClusterError, process_all
 
 HERE = Path(__file__).parent
 FILES = 100
@@ -139,10 +140,15 @@ def test_two_dask_workers_give_the_same(undisturbed, tmp_path):
     assert content(tmp_path / 'out') == content(undisturbed / 'out')
 
 
+def process(job, chunks, cluster):
+    work, crashed = partial(process_chunk, job), partial(crashed_file, job)
+    return [r for block in process_all(work, crashed, chunks, cluster) for r in block]
+
+
 def test_dask_workers_of_several_threads_are_refused(tmp_path):
     job = Job(Identity(b'k'), Rules((), ()), Options(), 64, tmp_path)
     with dask_cluster(1, 2) as scheduler, pytest.raises(ClusterError, match='--nthreads 1'):
-        list(process_all(job, [], Cluster('dask', -1, scheduler)))
+        process(job, [], Cluster('dask', -1, scheduler))
 
 
 def test_a_file_that_kills_worker_after_worker_of_dask(tmp_path):
@@ -153,7 +159,7 @@ def test_a_file_that_kills_worker_after_worker_of_dask(tmp_path):
     job = Job(Identity(b'k'), DeadlyRules((), ()), Options(), 64, tmp_path / 'out')
     chunks = iter([[SourceFile(str(path), path.name, '1', 1) for path in paths]])
     with dask.config.set({'distributed.scheduler.allowed-failures': 0}):
-        records = [r for block in process_all(job, chunks, Cluster('dask', 1)) for r in block]
+        records = process(job, chunks, Cluster('dask', 1))
     assert [(r.file.name, r.reason) for r in records] == [('a.png', ''), ('deadly.png', CRASHED)]
 
 
@@ -173,7 +179,7 @@ def test_a_file_that_kills_its_process(tmp_path):
         files.append(SourceFile(str(path), path.name, '1', 1))
     job = Job(Identity(b'k'), DeadlyRules((), ()), Options(), 64, tmp_path / 'out', os.getpid())
     chunks = [files[:2], files[2:5], files[5:]]
-    records = [r for block in process_all(job, iter(chunks), Cluster(workers=2)) for r in block]
+    records = process(job, chunks, Cluster(workers=2))
     assert sorted((record.file.name, record.reason) for record in records) == [
         ('0.png', ''),
         ('1.png', ''),

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from usfm_mm.database.overlap import find_overlap, hash_set
 from usfm_mm.database.pictures import Options
 from usfm_mm.datasets import write_index
 from usfm_mm.datasets.image_io import encode_png
+from usfm_mm.datasets.packed import PackedImages
 
 pytestmark = pytest.mark.usefixtures('no_text_search')
 
@@ -107,6 +109,30 @@ def test_bad_files_are_unread(tmp_path, source, monkeypatch):
     found = hashed(source)
     assert len(set(found.names)) == 8
     assert sorted(found.unread) == ['source/odd.dcm', 'source/pipe.png']
+
+
+class DeadlyStore(PackedImages):
+    """Kills the process that reads a certain image, as a decoder's fault would."""
+
+    def read(self, name):
+        if name == 'b.png':
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().read(name)
+
+
+def test_a_file_that_kills_its_process_is_unread(tmp_path, test_set, monkeypatch):
+    for name, number in (('a.png', 0), ('b.png', 1), ('d.png', 2)):
+        (test_set / name).write_bytes(encode_png(speckle(number)))
+    names = ['a.png', 'b.png', 'c.png', 'd.png']
+    write_index(pa.table({'path': names, 'organ': ['x'] * 4}), test_set / 'index.csv')
+    pack(test_set, tmp_path / 'packed')
+    whole = hashed(tmp_path / 'packed')
+    monkeypatch.setattr(overlap, 'PackedImages', DeadlyStore)
+    found = hash_set(tmp_path / 'packed', Options(), 2, Console(file=io.StringIO()))
+    assert found.unread == ['b.png']
+    kept = [i for i, name in enumerate(whole.names) if name != 'b.png']
+    assert found.names == [whole.names[i] for i in kept]
+    np.testing.assert_array_equal(found.hashes, whole.hashes[kept])
 
 
 def test_tool(tmp_path, source, test_set, capsys):

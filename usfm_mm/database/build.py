@@ -10,13 +10,21 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from usfm_mm.database.chunk import EXCLUDED, FAILED, Job
+from usfm_mm.database.chunk import (
+    CRASHED,
+    EXCLUDED,
+    FAILED,
+    Job,
+    crashed_file,
+    process_chunk,
+)
 from usfm_mm.database.duplicates import MAX_NEAR, NEAR
 from usfm_mm.database.finish import INDEX_NAME, finish
 from usfm_mm.database.identity import Identity, read_key
@@ -26,7 +34,7 @@ from usfm_mm.database.overlap import hashes_of
 from usfm_mm.database.pictures import Options
 from usfm_mm.database.rules import read_rules
 from usfm_mm.database.store import OutputError, PackedStore
-from usfm_mm.database.workers import CRASHED, Cluster, process_all
+from usfm_mm.database.workers import Cluster, process_all
 from usfm_mm.progress import progress_bar
 
 JOURNAL_NAME = 'journal.sqlite'
@@ -219,7 +227,8 @@ def _read_all(
         task = progress.add_task('reading', total=total)
         listing = _Listing(sources, job, journal, generation, progress, task)
         images = 0
-        for records in process_all(job, listing, cluster):
+        work, crashed = partial(process_chunk, job), partial(crashed_file, job)
+        for records in process_all(work, crashed, listing, cluster):
             if store is not None:
                 store.put(
                     [

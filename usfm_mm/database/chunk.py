@@ -19,6 +19,7 @@ from usfm_mm.database.store import OutputError, write_png
 
 EXCLUDED = 'excluded by rule'
 FAILED = 'reader failed'
+CRASHED = 'reader crashed'
 HASHED = ('PatientID', 'StudyInstanceUID')
 
 
@@ -55,6 +56,11 @@ def process_chunk(job: Job, files: list[SourceFile]) -> list[FileRecord]:
             os._exit(1)
         records.append(process_file(job, file))
     return records
+
+
+def crashed_file(job: Job, file: SourceFile) -> FileRecord:
+    """What is noted of a file that kills the process which reads it."""
+    return FileRecord(file, job.identity.file(file.path), CRASHED)
 
 
 def process_file(job: Job, file: SourceFile) -> FileRecord:

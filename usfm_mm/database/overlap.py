@@ -7,13 +7,13 @@ it out: a test set's image with a screen around it is found in a database that h
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
-from joblib import Parallel, delayed
 from rich.console import Console
 
 from usfm_mm.database.duplicates import (
@@ -25,6 +25,7 @@ from usfm_mm.database.duplicates import (
 from usfm_mm.database.extract import extract
 from usfm_mm.database.listing import SourceFile, in_chunks, walk
 from usfm_mm.database.pictures import Options
+from usfm_mm.database.workers import Cluster, process_all
 from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, encode_png, read_grey
 from usfm_mm.datasets.index import find_index, read_index
 from usfm_mm.datasets.packed import PACKED_NAME, PackedImages
@@ -104,21 +105,19 @@ def _hash_set(source: Path, options: Options, workers: int, console: Console) ->
         files = [SourceFile(str(source / path), path, '', 0) for path in paths]
         if (source / PACKED_NAME).exists():
             store = PackedImages(source / PACKED_NAME)
-    names: list[str] = []
-    found: list[bytes] = []
-    unread: list[str] = []
+    results: list[tuple[str, list[bytes]]] = []
     with progress_bar(console) as progress:
         task = progress.add_task('hashing', total=len(files))
-        for chunk in Parallel(n_jobs=workers, return_as='generator', batch_size=1)(
-            delayed(_hash_chunk)(chunk, options, store) for chunk in in_chunks(files)
-        ):
-            for name, hashes in chunk:
-                names += [name] * len(hashes)
-                found += hashes
-                unread += [] if hashes else [name]
+        work = partial(_hash_chunk, options=options, store=store)
+        for chunk in process_all(work, _nothing, in_chunks(files), Cluster(workers=workers)):
+            results += chunk
             progress.advance(task, len(chunk))
+    results.sort()  # they come as they get done
+    found = b''.join(digest for _, own in results for digest in own)
     return HashedSet(
-        names, np.frombuffer(b''.join(found), np.uint8).reshape(-1, HASH_BYTES), unread
+        [name for name, own in results for _ in own],
+        np.frombuffer(found, np.uint8).reshape(-1, HASH_BYTES),
+        [name for name, own in results if not own],
     )
 
 
@@ -153,6 +152,10 @@ def _hash_chunk(
     if store is None:
         return [(file.name, _hash_file(file, options)) for file in files]
     return [(file.name, _hash_packed(store, file.name, options)) for file in files]
+
+
+def _nothing(file: SourceFile) -> tuple[str, list[bytes]]:
+    return file.name, []
 
 
 def _hash_packed(store: PackedImages, name: str, options: Options) -> list[bytes]:

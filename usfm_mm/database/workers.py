@@ -2,21 +2,21 @@
 
 import multiprocessing
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from joblib import Parallel, delayed, parallel_config
 
-from usfm_mm.database.chunk import Job, process_chunk
-from usfm_mm.database.journal import FileRecord
 from usfm_mm.database.listing import SourceFile
 
-CRASHED = 'reader crashed'
+T = TypeVar('T')
+Work = Callable[[list[SourceFile]], list[T]]
+
 # Seconds until the first worker of a Dask cluster must be there.
 _WAIT = 60
 
@@ -41,19 +41,27 @@ class Cluster:
 
 
 def process_all(
-    job: Job, chunks: Iterable[list[SourceFile]], cluster: Cluster
-) -> Iterator[list[FileRecord]]:
-    """What becomes of each chunk, as they get done.
+    work: Work[T],
+    crashed: Callable[[SourceFile], T],
+    chunks: Iterable[list[SourceFile]],
+    cluster: Cluster,
+) -> Iterator[list[T]]:
+    """What ``work`` makes of each chunk, as they get done, in no particular order.
 
     A file that kills its process, by a decoder's fault or by the memory it takes, is found by
-    reading, one by one, those files that were at work; it becomes a record with that reason.
+    reading, one by one, those files that were at work.
+
+    Args:
+        work: One result for each file of a chunk; can be pickled.
+        crashed: The result for a file that kills its process.
+        chunks: Files.
+        cluster: Where the work is done.
 
     Raises:
         ClusterError: Dask's workers have several threads.
-        OutputError: The database cannot be written.
     """
     if cluster.backend == 'dask':
-        yield from _over_dask(job, iter(chunks), cluster)
+        yield from _over_dask(work, crashed, iter(chunks), cluster)
         return
     # loky replaces workers whose memory has grown, as that of the network for text does.
     warnings.filterwarnings('ignore', 'A worker stopped while some jobs', UserWarning)
@@ -67,22 +75,25 @@ def process_all(
                 results = Parallel(
                     return_as='generator_unordered', batch_size=1, pre_dispatch='2 * n_jobs'
                 )(
-                    delayed(_numbered)(number, job, chunk)
+                    delayed(_numbered)(number, work, chunk)
                     for number, chunk in _noted(remaining, at_work)
                 )
-                for number, records in results:
+                for number, done in results:
                     del at_work[number]
-                    yield records
+                    yield done
                 return
             except BrokenProcessPool:
                 suspects = [file for chunk in at_work.values() for file in chunk]
                 at_work.clear()
-                yield from _one_by_one(job, suspects)
+                yield from _one_by_one(work, crashed, suspects)
 
 
 def _over_dask(
-    job: Job, chunks: Iterator[list[SourceFile]], cluster: Cluster
-) -> Iterator[list[FileRecord]]:
+    work: Work[T],
+    crashed: Callable[[SourceFile], T],
+    chunks: Iterator[list[SourceFile]],
+    cluster: Cluster,
+) -> Iterator[list[T]]:
     """Without joblib, whose Dask backend waits for ever when a file kills worker after worker."""
     from dask.distributed import Client, KilledWorker, LocalCluster, as_completed
 
@@ -104,7 +115,7 @@ def _over_dask(
             )
 
         def submit(chunk: list[SourceFile]) -> Any:
-            future = client.submit(process_chunk, job, chunk, pure=False)
+            future = client.submit(work, chunk, pure=False)
             at_work[future] = chunk
             return future
 
@@ -115,7 +126,7 @@ def _over_dask(
             try:
                 yield future.result()
             except KilledWorker:
-                yield from _one_by_one(job, suspects)
+                yield from _one_by_one(work, crashed, suspects)
             for chunk in islice(chunks, 1):
                 done.add(submit(chunk))
 
@@ -138,21 +149,23 @@ def _noted(
         yield number, chunk
 
 
-def _numbered(number: int, job: Job, files: list[SourceFile]) -> tuple[int, list[FileRecord]]:
-    return number, process_chunk(job, files)
+def _numbered(number: int, work: Work[T], files: list[SourceFile]) -> tuple[int, list[T]]:
+    return number, work(files)
 
 
-def _one_by_one(job: Job, files: Iterable[SourceFile]) -> Iterator[list[FileRecord]]:
+def _one_by_one(
+    work: Work[T], crashed: Callable[[SourceFile], T], files: Iterable[SourceFile]
+) -> Iterator[list[T]]:
     """Each file in a process that may die; a new one takes its place."""
     pool = None
     try:
         for file in files:
             pool = pool or ProcessPoolExecutor(1, multiprocessing.get_context('spawn'))
             try:
-                yield pool.submit(process_chunk, job, [file]).result()
+                yield pool.submit(work, [file]).result()
             except BrokenProcessPool:
                 pool = None
-                yield [FileRecord(file, job.identity.file(file.path), CRASHED)]
+                yield [crashed(file)]
     finally:
         if pool is not None:
             pool.shutdown()

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.dataset import BaseDataset, force_full_init
-from PIL import Image  # comes with matplotlib
 
-from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, check_complete
+from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, image_size
 from usfm_mm.datasets.seeding import SeededIndex, seeded
 from usfm_mm.registry import DATASETS
 
 _DOMAINS = ('img_A', 'img_B')
-_TAIL = 1024  # bytes in which a file's end mark is
 
 
 @DATASETS.register_module()
@@ -175,14 +173,7 @@ def _read_list(path: str) -> dict[str, str]:
 
 
 def _size(path: str) -> tuple[int, int]:
-    """Width and height of an image, from its head; its tail must be there."""
     try:
-        with open(path, 'rb') as file:
-            head = file.read(8)
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-            check_complete(head + file.read())
-            file.seek(0)
-            with Image.open(file) as image:
-                return image.size
-    except (OSError, BadImageError) as error:
+        return image_size(path)
+    except BadImageError as error:
         raise ValueError(f'{path}: {error}; restore it or leave it out') from error

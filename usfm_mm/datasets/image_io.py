@@ -4,6 +4,7 @@ import os
 
 import cv2
 import numpy as np
+from PIL import Image  # comes with matplotlib
 
 IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff')
 
@@ -53,6 +54,24 @@ def check_complete(data: bytes) -> None:
         raise BadImageError('PNG is truncated (no end mark)')
     if data.startswith(_JPEG) and b'\xff\xd9' not in data[-_TAIL:]:
         raise BadImageError('JPEG is truncated (no end mark)')
+
+
+def image_size(path: str | os.PathLike) -> tuple[int, int]:
+    """Width and height of an image file, of which only the head and the tail are read.
+
+    Raises:
+        BadImageError: The file is missing, cut off or not an image.
+    """
+    try:
+        with open(path, 'rb') as file:
+            head = file.read(8)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            check_complete(head + file.read())
+            file.seek(0)
+            with Image.open(file) as image:
+                return image.size
+    except OSError as error:
+        raise BadImageError(str(error)) from error
 
 
 def read_file(path: str | os.PathLike) -> bytes:
