@@ -68,7 +68,8 @@ def test_umap_keeps_clusters_apart_and_repeats():
     points = umap_points(features, seed=1)
     assert points.shape == (20, 2)
     centres = points[:10].mean(0), points[10:].mean(0)
-    assert np.linalg.norm(centres[0] - centres[1]) > 2 * points[:10].std()
+    spread = np.linalg.norm(points[:10].std(0))  # of one cluster, whatever place it has
+    assert np.linalg.norm(centres[0] - centres[1]) > 5 * spread
     np.testing.assert_array_equal(points, umap_points(features, seed=1))
     assert np.isfinite(umap_points(features[:3])).all()  # the fewest that the hook lets through
 
