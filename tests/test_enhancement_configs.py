@@ -243,22 +243,23 @@ def test_tools_train_and_test(data_root, weights, tmp_path):
     assert (work_dir / 'test' / 'summary.json').is_file()
 
 
-def test_checkpoint_of_another_model_is_not_tested(data_root, weights, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    from tools.test import load_all
-
-    runner = RUNNERS.build(load(PLAIN, data_root, weights, tmp_path))
+def test_only_a_checkpoint_that_fits_is_tested(data_root, weights, tmp_path):
+    cfg = load(PLAIN, data_root, weights, tmp_path)
+    cfg.load_from = str(tmp_path / 'mine.pth')
+    runner = RUNNERS.build(cfg)
     state = {key: value + 1 for key, value in runner.model.state_dict().items()}
-    torch.save(dict(state_dict=state), tmp_path / 'whole.pth')
-    load_all(runner, str(tmp_path / 'whole.pth'))
-    runner.load_or_resume()  # as runner.test() does
-    for key, value in runner.model.state_dict().items():
-        assert torch.equal(value, state[key])
     # As mmengine's wrapper names weights on several processes: mmengine only warns of that.
     renamed = {key.replace('generators.', 'generators.module.'): v for key, v in state.items()}
-    torch.save(dict(state_dict=renamed), tmp_path / 'renamed.pth')
-    with pytest.raises(ValueError, match=r'renamed.pth does not fit the model of(?s:.)*missing'):
-        load_all(runner, str(tmp_path / 'renamed.pth'))
+    torch.save(dict(state_dict=renamed), cfg.load_from)
+    with pytest.raises(ValueError, match=r'mine.pth cannot be loaded into(?s:.)*missing'):
+        runner.test()
+    Path(cfg.load_from).write_text('no checkpoint')
+    with pytest.raises(ValueError, match=r'mine.pth cannot be loaded into'):
+        runner.test()
+    torch.save(dict(state_dict=state), cfg.load_from)
+    runner.test()
+    for key, value in runner.model.state_dict().items():
+        assert torch.equal(value, state[key])
 
 
 def test_amp_is_refused(monkeypatch):

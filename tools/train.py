@@ -1,11 +1,13 @@
 """Train a model: python tools/train.py configs/usfm/pretrain_3mus.py --data-root DIR."""
 
 import argparse
+from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 
 from usfm_mm.cli import add_run_options, add_tensorboard, build_runner, config_parser, load_config
 from usfm_mm.datasets.downstream_check import check_data
+from usfm_mm.engine.hooks.checkpoint import latest_checkpoint
 from usfm_mm.hosts import leave_process_group, set_up_cpu
 
 
@@ -23,7 +25,10 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--amp', action='store_true', help='train in bfloat16')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale to the actual batch')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.resume not in (None, 'auto') and not Path(args.resume).exists():
+        parser.error(f'--resume {args.resume}: no such checkpoint')
+    return args
 
 
 def build_config(args: argparse.Namespace) -> Config:
@@ -36,8 +41,11 @@ def build_config(args: argparse.Namespace) -> Config:
     if args.auto_scale_lr:
         cfg.auto_scale_lr = ConfigDict(cfg.get('auto_scale_lr', {}), enable=True)
     if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        checkpoint = latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
+        if checkpoint is None:
+            print(f'{cfg.work_dir} has no checkpoint yet: the run begins at its start.')
+        else:
+            cfg.resume, cfg.load_from = True, str(checkpoint)
     set_up_cpu(cfg)
     add_tensorboard(cfg)
     return cfg

@@ -3,6 +3,7 @@
 import copy
 import multiprocessing
 import os
+import shutil
 import signal
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,8 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+
+from usfm_mm.engine.hooks.checkpoint import latest_checkpoint
 
 EPOCHS, ITERATIONS = 2, 3  # of tiny_config
 
@@ -134,7 +137,9 @@ def test_sigterm_saves_first_and_resumes_there(config, uninterrupted):
     pointer = Path(config.work_dir, 'last_checkpoint').read_text()
     assert Path(pointer).name == 'iter_4.pth'
     assert torch.load(pointer, weights_only=True)['meta']['iter'] == 4
+    config.default_hooks.checkpoint.interval = 3
     train(config)
+    assert [path.name for path in Path(config.work_dir).glob('*.pth')] == ['iter_6.pth']
     assert_equal(weights(config), uninterrupted)
     # The log history came back too: six losses, not two.
     history = weights(config)['message_hub']['log_scalars']['train/loss']
@@ -149,6 +154,39 @@ def test_stopped_while_writing_leaves_the_last_checkpoint(config):
     train(config)
     kept = sorted(path.name for path in Path(config.work_dir).glob('*.pth'))
     assert kept == ['iter_6.pth']
+
+
+def test_other_images_a_step_are_an_error(config):
+    assert train_and_die(config, 2) == -signal.SIGKILL
+    config.train_dataloader.batch_size = 3
+    with pytest.raises(ValueError, match='3 iterations an epoch, this one has 4(?s:.)*batch size'):
+        run(config.pretty_text)
+
+
+def test_a_run_that_goes_on_elsewhere_leaves_the_first_one_alone(config, tmp_path):
+    config.default_hooks.checkpoint.update(interval=1, save_best='val/loss', rule='less')
+    config.train_cfg.update(val_interval=1, max_epochs=1)
+    train(config)
+    first = Path(config.work_dir)
+    files = sorted(path.name for path in first.glob('*.pth'))
+    assert files == ['best_val_loss_iter_3.pth', 'iter_3.pth']
+    shutil.copytree(first, tmp_path / 'copy')
+    assert latest_checkpoint(str(tmp_path / 'copy')) == tmp_path / 'copy' / 'iter_3.pth'
+    config.train_cfg.max_epochs = 2
+    config.work_dir, config.load_from = str(tmp_path / 'copy'), str(first / 'iter_3.pth')
+    train(config)
+    assert sorted(path.name for path in first.glob('*.pth')) == files
+    assert sorted(path.name for path in (tmp_path / 'copy').glob('*.pth')) == [
+        'best_val_loss_iter_6.pth',
+        'iter_6.pth',
+    ]
+
+
+def test_latest_checkpoint(tmp_path):
+    assert latest_checkpoint(str(tmp_path)) is None
+    (tmp_path / 'last_checkpoint').write_text('somewhere/iter_3.pth')
+    with pytest.raises(FileNotFoundError, match='iter_3.pth, which is gone'):
+        latest_checkpoint(str(tmp_path))
 
 
 def test_sampler_that_cannot_continue_is_an_error(config):

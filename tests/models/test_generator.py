@@ -12,6 +12,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner.checkpoint import get_state_dict
 
+from usfm_mm.hosts import import_mmagic
 from usfm_mm.models import USFMResnetGenerator, USFMViT
 from usfm_mm.models.frozen_extractor import FrozenExtractor
 
@@ -147,6 +148,7 @@ def test_equals_the_parts_it_is_made_of(weights, channels, images):
 
 
 def test_other_layers_are_the_stock_ones(weights):
+    import_mmagic()
     from mmagic.models.editors.cyclegan import ResnetGenerator
 
     stock = ResnetGenerator(3, 3, base_channels=4, num_blocks=1)
@@ -297,6 +299,18 @@ def test_another_extractor_is_noticed(weights, tmp_path):
     deeper = generator(weights[3], channels=3, images=3)
     with pytest.raises(RuntimeError, match='another extractor'):
         deeper.load_state_dict(state)
+
+
+def test_another_use_of_the_extractor_is_noticed(weights):
+    model = generator(weights[1])
+    state = model.state_dict()
+    model.load_state_dict(state)
+    other = generator(weights[1], mean=[100.0])
+    with pytest.raises(RuntimeError, match='another mean, std or out_indices'):
+        other.load_state_dict(state)
+    model.extractor.encoder.out_indices[-1] -= 1
+    with pytest.raises(RuntimeError, match='another mean, std or out_indices'):
+        model.load_state_dict(state)
 
 
 def test_checkpoint_with_the_extractor_needs_no_other_file(weights):

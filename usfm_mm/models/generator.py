@@ -31,7 +31,7 @@ class USFMResnetGenerator(BaseModule):
     in a cycle, the first generator learns through the second one's convolutions. All generators of
     one ``backbone`` config share one extractor, which is loaded when the first is built. It is no
     part of ``parameters()``; the state dict holds only its fingerprint, by which loading notices
-    another extractor.
+    another extractor, or another use of it.
 
     Args:
         backbone: Config of ``usfm_mm.USFMViT``; ``out_indices`` chooses the blocks, ``init_cfg``
@@ -85,7 +85,6 @@ class USFMResnetGenerator(BaseModule):
         self.save_extractor = save_extractor
         width = 4 * base_channels
         self.fuse = ConvModule(width + self.extractor.channels, width, 1, norm_cfg=norm_cfg)
-        self.register_buffer('extractor_fingerprint', self.extractor.fingerprint())
         for name, values in (('mean', mean), ('std', std)):
             if len(values) not in (1, self.extractor.encoder.in_channels):
                 raise ValueError(
@@ -95,6 +94,7 @@ class USFMResnetGenerator(BaseModule):
             self.register_buffer(
                 f'_{name}', torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1), False
             )
+        self.register_buffer('extractor_fingerprint', self._fingerprint())
 
     def init_weights(self) -> None:
         """Initialise as ``ResnetGenerator`` does, or load the checkpoint of ``init_cfg``."""
@@ -146,6 +146,12 @@ class USFMResnetGenerator(BaseModule):
             [F.interpolate(m, size, mode='bilinear', align_corners=False) for m in maps], dim=1
         )
 
+    def _fingerprint(self) -> Tensor:
+        """Tells apart extractors, the normalisation before them and the blocks that are used."""
+        blocks = torch.tensor(self.extractor.encoder.out_indices, dtype=torch.float32)
+        used = [tensor.flatten().cpu() for tensor in (self._mean, self._std, blocks)]
+        return torch.cat([self.extractor.fingerprint(), *used])
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> BaseModule:
         """Move the extractor along (``to``, ``cuda``), though it is no child."""
         self.extractor.encoder._apply(fn)
@@ -165,12 +171,13 @@ class USFMResnetGenerator(BaseModule):
                 {k.removeprefix(mine): v for k, v in weights.items()}
             )
         then = state_dict.get(f'{prefix}extractor_fingerprint')
-        now = self.extractor.fingerprint()
+        now = self._fingerprint()
         if then is not None and not (
             then.shape == now.shape and torch.allclose(then.cpu().float(), now, rtol=1e-4)
         ):
             raise RuntimeError(
                 f'{prefix}extractor: the checkpoint was trained with another extractor than '
-                "the config's backbone names. Set its init_cfg to the file used in training"
+                "the config's backbone names, or with another mean, std or out_indices. Set its "
+                'init_cfg to the file used in training, and these as they were'
             )
         super()._load_from_state_dict(state_dict, prefix, *args)

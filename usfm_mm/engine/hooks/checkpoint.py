@@ -13,9 +13,14 @@ import torch
 from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import EpochBasedTrainLoop
 from mmengine.utils import apply_to
 
 from usfm_mm.registry import HOOKS
+from usfm_mm.trained_with import note_settings
+
+_EPOCH = 'iters_per_epoch'
+_STOP = 'stop_ckpt'
 
 
 @HOOKS.register_module()
@@ -59,14 +64,21 @@ class SafeCheckpointHook(CheckpointHook):
         if not self._any_rank_asked_to_stop():
             return
         step = runner.iter + 1
-        path = self._save(runner, f'iter_{step}.pth', dict(epoch=runner.epoch, iter=step), False)
+        name = f'iter_{step}.pth'
+        path = self._save(runner, name, dict(epoch=runner.epoch, iter=step), False, stopping=True)
         runner.logger.warning(
             f'Stopped by SIGTERM after iteration {step}. Saved {path}; continue with --resume.'
         )
         raise SystemExit(143)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        """Turn mmengine's log history and NumPy's scalars into plain containers and numbers."""
+        """Make the checkpoint plain, and note what it takes to resume or test it.
+
+        mmengine's log history and NumPy's scalars become plain containers and numbers.
+        """
+        note_settings(runner.cfg, checkpoint)
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            checkpoint['meta'][_EPOCH] = len(runner.train_loop.dataloader)
         scalars = checkpoint['message_hub']['log_scalars']
         for key, buffer in scalars.items():
             scalars[key] = dict(
@@ -80,7 +92,21 @@ class SafeCheckpointHook(CheckpointHook):
             )
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        """Turn them back into a log history, when resuming."""
+        """Turn the log history back, when resuming.
+
+        Raises:
+            ValueError: If an epoch has another number of iterations than when it was saved.
+        """
+        if runner._resume and isinstance(runner.train_loop, EpochBasedTrainLoop):
+            now = len(runner.train_loop.dataloader)
+            then = checkpoint['meta'].get(_EPOCH, now)
+            if then != now:
+                raise ValueError(
+                    f'the checkpoint is of a run with {then} iterations an epoch, this one has '
+                    f'{now}: epochs and learning rate would go on at a wrong place. Resume with '
+                    'the same data and as many images a step (processes x batch size); or begin '
+                    'a new run with its weights (--cfg-options load_from=CHECKPOINT)'
+                )
         scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
         for key, plain in scalars.items():
             if isinstance(plain, dict):
@@ -102,8 +128,14 @@ class SafeCheckpointHook(CheckpointHook):
             path = Path(self.out_dir, self.filename_tmpl.format(expired))
             path.unlink(missing_ok=True)
 
-    def _save(self, runner: Any, name: str, meta: dict, by_epoch: bool) -> str:
+    def _save(
+        self, runner: Any, name: str, meta: dict, by_epoch: bool, stopping: bool = False
+    ) -> str:
         path = os.path.join(self.out_dir, name)
+        # The one of the last stop has done its service when the next is written.
+        spent = runner.message_hub.runtime_info.get(_STOP)
+        if stopping or spent:
+            runner.message_hub.update_info(_STOP, name if stopping else '')
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
         runner.call_hook('before_save_on_all_ranks')
@@ -122,6 +154,8 @@ class SafeCheckpointHook(CheckpointHook):
             pointer = Path(runner.work_dir, 'last_checkpoint')
             pointer.with_suffix('.tmp').write_text(path)
             os.replace(pointer.with_suffix('.tmp'), pointer)
+            if spent and spent != name:
+                Path(self.out_dir, spent).unlink(missing_ok=True)
         return path
 
     def _save_best_checkpoint(self, runner: Any, metrics: dict) -> None:
@@ -137,8 +171,11 @@ class SafeCheckpointHook(CheckpointHook):
             runner.save_checkpoint = save
         if self.best_ckpt_path is None:
             self.best_ckpt_path = previous
-        elif previous and previous != self.best_ckpt_path and is_main_process():
-            Path(previous).unlink(missing_ok=True)
+        elif previous and is_main_process():
+            # By its name alone: the path may be that of another run, which this one goes on from.
+            own = Path(self.out_dir, Path(previous).name)
+            if own.name != Path(self.best_ckpt_path).name:
+                own.unlink(missing_ok=True)
 
     @staticmethod
     def _save_whole(save: Callable, out_dir: str, filename: str, **kwargs: Any) -> None:
@@ -157,3 +194,25 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
         self._asked_to_stop = True
+
+
+def latest_checkpoint(work_dir: str) -> Path | None:
+    """The checkpoint to resume from in a work dir; None where there is none yet.
+
+    mmengine stores its path as it was when it was written; here the file beside is taken, so that
+    a work dir may be copied or moved.
+
+    Raises:
+        FileNotFoundError: If the file is gone.
+    """
+    pointer = Path(work_dir, 'last_checkpoint')
+    if not pointer.is_file():
+        return None
+    written = Path(pointer.read_text().strip())
+    for path in (Path(work_dir, written.name), written):  # the hook may save elsewhere (out_dir)
+        if path.exists():
+            return path
+    raise FileNotFoundError(
+        f'{pointer} names {written.name}, which is gone: name another checkpoint, or remove '
+        f'{pointer} to begin anew'
+    )

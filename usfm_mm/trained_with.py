@@ -1,0 +1,65 @@
+"""What a checkpoint was trained with, so far as a test with anything else would mislead."""
+
+import json
+import logging
+from functools import reduce
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+# The shapes of weights tell of none of these.
+_SETTINGS = ('image_size', 'data_preprocessor', 'model.data_preprocessor')
+_KEY = 'trained_with'
+
+
+def settings_of(cfg: Config) -> dict[str, str]:
+    """Settings of a config that a test must share, as JSON by name; absent ones are left out."""
+    found = {name: _get(cfg, name) for name in _SETTINGS}
+    return {
+        name: json.dumps(value, sort_keys=True, default=str)
+        for name, value in found.items()
+        if value is not None
+    }
+
+
+def note_settings(cfg: Config, checkpoint: dict) -> None:
+    """Put the settings into a checkpoint that is about to be saved."""
+    checkpoint['meta'][_KEY] = settings_of(cfg)
+
+
+def compare_settings(cfg: Config, classes: list[str] | None, checkpoint: dict) -> None:
+    """Warn of what a test does otherwise than the training did.
+
+    A checkpoint that does not tell, such as a host's own, is taken as it is.
+
+    Args:
+        cfg: Of the test.
+        classes: Of the test set, in the order of their numbers; None where it has none.
+        checkpoint: As loaded.
+
+    Raises:
+        ValueError: The classes are those of the training in another order.
+    """
+    meta = checkpoint.get('meta') or {}
+    then, now = meta.get(_KEY, {}), settings_of(cfg)
+    different = [
+        f'{name} is {now[name]}, in training it was {then[name]}'
+        for name in now.keys() & then.keys()
+        if now[name] != then[name]
+    ]
+    trained = (meta.get('dataset_meta') or {}).get('classes')
+    if trained and classes and list(trained) != list(classes):
+        told = f'the classes are {", ".join(classes)}, in training they were {", ".join(trained)}'
+        if sorted(trained) == sorted(classes):
+            raise ValueError(
+                f'{told}: their numbers differ. Prepare the data again with the classes in the '
+                'order of the training, or set metainfo and renumber the labels'
+            )
+        different.append(told)
+    for text in sorted(different):
+        print_log(f'Other than in training: {text}.', logger='current', level=logging.WARNING)
+
+
+def _get(cfg: Any, name: str) -> Any:
+    return reduce(lambda node, key: (node or {}).get(key), name.split('.'), cfg)
