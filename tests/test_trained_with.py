@@ -54,7 +54,5 @@ def test_what_differs_is_told(warnings):
 
 
 def test_the_same_classes_in_another_order_are_an_error():
-    with pytest.raises(
-        ValueError, match='in training .*numbers differ'
-    ):
+    with pytest.raises(ValueError, match='in training .*numbers differ'):
         compare_settings(config(), ['benign', 'malignant', 'normal'], checkpoint())
