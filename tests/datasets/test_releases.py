@@ -221,6 +221,22 @@ def test_a_palette_of_classes(tmp_path):
         class_mask(tmp_path / 'm.png', SHAPE, 2)
 
 
+@pytest.mark.parametrize('mode', ['LA', 'RGBA'])
+def test_classes_in_grey_with_alpha(tmp_path, mode):
+    classes = np.zeros(SHAPE, np.uint8)
+    classes[5:10], classes[20:25] = 1, 2
+    saved = Image.fromarray(classes).convert(mode)
+    saved.putalpha(Image.fromarray(np.arange(2000, dtype=np.uint8).reshape(SHAPE)))
+    saved.save(tmp_path / 'm.png')
+    np.testing.assert_array_equal(class_mask(tmp_path / 'm.png', SHAPE, 3), classes)
+
+
+def test_classes_in_colour_are_refused(tmp_path):
+    Image.new('RGB', SHAPE[::-1], (0, 1, 1)).save(tmp_path / 'm.png')
+    with pytest.raises(ValueError, match='m.png is coloured'):
+        class_mask(tmp_path / 'm.png', SHAPE, 3)
+
+
 def test_an_outline_with_a_gap_at_the_border_and_an_open_one(tmp_path):
     canvas = np.zeros((60, 60), np.uint8)
     cv2.circle(canvas, (30, 30), 15, 255, 1)
