@@ -115,7 +115,13 @@ def _write_all(
         row.item.organ if release.enhance else row.item.label or str(row.has_foreground)
         for row in written
     ]
-    splits, how = make_split(groups, strata, [item.split for item in items], seed)
+    splits, how = make_split(
+        groups,
+        strata,
+        [item.split for item in items],
+        seed,
+        [item.patient for item in items],
+    )
     _check_classes(release, items, splits, console)
     copies = _count_copies(written, splits, groups)
     for task in ('seg', 'cls'):
