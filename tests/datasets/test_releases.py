@@ -425,8 +425,23 @@ def test_other_bad_input(own, tmp_path, capsys):
     assert '--classes, --patients and --splits are for NAME folder' in capsys.readouterr().err
     with pytest.raises(SystemExit, match='x.csv'):
         main(['folder', str(own), str(tmp_path / 'out'), '--splits', 'x.csv'])
-    with pytest.raises(SystemExit, match='--patients'):
-        main(['folder', str(own), str(tmp_path / 'out'), '--patients', r'(q\d+)'])
+
+
+@pytest.mark.parametrize(
+    ('pattern', 'message'),
+    [
+        (
+            'Pat (',
+            r"^error: --patients 'Pat \(' is no regular expression \(missing \).*: correct",
+        ),
+        (r'(q\d+)', r'finds no group in the name of .*p0_0.png'),
+        (r'p\d', r'finds no group in the name of .*p0_0.png'),
+        (r'(p0)|p\d', r'finds no group in the name of .*p1_2.png'),  # not a patient of its own
+    ],
+)
+def test_patterns_of_patients_that_do_not_fit(own, tmp_path, pattern, message):
+    with pytest.raises(SystemExit, match=message):
+        main(['folder', str(own), str(tmp_path / 'out'), '--patients', pattern])
 
 
 @pytest.mark.parametrize(
