@@ -1,6 +1,7 @@
 """Names of all scripts, from one's own folders to the data sets that read the lists."""
 
 import csv
+import os
 import re
 import subprocess
 import sys
@@ -155,6 +156,26 @@ def test_splits_and_patients_of_composed_and_other_names(own, tmp_path):
     table.write_text('name,split\nmüller,train\n', encoding='latin-1')
     with pytest.raises(SystemExit, match=r's.csv is not in UTF-8 \(.*\): save it as such'):
         main(['folder', str(own), str(tmp_path / 'other'), '--splits', str(table)])
+
+
+def test_names_that_are_not_in_utf_8(own, tmp_path):
+    """As old archives leave them on Linux."""
+    try:
+        for folder in ('images', 'masks'):
+            (own / folder / '甲.png').rename(own / folder / os.fsdecode(b'gr\xf6sse.png'))
+        (own / os.fsdecode(b'n\xf6te.txt')).touch()
+    except OSError as error:  # macOS refuses such names
+        pytest.skip(str(error))
+    out = tmp_path / 'out'
+    command = [sys.executable, 'tools/prepare_data.py', 'folder', str(own), str(out)]
+    environment = dict(os.environ, PYTHONIOENCODING='utf-8')  # strict, as on a desktop
+    run = subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, env=environment, encoding='utf-8'
+    )
+    assert r'Files left out: 1 (n\udcf6te.txt).' in run.stdout
+    with open(out / 'index.csv', newline='', encoding='utf-8') as file:
+        sources = {row['path']: row['_source'] for row in csv.DictReader(file)}
+    assert sources['images/gr_sse.png'] == r'images/gr\udcf6sse.png'
 
 
 @pytest.mark.parametrize(

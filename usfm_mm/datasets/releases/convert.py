@@ -302,4 +302,5 @@ def _write_index(
                     file.relative_to(source).as_posix(),
                 )
             )
-    path.write_text(text.getvalue(), encoding='utf-8')
+    # A source's name may be in another encoding, of which Python keeps bytes that UTF-8 has not.
+    path.write_text(text.getvalue(), encoding='utf-8', errors='backslashreplace')

@@ -33,7 +33,9 @@ def left_out_note(source: Path, folders: Sequence[Path]) -> tuple[str, ...]:
     left.sort(key=lambda path: not _is_image(path))  # what is missed most is named first
     names = [path.relative_to(source).as_posix() for path in left[:_NAMED]]
     more = ', …' if len(left) > _NAMED else ''
-    return (f'Files left out: {len(left)} ({", ".join(names)}{more}).',)
+    note = f'Files left out: {len(left)} ({", ".join(names)}{more}).'
+    # A name that is not in UTF-8 cannot be printed.
+    return (note.encode(errors='backslashreplace').decode(),)
 
 
 def _is_taken(path: Path, folders: set[Path]) -> bool:
