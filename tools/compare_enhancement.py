@@ -65,7 +65,7 @@ def read_run(run: Path) -> Rows:
     path = run / 'test' / 'per_image.csv'
     if not path.is_file():
         raise FileNotFoundError(f'{path} is missing: test the run with tools/test.py')
-    with path.open(newline='') as file:
+    with path.open(newline='', encoding='utf-8') as file:
         rows = {row.get('image', ''): row for row in csv.DictReader(file)}
     for column in ('reference', 'organ', *MEASURES):
         if not rows or any(row.get(column) is None for row in rows.values()):

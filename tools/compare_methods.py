@@ -8,6 +8,7 @@ import argparse
 import csv
 import io
 import json
+import math
 import shlex
 import signal
 import subprocess
@@ -32,6 +33,7 @@ EXAMPLES = """example:
       --seeds 0 1 2 --percent 20 100 --common='--cfg-options train_cfg.max_epochs=100'
 """
 TOOLS = Path(__file__).resolve().parent
+WIDE = 1000  # columns; the table takes what it needs
 TRAIN_ONLY = ('--amp', '--auto-scale-lr')
 
 
@@ -215,6 +217,8 @@ def report(rows: list[dict[str, str]], folder: Path, console: Console) -> None:
         table.add_column(name)
     for row in rows:
         table.add_row(*row.values())
+    # To the width of the console numbers would be cut off, and without a terminal that is 80.
+    console.width = max(console.width, WIDE)
     console.print(table)
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator='\n')
@@ -243,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             left = (time.monotonic() - start) / number * (len(waiting) - number) if number else 0
             console.print(
                 f'[{number + 1}/{len(waiting)}] {run.method}, {run.percent} %, seed {run.seed}: '
-                f'{run.folder}' + (f', about {left / 60:.0f} minutes left' if number else ''),
+                f'{run.folder}' + (f', about {math.ceil(left / 60)} min left' if number else ''),
                 markup=False,
                 soft_wrap=True,
                 highlight=False,

@@ -50,6 +50,20 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def check_task(cfg: Config) -> None:
+    """Stop at the start where images have no labels to vote with.
+
+    Raises:
+        ValueError: If the config is one of segmentation or enhancement.
+    """
+    scope = cfg.get('default_scope', 'mmpretrain')
+    if scope != 'mmpretrain':
+        raise ValueError(
+            f'{cfg.filename} is a config of {scope}, but k-NN needs one of classification '
+            '(mmpretrain), such as configs/usfm/cls_custom_probe.py'
+        )
+
+
 def build_model(cfg: Config, checkpoint: str | None) -> nn.Module:
     """The config's model with its weights, in eval mode, on the GPU where there is one."""
     backbone = cfg.model.backbone
@@ -128,6 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Extract, classify and report."""
     args = parse_args(arguments)
     cfg = load_config(args)
+    check_task(cfg)
     set_up_cpu(cfg)
     quiet_imports()
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))

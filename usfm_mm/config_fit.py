@@ -102,7 +102,7 @@ def fit_classes(cfg: Config) -> None:
         return
     task = 'seg' if cfg.default_scope == 'mmseg' else 'cls'
     try:
-        classes = json.loads(path.read_text())[f'{task}_classes']
+        classes = json.loads(path.read_text(encoding='utf-8'))[f'{task}_classes']
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(
             f'{path} cannot be read ({error!r}): make it again with tools/prepare_data.py'

@@ -72,6 +72,28 @@ def test_suffixes_may_differ_and_organs_be_left_out(pairs):
     assert dataset[1]['organ'] == 'unknown'
 
 
+@pytest.mark.parametrize(
+    ('line', 'name', 'organ'),
+    [
+        ('Bild 0.png thyroid', 'Bild 0', 'thyroid'),
+        ('Bild 0.PNG  fetal head ', 'Bild 0', 'fetal head'),
+        ('Bild 0.tiff', 'Bild 0', 'unknown'),
+        ('a.png.x b.jpg liver', 'a.png.x b', 'liver'),  # no blank follows the first suffix
+        ('größe.bmp\tliver', 'größe', 'liver'),
+        ('a fetal head', 'a', 'fetal head'),
+        ('a.5', 'a.5', 'unknown'),
+    ],
+)
+def test_where_the_name_ends_in_a_line(pairs, line, name, organ):
+    for n, side in enumerate(('low_quality', 'high_quality')):
+        write(pairs / side / f'{name}.png', n)
+    (pairs / LIST).write_text(f'{line}\n0.png {organ}\n', encoding='utf-8-sig')
+    dataset = build(pairs, ann_file=LIST)
+    assert len(dataset) == 2
+    assert dataset.get_data_info(0)['img_A_path'] == str(pairs / 'low_quality' / f'{name}.png')
+    assert dataset.get_data_info(0)['organ'] == organ
+
+
 def unpaired(root):
     for n in range(4):
         write(root / 'low_quality' / f'a{n}.png', n)
@@ -148,6 +170,12 @@ def truncate(path):
         (lambda r: (r / LIST).write_text('9.png\n'), FileNotFoundError, r'low_quality and .* 9'),
         (lambda r: (r / LIST).write_text('\n'), ValueError, r'enhance_train.txt is empty'),
         (lambda r: (r / LIST).write_text('1.png\n1.png a\n'), ValueError, 'lists 1 twice'),
+        (lambda r: (r / LIST).write_text('Bild 1\nBild 2'), ValueError, 'Bild twice: .* suffix'),
+        (
+            lambda r: (r / LIST).write_text('größe.png', encoding='latin-1'),
+            ValueError,
+            r'enhance_train.txt is not in UTF-8 \(.*\): save it as such',
+        ),
         (lambda r: (r / LIST).unlink(), FileNotFoundError, r'enhance_train.txt: no such list'),
         (
             lambda r: write(r / 'low_quality' / '2.png', 0, (31, 40)),

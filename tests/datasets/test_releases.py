@@ -19,7 +19,7 @@ from scipy.ndimage import binary_fill_holes
 from usfm_mm.datasets.image_io import read_grey
 from usfm_mm.datasets.index import read_index
 from usfm_mm.datasets.releases.masks import binary_mask, class_mask, outline_mask
-from usfm_mm.datasets.releases.splitting import join_copies
+from usfm_mm.datasets.releases.splitting import join_copies, make_split
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -42,7 +42,7 @@ def busi(tmp_path):
     return root
 
 
-def test_busi_joins_masks_and_keeps_classes_in_proportion(busi, tmp_path):
+def test_busi_joins_masks_and_keeps_classes_in_proportion(busi, tmp_path, capsys):
     out = tmp_path / 'busi'
     main(['busi', str(busi.parent), str(out)])
     expected = np.zeros(SHAPE, np.uint8)
@@ -57,6 +57,9 @@ def test_busi_joins_masks_and_keeps_classes_in_proportion(busi, tmp_path):
             assert abs(sum(n.startswith(label) for n in names[split]) - target) <= 1
     about = json.loads((out / 'dataset.json').read_text())
     assert about['empty_masks'] == 10
+    none_known = 'each image taken for a patient of its own as none is known'
+    assert about['split'] == f'70/15/15, {none_known}, drawn with seed 0'
+    assert f'Split: {about["split"]}.' in ' '.join(capsys.readouterr().out.split())
     # both tasks have the same split, and the label is the position of the class
     pairs = (out / 'splits' / 'cls_train.txt').read_text().splitlines()
     assert {p.split('.png ')[0] for p in pairs} == names['train']
@@ -70,6 +73,26 @@ def test_copies_share_a_split_and_join_patients():
     assert [groups[i] == groups[0] for i in range(6)] == [True, True, True, False, False, False]
     assert groups[3] == groups[5] != groups[4]
     assert len(set(join_copies(['a', 'b', 'c'], [1, 2, 3]))) == 3
+
+
+@pytest.mark.parametrize(
+    ('patients', 'sentence'),
+    [
+        ([None] * 20, 'each image taken for a patient of its own as none is known'),
+        (['a', None] * 10, 'patients kept whole where they are known'),
+        (['a', 'b'] * 10, 'patients kept whole'),
+    ],
+)
+def test_how_a_split_came_about(patients, sentence):
+    groups, strata = list(range(20)), [0] * 20
+    _, how = make_split(groups, strata, [None] * 20, 5, patients)
+    assert how == f'70/15/15, {sentence}, drawn with seed 5'
+    released = ['train', 'train', 'train', 'test'] * 5
+    _, how = make_split(groups, strata, released, 5, patients)
+    assert how == (
+        f'train and test as released; 17.6% of train became val (15 of 85), {sentence}, drawn with '
+        'seed 5'
+    )
 
 
 @pytest.mark.parametrize('seed', range(4))
@@ -221,6 +244,22 @@ def test_a_palette_of_classes(tmp_path):
         class_mask(tmp_path / 'm.png', SHAPE, 2)
 
 
+@pytest.mark.parametrize('mode', ['LA', 'RGBA'])
+def test_classes_in_grey_with_alpha(tmp_path, mode):
+    classes = np.zeros(SHAPE, np.uint8)
+    classes[5:10], classes[20:25] = 1, 2
+    saved = Image.fromarray(classes).convert(mode)
+    saved.putalpha(Image.fromarray(np.arange(2000, dtype=np.uint8).reshape(SHAPE)))
+    saved.save(tmp_path / 'm.png')
+    np.testing.assert_array_equal(class_mask(tmp_path / 'm.png', SHAPE, 3), classes)
+
+
+def test_classes_in_colour_are_refused(tmp_path):
+    Image.new('RGB', SHAPE[::-1], (0, 1, 1)).save(tmp_path / 'm.png')
+    with pytest.raises(ValueError, match='m.png is coloured'):
+        class_mask(tmp_path / 'm.png', SHAPE, 3)
+
+
 def test_an_outline_with_a_gap_at_the_border_and_an_open_one(tmp_path):
     canvas = np.zeros((60, 60), np.uint8)
     cv2.circle(canvas, (30, 30), 15, 255, 1)
@@ -255,6 +294,8 @@ def test_own_folder_keeps_patients_whole(own, tmp_path):
     main(['folder', str(own), str(out), '--patients', r'(p\d+)_', '--organ', 'thyroid'])
     split_of = [{n.split('_')[0] for n in names} for names in seg_names(out).values()]
     assert sum(map(len, split_of)) == len(set.union(*split_of)) == 4
+    how = json.loads((out / 'dataset.json').read_text())['split']
+    assert how == '70/15/15, patients kept whole, drawn with seed 0'
     assert (read_grey(out / 'masks' / 'p0_1.png')[3:9, 3:9] == 1).all()
     with open(out / 'index.csv', newline='') as file:
         assert {r['organ'] for r in csv.DictReader(file)} == {'thyroid'}
@@ -384,8 +425,23 @@ def test_other_bad_input(own, tmp_path, capsys):
     assert '--classes, --patients and --splits are for NAME folder' in capsys.readouterr().err
     with pytest.raises(SystemExit, match='x.csv'):
         main(['folder', str(own), str(tmp_path / 'out'), '--splits', 'x.csv'])
-    with pytest.raises(SystemExit, match='--patients'):
-        main(['folder', str(own), str(tmp_path / 'out'), '--patients', r'(q\d+)'])
+
+
+@pytest.mark.parametrize(
+    ('pattern', 'message'),
+    [
+        (
+            'Pat (',
+            r"^error: --patients 'Pat \(' is no regular expression \(missing \).*: correct",
+        ),
+        (r'(q\d+)', r'finds no group in the name of .*p0_0.png'),
+        (r'p\d', r'finds no group in the name of .*p0_0.png'),
+        (r'(p0)|p\d', r'finds no group in the name of .*p1_2.png'),  # not a patient of its own
+    ],
+)
+def test_patterns_of_patients_that_do_not_fit(own, tmp_path, pattern, message):
+    with pytest.raises(SystemExit, match=message):
+        main(['folder', str(own), str(tmp_path / 'out'), '--patients', pattern])
 
 
 @pytest.mark.parametrize(

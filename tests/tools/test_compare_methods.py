@@ -1,5 +1,6 @@
 """Comparing methods: what is run, what is kept, and the table."""
 
+import io
 import json
 import subprocess
 import sys
@@ -87,6 +88,26 @@ def test_methods_with_other_measures_share_a_table(tmp_path):
     report(rows, tmp_path, Console())
     lines = (tmp_path / 'results.csv').read_text().splitlines()
     assert lines == ['method,DSC,ACC', 'a,1.0,', 'b,,2.0']
+
+
+def test_no_number_of_the_table_is_cut_off_on_a_narrow_console(tmp_path):
+    row = dict(method='USFM, frozen, with layer decay') | {
+        f'measure {n}': f'{90 + n}.5 ± 10.{n}' for n in range(9)
+    }
+    output = io.StringIO()
+    report([row], tmp_path, Console(file=output, width=80))
+    for cell in (*row, *row.values()):
+        assert cell in output.getvalue()
+
+
+def test_the_time_that_is_left(tmp_path, monkeypatch, capsys):
+    clock = iter([0.0, 60.0, 130.0])
+    monkeypatch.setattr('tools.compare_methods.time.monotonic', lambda: next(clock))
+    monkeypatch.setattr('tools.compare_methods.execute', lambda *_: None)
+    (tmp_path / 'runs').mkdir()
+    main(arguments(tmp_path, '--method', f'a: {SEG}', '--seeds', '0', '1', '2'))
+    left = [line.partition(', about ')[2] for line in capsys.readouterr().out.splitlines()]
+    assert left[:3] == ['', '2 min left', '2 min left']  # 120 s, then 65 s
 
 
 def test_stopping_the_comparison_stops_the_training(tmp_path):

@@ -225,6 +225,15 @@ def test_few_neighbours_and_overlap_stop_early(tool, config, tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
+@pytest.mark.parametrize(
+    ('name', 'scope'), [('seg_custom_upernet', 'mmseg'), ('enhance_custom_cyclegan', 'mmagic')]
+)
+def test_configs_of_other_tasks_are_refused_at_the_start(tool, tmp_path, name, scope):
+    with pytest.raises(ValueError, match=f'{name}.py is a config of {scope}, but k-NN needs'):
+        tool.main([f'configs/usfm/{name}.py', '--work-dir', str(tmp_path / 'out')])
+    assert not (tmp_path / 'out').exists()
+
+
 @pytest.mark.parametrize(('arguments', 'message'), [(['--k', '0'], '--k must'), (['x'], 'no such')])
 def test_bad_arguments(tool, config, capsys, arguments, message):
     with pytest.raises(SystemExit):

@@ -1,6 +1,7 @@
 """Images of low and of high quality, in pairs or unpaired."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +14,7 @@ from usfm_mm.datasets.seeding import SeededIndex, seeded
 from usfm_mm.registry import DATASETS
 
 _DOMAINS = ('img_A', 'img_B')
+_SUFFIX = re.compile(rf'({"|".join(map(re.escape, IMAGE_EXTENSIONS))})(\s|$)', re.IGNORECASE)
 
 
 @DATASETS.register_module()
@@ -21,7 +23,8 @@ class EnhancementDataset(BaseDataset):
 
     An image of A and its counterpart in B have the same name, suffix aside. Which images are taken
     says a list with lines ``NAME.png organ``; the organ may be left out, and is ``unknown`` then.
-    Without a list, all images of both folders are taken.
+    The name ends at the first suffix of an image, or without one at the first blank. Without a
+    list, all images of both folders are taken.
 
     Paired, item n is image n of A with its counterpart. Unpaired, it is image n of A with one of B
     drawn at random, and a name need only be in one of the folders. What the pipeline gets:
@@ -43,8 +46,9 @@ class EnhancementDataset(BaseDataset):
 
     Raises:
         FileNotFoundError: A folder or the list is missing, or an image has no counterpart.
-        ValueError: A folder or the list is empty, two images of a folder have one name, a file is
-            no image or cut off, the images of a pair differ in size, or a test is unpaired.
+        ValueError: A folder or the list is empty, the list is not in UTF-8 or names an image twice,
+            two images of a folder have one name, a file is no image or cut off, the images of a
+            pair differ in size, or a test is unpaired.
     """
 
     def __init__(
@@ -159,17 +163,35 @@ def _read_list(path: str) -> dict[str, str]:
             'images of the folders'
         )
     organ_of: dict[str, str] = {}
-    for line in Path(path).read_text().splitlines():
-        if line.strip():
-            name, _, organ = line.strip().partition(' ')
-            stem, suffix = os.path.splitext(name)
-            name = stem if suffix.lower() in IMAGE_EXTENSIONS else name
-            if name in organ_of:
-                raise ValueError(f'{path} lists {name} twice')
-            organ_of[name] = organ.strip() or 'unknown'
+    for line in _lines(path):
+        name, organ = _name_and_organ(line)
+        if name in organ_of:
+            raise ValueError(
+                f'{path} lists {name} twice: remove one line, or where blanks belong to the names, '
+                'write these with their suffix'
+            )
+        organ_of[name] = organ or 'unknown'
     if not organ_of:
         raise ValueError(f'{path} is empty')
     return organ_of
+
+
+def _lines(path: str) -> list[str]:
+    """Lines of a list that are not blank, without blanks around them."""
+    try:
+        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is not in UTF-8 ({error}): save it as such') from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _name_and_organ(line: str) -> tuple[str, str]:
+    """Name without suffix and organ of a line; the organ is empty where there is none."""
+    suffix = _SUFFIX.search(line)
+    if suffix:
+        return line[: suffix.start()], line[suffix.end() :].strip()
+    name, _, organ = line.partition(' ')
+    return name, organ.strip()
 
 
 def _size(path: str) -> tuple[int, int]:

@@ -57,19 +57,18 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
         console: For the progress and the counts.
 
     Raises:
-        ReleaseError: An image is damaged or stands alone, two have one name, no mask has any
-            structure, the training set holds one class only, or a pair differs in size.
+        ReleaseError: An image is damaged or stands alone, its name cannot be kept, two have one
+            name, no mask has any structure, the training set holds one class only, or a pair
+            differs in size.
         FileExistsError: ``out`` has other content.
     """
     _check_replaceable(release.name, out)
     items = list(release.walk(source))
     if any(out in item.image.parents for item in items):
         raise FileExistsError(f'{out} holds the images that are to be converted: name a new folder')
-    names = Counter(item.name for item in items)
     if not items:
         raise ReleaseError(f'{source} has no images')
-    if len(names) < len(items):
-        raise ReleaseError(f'{source}: two images would be called {names.most_common(1)[0][0]}.png')
+    _check_names(items)
     partial = out.with_name(f'.{out.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -82,12 +81,26 @@ def convert(release: Release, source: Path, out: Path, seed: int, console: Conso
     console.print(f'{len(items)} {what} in {out}', markup=False)
 
 
+def _check_names(items: Iterable[Item]) -> None:
+    """Refuse what would be written to one file, or to one without a name."""
+    images: dict[str, Path] = {}
+    for item in items:
+        if not item.name:
+            raise ReleaseError(f'{item.image} has no letter or digit in its name: rename it')
+        if item.name in images:
+            raise ReleaseError(
+                f'{images[item.name]} and {item.image} would both be called {item.name}.png, of '
+                'letters, digits, _ and - alone: rename or remove one'
+            )
+        images[item.name] = item.image
+
+
 def _check_replaceable(name: str, out: Path) -> None:
     """Refuse to replace what no earlier call made of the same release."""
     if not out.exists() or not any(out.iterdir()):
         return
     try:
-        made_of = json.loads((out / 'dataset.json').read_text())['name']
+        made_of = json.loads((out / 'dataset.json').read_text(encoding='utf-8'))['name']
     except (OSError, ValueError, KeyError):
         made_of = None
     if made_of != name:
@@ -115,7 +128,13 @@ def _write_all(
         row.item.organ if release.enhance else row.item.label or str(row.has_foreground)
         for row in written
     ]
-    splits, how = make_split(groups, strata, [item.split for item in items], seed)
+    splits, how = make_split(
+        groups,
+        strata,
+        [item.split for item in items],
+        seed,
+        [item.patient for item in items],
+    )
     _check_classes(release, items, splits, console)
     copies = _count_copies(written, splits, groups)
     for task in ('seg', 'cls'):
@@ -139,7 +158,7 @@ def _write_all(
         seed=seed,
         usfm_mm=usfm_mm.__version__,
     )
-    (folder / 'dataset.json').write_text(json.dumps(about, indent=2) + '\n')
+    (folder / 'dataset.json').write_text(json.dumps(about, indent=2) + '\n', encoding='utf-8')
     contact_sheet(folder, release, items, splits)
     empty = [not row.has_foreground for row in written]
     report_counts(release, items, splits, empty, copies, how, console)
@@ -248,12 +267,17 @@ def _write_lists(
 
     for split in SPLITS:
         lines = [line(i) for i, own in zip(items, splits, strict=True) if own == split]
-        (folder / f'{task}_{split}.txt').write_text('\n'.join(lines) + '\n')
+        _write_list(folder / f'{task}_{split}.txt', lines)
     train = [i for i, split in enumerate(splits) if split == 'train']
     subsets = nested_subsets([groups[i] for i in train], [strata[i] for i in train], seed)
     for percent, chosen in subsets.items():
         lines = [line(items[i]) for i, take in zip(train, chosen, strict=True) if take]
-        (folder / f'{task}_train_{percent}.txt').write_text('\n'.join(lines) + '\n')
+        _write_list(folder / f'{task}_train_{percent}.txt', lines)
+
+
+def _write_list(path: Path, lines: Sequence[str]) -> None:
+    # The hosts read UTF-8, whatever the encoding of the system is.
+    path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
 
 
 def _write_index(
@@ -278,4 +302,5 @@ def _write_index(
                     file.relative_to(source).as_posix(),
                 )
             )
-    path.write_text(text.getvalue())
+    # A source's name may be in another encoding, of which Python keeps bytes that UTF-8 has not.
+    path.write_text(text.getvalue(), encoding='utf-8', errors='backslashreplace')

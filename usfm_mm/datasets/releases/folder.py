@@ -1,11 +1,13 @@
 """One's own images: with masks beside them, in the folders of their classes, or in pairs."""
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from usfm_mm.datasets.releases.items import (
     SPLITS,
@@ -15,15 +17,19 @@ from usfm_mm.datasets.releases.items import (
     has_folders,
     image_files,
     named,
+    nfc,
     pair,
     safe_name,
+    subfolders,
 )
+from usfm_mm.datasets.releases.left_out import left_out_note
 from usfm_mm.datasets.releases.masks import binary_mask, class_mask
 from usfm_mm.datasets.releases.pairs import (
     folder_pairs,
     has_organ_folders,
     is_pair_folder,
     organ_pairs,
+    quality_folders,
 )
 
 
@@ -49,48 +55,37 @@ def own_data(
         splits: CSV that tells the split of each image, see :func:`read_splits`.
 
     Raises:
-        ReleaseError: The folder is laid out in none of these ways, a class folder has no image, the
-            CSV cannot be used or the folder has splits already, or the regular expression does not
-            fit.
+        ReleaseError: The folder is laid out in none of these ways, an image lies too deep or has a
+            format that is not read, the CSV cannot be used or the folder has splits already, or the
+            regular expression is none. The walk raises it too: a class folder has no image, or the
+            CSV or the regular expression does not fit.
     """
     parts = {name: source / name for name in SPLITS if (source / name).is_dir()}
     if not {'train', 'test'} <= set(parts):
         parts = {'': source}
     elif splits is not None:
         raise ReleaseError(f'{source} has train/ and test/ already: leave --splits out')
+    _check_pattern(patients)
     table = read_splits(splits) if splits is not None else None
-    if has_folders('images')(source) and not has_folders('masks')(source):
-        raise ReleaseError(f'{source} has images/ but no masks/: put the masks there')
-    masked = {name: has_folders('images', 'masks')(folder) for name, folder in parts.items()}
-    if any(masked.values()):
-        if not all(masked.values()):
-            raise ReleaseError(
-                f'{source}: only {", ".join(n for n, both in masked.items() if both)} has images/ '
-                'and masks/; each of train/, val/ and test/ needs both'
-            )
-        pairs = partial(_pairs, parts=parts, num_classes=len(classes))
-        return Release(
-            name='folder',
-            page='',
-            licence='',
-            walk=lambda root: _complete(pairs(), root, organ, patients, table),
-            seg_classes=('background', *(classes or ('foreground',))),
-        )
-    if all(is_pair_folder(folder) or has_organ_folders(folder) for folder in parts.values()):
-        return Release(
-            name='folder',
-            page='',
-            licence='',
-            walk=lambda root: _complete(_qualities(parts), root, organ, patients, table),
-            enhance=True,
-        )
-    labels = _class_folders(source, parts)
+    kind: dict[str, Any]
+    if _has_masks(source, parts):
+        folders = [folder / name for folder in parts.values() for name in ('images', 'masks')]
+        read = partial(_pairs, parts, len(classes))
+        kind = dict(seg_classes=('background', *(classes or ('foreground',))))
+    elif all(is_pair_folder(folder) or has_organ_folders(folder) for folder in parts.values()):
+        folders = [folder for part in parts.values() for folder in quality_folders(part)]
+        read, kind = partial(_qualities, parts), dict(enhance=True)
+    else:
+        held = _class_folders(source, parts)
+        folders = [folder for own in held.values() for folder in own.values()]
+        read, kind = partial(_labelled, held), dict(cls_classes=tuple(next(iter(held.values()))))
     return Release(
         name='folder',
         page='',
         licence='',
-        walk=lambda root: _complete(_labelled(parts, labels), root, organ, patients, table),
-        cls_classes=tuple(labels),
+        walk=lambda root: _complete(read(), root, organ, patients, table),
+        notes=left_out_note(source, folders),
+        **kind,
     )
 
 
@@ -99,23 +94,52 @@ def read_splits(path: Path) -> dict[str, str]:
 
     A name is an image's path in the source, or its file name, with or without suffix.
 
+    Returns:
+        Names with composed letters (NFC), and their splits.
+
     Raises:
         FileNotFoundError: There is no such file.
-        ReleaseError: It lacks a column, or has a name twice or a split other than
+        ReleaseError: It is not in UTF-8, lacks a column, or has a name twice or a split other than
             train, val, test.
     """
-    with open(path, newline='', encoding='utf-8-sig') as file:
-        rows = csv.DictReader(file)
-        if not {'name', 'split'} <= set(rows.fieldnames or ()):
-            raise ReleaseError(f'{path} needs the columns name,split')
-        splits: dict[str, str] = {}
-        for row in rows:
-            if row['name'] in splits:
-                raise ReleaseError(f'{path} lists {row["name"]} twice')
-            splits[row['name']] = named(
-                row['split'], {split: split for split in SPLITS}, path, f'split of {row["name"]}'
-            )
+    try:
+        text = path.read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ReleaseError(f'{path} is not in UTF-8 ({error}): save it as such') from error
+    rows = csv.DictReader(io.StringIO(nfc(text)))
+    if not {'name', 'split'} <= set(rows.fieldnames or ()):
+        raise ReleaseError(f'{path} needs the columns name,split')
+    splits: dict[str, str] = {}
+    for row in rows:
+        if row['name'] in splits:
+            raise ReleaseError(f'{path} lists {row["name"]} twice')
+        splits[row['name']] = named(
+            row['split'], {split: split for split in SPLITS}, path, f'split of {row["name"]}'
+        )
     return splits
+
+
+def _check_pattern(patients: str | None) -> None:
+    try:
+        re.compile(patients or '')
+    except re.error as error:
+        raise ReleaseError(
+            f'--patients {patients!r} is no regular expression ({error}): correct it; a bracket '
+            r'that stands for itself is written \( or \)'
+        ) from error
+
+
+def _has_masks(source: Path, parts: Mapping[str, Path]) -> bool:
+    """Is each part laid out in ``images/`` and ``masks/``?"""
+    if has_folders('images')(source) and not has_folders('masks')(source):
+        raise ReleaseError(f'{source} has images/ but no masks/: put the masks there')
+    masked = [name for name, folder in parts.items() if has_folders('images', 'masks')(folder)]
+    if masked and len(masked) < len(parts):
+        raise ReleaseError(
+            f'{source}: only {", ".join(masked)} has images/ and masks/; each of train/, val/ and '
+            'test/ needs both'
+        )
+    return bool(masked)
 
 
 def _qualities(parts: Mapping[str, Path]) -> Iterator[Item]:
@@ -124,26 +148,24 @@ def _qualities(parts: Mapping[str, Path]) -> Iterator[Item]:
             yield replace(item, name=safe_name(f'{part}_{item.name}'), split=part or None)
 
 
-def _class_folders(source: Path, parts: Mapping[str, Path]) -> list[str]:
-    """Names of the classes; a split other than train may lack some."""
+def _class_folders(source: Path, parts: Mapping[str, Path]) -> dict[str, dict[str, Path]]:
+    """Folders of the classes in each split by their names; others than train may lack some."""
     held = {
-        part: {path.name for path in folder.iterdir() if path.is_dir()}
+        part: dict(sorted((nfc(path.name), path) for path in subfolders(folder)))
         for part, folder in parts.items()
     }
-    labels = sorted(next(iter(held.values())))
+    labels = next(iter(held.values()))
     if len(labels) < 2:
         raise ReleaseError(
             f'{source} is not laid out as expected: images/ and masks/ with the same names, '
             'low_quality/ and high_quality/ with the same names, or two or more folders, one for '
             'each class; in train/ and test/, if they are there'
         )
-    for part, names in held.items():
-        for name in sorted(names):
+    for own in held.values():
+        for name, folder in own.items():
             if name not in labels:
-                raise ReleaseError(f'{parts[part] / name}: train/ has no such class')
-            if not image_files(parts[part] / name):
-                raise ReleaseError(f'{parts[part] / name} has no image: fill or delete this class')
-    return labels
+                raise ReleaseError(f'{folder}: train/ has no such class')
+    return held
 
 
 def _pairs(parts: Mapping[str, Path], num_classes: int) -> Iterator[Item]:
@@ -164,12 +186,13 @@ def _pairs(parts: Mapping[str, Path], num_classes: int) -> Iterator[Item]:
             )
 
 
-def _labelled(parts: Mapping[str, Path], labels: Sequence[str]) -> Iterator[Item]:
-    for part, folder in parts.items():
-        for label in labels:
-            if not (folder / label).is_dir():
-                continue
-            for image in image_files(folder / label):
+def _labelled(held: Mapping[str, Mapping[str, Path]]) -> Iterator[Item]:
+    for part, folders in held.items():
+        for label, folder in folders.items():
+            images = image_files(folder)
+            if not images:
+                raise ReleaseError(f'{folder} has no image: fill or delete this class')
+            for image in images:
                 yield Item(
                     image=image,
                     name=safe_name(f'{part}_{label}_{image.name}'),
@@ -192,7 +215,7 @@ def _complete(
         split = item.split
         if table is not None:
             image = item.image
-            names = (image.relative_to(root).as_posix(), image.name, image.stem)
+            names = map(nfc, (image.relative_to(root).as_posix(), image.name, image.stem))
             name = next((name for name in names if name in table), None)
             if name is None:
                 raise ReleaseError(f'--splits does not list {image}: add it or remove the image')
@@ -210,7 +233,7 @@ def _complete(
 def _patient(image: Path, patients: str | None) -> str | None:
     if patients is None:
         return None
-    found = re.search(patients, image.name)
-    if found is None or not found.groups():
+    found = re.search(patients, nfc(image.name))
+    if found is None or not found.groups() or not found[1]:
         raise ReleaseError(f'--patients {patients!r} finds no group in the name of {image}')
     return found[1]

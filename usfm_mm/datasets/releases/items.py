@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,9 +74,19 @@ class Release:
     enhance: bool = False
 
 
+def nfc(text: str) -> str:
+    """The text with composed letters: macOS writes ``ö`` into names as ``o`` and two dots."""
+    return unicodedata.normalize('NFC', text)
+
+
 def safe_name(path: str) -> str:
-    """Stem for a file: the path without suffix, and with only letters, digits, ``_`` and ``-``."""
-    return re.sub(r'[^A-Za-z0-9_-]+', '_', str(Path(path).with_suffix(''))).strip('_')
+    """Stem for a file: the path without suffix, and with only letters, digits, ``_`` and ``-``.
+
+    Letters and digits are those of all scripts, with the marks that belong to them, composed
+    (NFC). The stem is empty where the path has none of these.
+    """
+    stem = nfc(str(Path(path).with_suffix('')))
+    return '_'.join(''.join(c if _is_safe(c) else ' ' for c in stem).split()).strip('_')
 
 
 def image_files(folder: Path, extensions: tuple[str, ...] = IMAGE_EXTENSIONS) -> list[Path]:
@@ -85,6 +96,18 @@ def image_files(folder: Path, extensions: tuple[str, ...] = IMAGE_EXTENSIONS) ->
         for path in folder.iterdir()
         if path.suffix.lower() in extensions and not path.name.startswith('.') and path.is_file()
     )
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Folders directly in a folder, sorted, without those that :func:`is_litter` tells."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir()]
+    return [folder / name for name in sorted(names) if not is_litter(name)]
+
+
+def is_litter(name: str) -> bool:
+    """Is it the name of a file or folder that macOS or Windows adds unasked, or a hidden one?"""
+    return name.startswith('.') or name.lower() in ('__macosx', 'thumbs.db', 'desktop.ini')
 
 
 def find_folder(root: Path, is_it: Callable[[Path], bool], expected: str) -> Path:
@@ -108,7 +131,7 @@ def find_folder(root: Path, is_it: Callable[[Path], bool], expected: str) -> Pat
             )
         if found:
             return found[0]
-        level = [child for folder in level for child in _folders(folder)]
+        level = [child for folder in level for child in subfolders(folder)]
     raise ReleaseError(f'{root} is not laid out as released: expected {expected}')
 
 
@@ -123,17 +146,17 @@ def pair(
     image_key: Callable[[Path], str] = lambda path: path.stem,
     mask_key: Callable[[Path], str] = lambda path: path.stem,
 ) -> Iterator[tuple[Path, list[Path]]]:
-    """Images with their masks, by a key made of the file name.
+    """Images with their masks, by a key made of the file name and composed (:func:`nfc`).
 
     Raises:
         ReleaseError: An image has no mask, a mask has no image, or two images have one key.
     """
     by_key: dict[str, list[Path]] = {}
     for mask in masks:
-        by_key.setdefault(mask_key(mask), []).append(mask)
+        by_key.setdefault(nfc(mask_key(mask)), []).append(mask)
     seen: dict[str, Path] = {}
     for image in images:
-        key = image_key(image)
+        key = nfc(image_key(image))
         if key in seen:
             raise ReleaseError(
                 f'{image} and {seen[key]} belong to the same mask: rename or remove one'
@@ -189,7 +212,7 @@ def named(value: str, names: Mapping[str, str], file: Path, what: str) -> str:
     return names[value]
 
 
-def _folders(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.is_dir()]
-    return [folder / name for name in sorted(names) if name != '__MACOSX' and name[0] != '.']
+def _is_safe(character: str) -> bool:
+    # Vowel signs, of Hindi or Thai for instance, are marks: without them names would collide.
+    is_mark = unicodedata.category(character).startswith('M')
+    return character.isalnum() or is_mark or character in '_-'

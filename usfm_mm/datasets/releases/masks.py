@@ -49,6 +49,8 @@ def binary_mask(path: Path, shape: tuple[int, int], value: int = 1) -> np.ndarra
 def class_mask(path: Path, shape: tuple[int, int], num_classes: int) -> np.ndarray:
     """Read a mask whose pixels are class indices, as grey levels or palette entries.
 
+    An alpha channel is dropped.
+
     Args:
         path: Image file.
         shape: The image's height and width.
@@ -65,7 +67,9 @@ def class_mask(path: Path, shape: tuple[int, int], num_classes: int) -> np.ndarr
         if image.mode == 'P':
             classes = np.asarray(image)
         else:
-            colours = np.atleast_3d(np.asarray(image.convert('RGB') if _coloured(image) else image))
+            if image.mode == 'LA' or _coloured(image):
+                image = image.convert('RGB')
+            colours = np.atleast_3d(np.asarray(image))
             classes = colours[..., 0]
             if (colours[..., :3] != classes[..., None]).any():
                 raise ReleaseError(

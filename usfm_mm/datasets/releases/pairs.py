@@ -12,6 +12,7 @@ from usfm_mm.datasets.releases.items import (
     has_folders,
     image_files,
     named,
+    nfc,
     safe_name,
 )
 
@@ -24,6 +25,12 @@ is_pair_folder = has_folders(LOW, HIGH)
 def has_organ_folders(folder: Path) -> bool:
     """Does the folder hold one folder or more with ``low_quality/`` and ``high_quality/``?"""
     return any(is_pair_folder(child) for child in folder.iterdir() if child.is_dir())
+
+
+def quality_folders(folder: Path) -> list[Path]:
+    """The folders of low and high quality in a folder, or in its folders of organs."""
+    pairs = [folder] if is_pair_folder(folder) else filter(is_pair_folder, folder.iterdir())
+    return [path / side for path in pairs for side in (LOW, HIGH)]
 
 
 def quality_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
@@ -47,9 +54,10 @@ def quality_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
 def _by_name(folder: Path) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for path in image_files(folder):
-        if path.stem in paths:
-            raise ReleaseError(f'{path} and {paths[path.stem]} have one name: remove one')
-        paths[path.stem] = path
+        name = nfc(path.stem)
+        if name in paths:
+            raise ReleaseError(f'{path} and {paths[name]} have one name: remove one')
+        paths[name] = path
     return paths
 
 
@@ -73,7 +81,7 @@ def organ_pairs(root: Path) -> Iterator[Item]:
     """
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         if is_pair_folder(folder):
-            yield from folder_pairs(folder, folder.name.lower())
+            yield from folder_pairs(folder, nfc(folder.name.lower()))
 
 
 def folder_pairs(folder: Path, organ: str = '') -> Iterator[Item]:

@@ -72,6 +72,7 @@ def make_split(
     strata: Sequence[Hashable],
     released: Sequence[str | None],
     seed: int,
+    patients: Sequence[str | None],
 ) -> tuple[list[str], str]:
     """Split of every image: as released, val taken from train where it is missing, or 70/15/15.
 
@@ -80,6 +81,7 @@ def make_split(
         strata: Class of each image.
         released: 'train', 'val', 'test' per image, or all None.
         seed: Of what is drawn.
+        patients: Patient of each image as told, None where it is not: what the sentence says.
 
     Returns:
         The splits, and a sentence on how they came about.
@@ -91,7 +93,7 @@ def make_split(
     names = list(FRACTIONS)
     if given == {None}:
         bins = distribute(groups, strata, list(FRACTIONS.values()), seed)
-        return [names[i] for i in bins], f'70/15/15, patients kept whole, drawn with seed {seed}'
+        return [names[i] for i in bins], f'70/15/15, {_wholeness(patients)}, drawn with seed {seed}'
     splits = [str(split) for split in released]
     if None in given or not {'train', 'test'} <= given:
         raise ValueError(
@@ -108,8 +110,8 @@ def make_split(
     for i, in_val in zip(train, bins, strict=True):
         splits[i] = 'val' if in_val else 'train'
     return splits, (
-        f'train and test as released; {share:.1%} of train became val (15 of 85), patients '
-        f'kept whole, drawn with seed {seed}'
+        f'train and test as released; {share:.1%} of train became val (15 of 85), '
+        f'{_wholeness([patients[i] for i in train])}, drawn with seed {seed}'
     )
 
 
@@ -128,6 +130,14 @@ def nested_subsets(
     """
     bins = distribute(groups, strata, [0.2] * 5, seed)
     return {percent: bins < percent // 20 for percent in SUBSETS}
+
+
+def _wholeness(patients: Sequence[str | None]) -> str:
+    if all(patients):
+        return 'patients kept whole'
+    if any(patients):
+        return 'patients kept whole where they are known'
+    return 'each image taken for a patient of its own as none is known'
 
 
 def _codes(values: Sequence[Hashable]) -> np.ndarray:
