@@ -24,8 +24,9 @@ from usfm_mm.registry import DATASETS
 _MIN_BAD = 10
 _PROCESSES = 256
 _HOLD_OUT = (
-    '"python tools/make_index.py" with --val-fraction 0.1 holds images out for validation; or '
-    'write "val" into the column "split" yourself'
+    'Hold images out for validation: tools/make_index.py does with --val-fraction 0.1, '
+    'tools/build_database.py of organs with 20 images or more; or write "val" into the column '
+    '"split" yourself'
 )
 
 
