@@ -86,7 +86,7 @@ def test_classes_stay_without_prepared_data(tmp_path):
         (
             'usfm/pretrain_3mus.py',
             'data_preprocessor.mean',
-            "has no 'data_preprocessor': did you mean model.data_preprocessor",
+            r"has no 'data_preprocessor': did you mean model.data_preprocessor\?",
         ),
         ('usfm/seg_custom_upernet.py', 'chek_data', "'chek_data': did you mean check_data"),
         ('usfm/seg_custom_upernet.py', 'xyzzy.a', r"seg_custom_upernet.py has no 'xyzzy'$"),

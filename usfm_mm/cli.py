@@ -113,7 +113,7 @@ def _check_options(options: Iterable[str], cfg: Config) -> None:
             continue
         parents = [key for key, value in cfg.items() if isinstance(value, dict) and name in value]
         close = [f'{key}.{name}' for key in parents]
-        close += get_close_matches(name, {*cfg, *_OPTIONAL_KEYS})
+        close = close or get_close_matches(name, {*cfg, *_OPTIONAL_KEYS})
         hint = f': did you mean {" or ".join(close)}?' if close else ''
         raise ValueError(f'--cfg-options {option}: {cfg.filename} has no {name!r}{hint}')
 
