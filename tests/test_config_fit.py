@@ -75,6 +75,37 @@ def test_classes_stay_without_prepared_data(tmp_path):
     assert cfg.model.decode_head.num_classes == 3
 
 
+@pytest.mark.parametrize(
+    ('name', 'option', 'hint'),
+    [
+        (
+            'usfm/pretrain_3mus.py',
+            'optim_wraper.optimizer.lr',
+            "has no 'optim_wraper': did you mean optim_wrapper",
+        ),
+        (
+            'usfm/pretrain_3mus.py',
+            'data_preprocessor.mean',
+            r"has no 'data_preprocessor': did you mean model.data_preprocessor\?",
+        ),
+        ('usfm/seg_custom_upernet.py', 'chek_data', "'chek_data': did you mean check_data"),
+        ('usfm/seg_custom_upernet.py', 'xyzzy.a', r"seg_custom_upernet.py has no 'xyzzy'$"),
+    ],
+)
+def test_misspelt_option_is_refused(name, option, hint):
+    with pytest.raises(ValueError, match=f'--cfg-options {option}: .*{hint}'):
+        load(name, cfg_options={option: 1})
+
+
+def test_options_that_a_config_may_lack():
+    options = dict(load_from='x.pth', compile=True, sync_bn='torch', check_data=False)
+    cfg = load('usfm/pretrain_3mus.py', cfg_options=options)
+    assert {key: cfg[key] for key in options} == options
+    options = {'data_preprocessor.mean': [1.0, 2.0, 3.0]}  # where the config itself has it
+    cfg = load('usfm/cls_custom_linear.py', cfg_options=options)
+    assert cfg.data_preprocessor.mean == [1.0, 2.0, 3.0]
+
+
 def test_what_does_not_fit_is_said(tmp_path):
     with pytest.raises(ValueError, match='--image-size 100 is not a multiple of 16'):
         load('usfm/seg_custom_upernet.py', image_size=100)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from usfm_mm.masking import band_edges, band_stop_mask, dual_mask, spatial_mean_mask
+from usfm_mm.masking import band_edges, band_stop_mask, dual_mask, empty_bands, spatial_mean_mask
 
 EDGES = (5, 10, 15, 22, 33, 49, 73, 109)
 SIZES = [(64, 64), (63, 63), (48, 80), (33, 50), (224, 160)]
@@ -96,6 +96,25 @@ def test_band_of_frequencies_on_an_edge():
         out = band_stop_mask(torch.from_numpy(wave), bands)
         expected = np.zeros_like(wave) if band == 0 else wave
         np.testing.assert_allclose(out.numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ('height', 'width', 'expected'),
+    [(224, 224, ()), (112, 112, ()), (96, 96, (6,)), (64, 64, (5, 6)), (64, 112, (6,))],
+)
+def test_masking_an_empty_band_changes_nothing(height, width, expected):
+    assert empty_bands(height, width, band_edges()) == expected
+    image = torch.rand(1, 1, height, width, dtype=torch.float64)
+    unchanged = [
+        band
+        for band in range(7)
+        if torch.allclose(band_stop_mask(image, torch.arange(7)[None] == band), image, atol=1e-12)
+    ]
+    assert unchanged == list(expected)
+
+
+def test_band_within_the_protected_centre_is_empty():
+    assert empty_bands(64, 64, (1, 3, 20), protect=5) == (0,)
 
 
 def test_spatial_mean_equals_loop():

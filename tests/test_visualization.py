@@ -52,7 +52,7 @@ def test_panel_shows_the_images_on_one_scale_per_row(channels):
     assert len(figure.axes) == 12
     names = ['Original', 'Masked', 'Reconstruction']
     texts = [text.get_text() for text in figure.texts]
-    assert texts == [*names, *(f'spectrum\n{name}' for name in names), 'breast', 'heart']
+    assert texts == [*names, *(f'{name}\nspectrum' for name in names), 'breast', 'heart']
     for row in range(2):
         tiles = [axes.get_images()[0] for axes in figure.axes[6 * row : 6 * row + 6]]
         assert len({tile.get_clim() for tile in tiles[:3]}) == 1
@@ -88,6 +88,8 @@ def test_dataset_panel():
     stored = [np.full((40, 60, 1), 51, np.uint8), np.full((20, 20), 255, np.uint8)]
     figure = dataset_panel(stored, waves(2), 0.5 * waves(2), ['a', 'b'])
     assert len(figure.axes) == 8
+    texts = [text.get_text() for text in figure.texts]
+    assert texts == ['Stored', 'Augmented', 'Masked', 'Masked\nspectrum', 'a', 'b']
     np.testing.assert_allclose(figure.axes[0].get_images()[0].get_array(), np.full((40, 60), 0.2))
     np.testing.assert_allclose(figure.axes[6].get_images()[0].get_array(), 0.5 * waves(2)[1, 0])
     with pytest.raises(ValueError, match='must agree'):

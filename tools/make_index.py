@@ -23,11 +23,13 @@ from rich.table import Table
 from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, decode_grey, read_file
 from usfm_mm.datasets.index import (
     INDEX_NAMES,
+    MIN_TO_HOLD_OUT,
     OPTIONAL_COLUMNS,
     hold_out,
     read_index,
     write_index,
 )
+from usfm_mm.datasets.packed import PACKED_NAME
 from usfm_mm.datasets.sampler import organ_probabilities
 from usfm_mm.progress import progress_bar
 
@@ -78,9 +80,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         '--val-fraction',
         type=float,
-        default=0.01,
-        help='share of images held out as split "val" where no split is given '
-        '(default: %(default)s)',
+        help='share of images held out as split "val" where no split is given, and at least one of '
+        f'an organ of two or more (default: 0.01 of organs of {MIN_TO_HOLD_OUT} or more)',
     )
     parser.add_argument('--seed', type=int, default=0, help='of that choice')
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
@@ -108,7 +109,7 @@ def make_index(
     prepared: bool = False,
     pattern: str | None = None,
     exclude: str = '',
-    val_fraction: float = 0.01,
+    val_fraction: float | None = None,
     seed: int = 0,
     workers: int = 1,
 ) -> None:
@@ -161,10 +162,18 @@ def make_index(
     write_index(table, out / 'index.parquet')
 
     report_organs(table, out / 'organ_distribution.png', console)
+    report_held_out(table, console)
     if num_deep:
         console.print(
             f'{num_deep} images have 16 bits per sample; only the upper 8 are read. '
             'If they are dark, convert them to 8 bits first.'
+        )
+    if (root / PACKED_NAME).is_file():
+        console.print(
+            f'The pixels are read from {root / PACKED_NAME}: if images have changed, pack them '
+            f'again with "python tools/pack_images.py pack {root}"',
+            markup=False,
+            soft_wrap=True,
         )
     if out.resolve() != root.resolve():
         console.print(
@@ -388,15 +397,26 @@ def report_bad(path: Path, bad: list[tuple[Row, str]], console: Console) -> None
     )
 
 
-def to_table(rows: list[Row], val_fraction: float, seed: int) -> pa.Table:
-    """Index of the rows, with the columns that any of them has, and a split."""
+def to_table(rows: list[Row], val_fraction: float | None, seed: int) -> pa.Table:
+    """Index of the rows, with the columns that any of them has, and a split.
+
+    Args:
+        rows: One per image.
+        val_fraction: Held out where no row has a split, at least one image of every organ of two
+            or more; None for 0.01, which leaves out organs of less than 20.
+        seed: Of that choice.
+
+    Raises:
+        ValueError: Some rows have a split and others have none.
+    """
     columns = {
         name: pa.array([row.get(name) for row in rows], pa.string())
         for name in ('path', 'organ', *OPTIONAL_COLUMNS)
     }
     if columns['split'].null_count == len(rows):
+        fraction, at_least = (0.01, MIN_TO_HOLD_OUT) if val_fraction is None else (val_fraction, 2)
         held_out = hold_out(
-            _codes(columns['organ']), _codes(columns['patient']), val_fraction, seed
+            _codes(columns['organ']), _codes(columns['patient']), fraction, seed, at_least
         )
         columns['split'] = pa.array(np.where(held_out, 'val', 'train'))
     elif columns['split'].null_count:
@@ -416,6 +436,18 @@ def to_table(rows: list[Row], val_fraction: float, seed: int) -> pa.Table:
 def _codes(column: pa.Array) -> np.ndarray:
     indices = column.dictionary_encode().indices
     return indices.fill_null(-1).to_numpy(zero_copy_only=False)
+
+
+def report_held_out(table: pa.Table, console: Console) -> None:
+    """Warn where no image is held out: training ends with an error for want of a validation set."""
+    if 'val' not in table['split'].to_pylist():
+        console.print(
+            'No image is held out for validation (split "val"), and training wants some. Where no '
+            f'split is given, an organ must have {MIN_TO_HOLD_OUT} images and two patients; '
+            '--val-fraction 0.1 takes some of smaller organs too',
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def report_organs(table: pa.Table, path: Path, console: Console) -> None:

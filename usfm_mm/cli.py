@@ -1,13 +1,16 @@
 """What the command-line tools share: their common options and small changes to a config."""
 
 import argparse
+import inspect
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.runner import FlexibleRunner, Runner
 
 from usfm_mm.config_fit import fit_classes, set_arch, set_image_size
 from usfm_mm.hosts import (
@@ -17,6 +20,22 @@ from usfm_mm.hosts import (
     import_mmseg,
     quiet_imports,
 )
+
+# What mmengine's runners and our tools read where a config has it. Not ``data_preprocessor``: the
+# runner ignores it beside the model's own, so that it must be in the config to be meant.
+_OPTIONAL_KEYS = {
+    *inspect.signature(Runner).parameters,
+    *inspect.signature(FlexibleRunner).parameters,
+    'activation_checkpointing',
+    'compile',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'runner_type',
+    'sync_bn',
+    'check_data',
+    'fit_classes',
+} - {'cfg', 'data_preprocessor'}
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:
@@ -59,7 +78,7 @@ def load_config(args: argparse.Namespace) -> Config:
         KeyError: If there is ``--data-root`` for a config without ``data_root``, or
             ``--image-size`` for one without ``image_size``.
         ValueError: If ``--image-size`` or ``--arch`` does not fit, or ``--cfg-options`` names what
-            has an option of its own.
+            has an option of its own or a top-level key that neither the config nor a tool knows.
     """
     options = args.cfg_options or {}
     for name in ('data_root', 'image_size'):
@@ -69,6 +88,7 @@ def load_config(args: argparse.Namespace) -> Config:
                 'it stands'
             )
     cfg = load_plain(args.config)
+    _check_options(options, cfg)
     if args.data_root:
         set_data_root(cfg, args.data_root)
     if args.image_size:
@@ -83,6 +103,19 @@ def load_config(args: argparse.Namespace) -> Config:
         default = Path('work_dirs') / Path(args.config).stem
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
     return cfg
+
+
+def _check_options(options: Iterable[str], cfg: Config) -> None:
+    """Refuse a top-level key that nothing would read."""
+    for option in options:
+        name = option.split('.')[0]
+        if name in cfg or name in _OPTIONAL_KEYS:
+            continue
+        parents = [key for key, value in cfg.items() if isinstance(value, dict) and name in value]
+        close = [f'{key}.{name}' for key in parents]
+        close = close or get_close_matches(name, {*cfg, *_OPTIONAL_KEYS})
+        hint = f': did you mean {" or ".join(close)}?' if close else ''
+        raise ValueError(f'--cfg-options {option}: {cfg.filename} has no {name!r}{hint}')
 
 
 def set_data_root(cfg: Config, data_root: str) -> None:

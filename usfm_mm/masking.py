@@ -57,6 +57,27 @@ def band_edges(num_bands: int = 7, first: int = 5) -> tuple[int, ...]:
     return tuple(edges)
 
 
+def empty_bands(
+    height: int, width: int, edges: tuple[float, ...], protect: int = 5
+) -> tuple[int, ...]:
+    """Bands without a frequency: masking them leaves an image of this size as it is.
+
+    The highest frequencies of an image lie at the radius ``sqrt(height^2 + width^2) / 2``, so that
+    at 64 pixels the last two of the seven default bands are empty.
+
+    Args:
+        height: Of the image, pixels.
+        width: Likewise.
+        edges: As in :func:`band_stop_mask`.
+        protect: As in :func:`band_stop_mask`.
+
+    Returns:
+        Numbers of the empty bands, from 0, increasing.
+    """
+    found = _band_map(height, width, edges, protect, torch.device('cpu')).unique().tolist()
+    return tuple(band for band in range(len(edges) - 1) if band not in found)
+
+
 def band_stop_mask(
     images: Tensor,
     bands: Tensor,

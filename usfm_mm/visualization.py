@@ -96,7 +96,7 @@ def reconstruction_panel(
             [(_displayable(stage[index]), 1.0) for stage in stages]
             + [(spectrum, white) for spectrum in spectra]
         )
-    columns = [*PANEL_COLUMNS, *(f'spectrum\n{name}' for name in PANEL_COLUMNS)]
+    columns = [*PANEL_COLUMNS, *(f'{name}\nspectrum' for name in PANEL_COLUMNS)]
     return _contact_sheet(rows, labels, columns, title)
 
 
@@ -143,7 +143,7 @@ def dataset_panel(
                 (log_spectrum(255 * masked[index].mean(axis=0)), white or 1.0),
             ]
         )
-    columns = ('Stored', 'Augmented', 'Masked', 'spectrum\nMasked')
+    columns = ('Stored', 'Augmented', 'Masked', 'Masked\nspectrum')
     return _contact_sheet(rows, labels, columns, title, tile=1.5)
 
 

@@ -1,9 +1,12 @@
 """Features of images through the public functions."""
 
+import logging
+
 import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 from usfm_mm.apis import Encoder, extract_features, load_backbone
 from usfm_mm.apis.features import encoder_of
@@ -106,6 +109,22 @@ def test_load_backbone_finds_the_architecture(paths, tmp_path, channels):
     np.testing.assert_allclose(extract_features(encoder, paths), expected, atol=1e-6)
     with pytest.raises(ValueError, match='give mean and std'):
         load_backbone(str(tmp_path / 'model.pth'), mean=[1.0, 2.0], std=[1.0, 2.0])
+
+
+def test_load_backbone_says_what_was_loaded_and_nothing_else(tmp_path):
+    state = {f'backbone.{key}': value for key, value in vit().state_dict().items()}
+    torch.save(dict(state_dict=state, meta={}), tmp_path / 'model.pth')
+    messages = []
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    try:
+        load_backbone(str(tmp_path / 'model.pth'), img_size=64, mean=[60.0], std=[40.0])
+    finally:
+        logger.removeHandler(handler)
+    (report,) = messages
+    assert report.startswith(f'Loaded {tmp_path / "model.pth"}\n')
 
 
 def test_load_backbone_errors(tmp_path):

@@ -130,6 +130,13 @@ def test_hold_out_by_organ_and_patient():
     assert not set(patients[known & held]) & set(patients[known & ~held])
 
 
+def test_hold_out_of_small_organs():
+    organs, patients = np.repeat([0, 1, 2], [12, 2, 1]), np.full(15, -1)
+    assert not hold_out(organs, patients, 0.1).any()
+    held = hold_out(organs, patients, 0.1, min_images=2)
+    assert np.bincount(organs[held], minlength=3).tolist() == [1, 1, 0]
+
+
 def test_hold_out_large_patients():
     # 3 patients of 10, 15 and 25: none is within 1 %, so the smallest is taken
     patients = np.repeat([0, 1, 2], [15, 10, 25])

@@ -1,6 +1,7 @@
 """The data set, with whole and with broken images."""
 
 import logging
+import os
 import pickle
 import random
 
@@ -100,6 +101,38 @@ def test_split_column(tmp_path):
         UltrasoundDataset(tmp_path, split='val', organs=['breast', 'liver'])
 
 
+@pytest.mark.parametrize(
+    ('wrong', 'message'),
+    [
+        ('', r'1 rows have none\. Write'),
+        (None, r'1 rows have none\. Write'),
+        ('Train', r"1 rows have 'Train' \(did you mean 'train'\?\)\. Write"),
+        (' val', r"1 rows have ' val' \(did you mean 'val'\?\)\. Write"),
+    ],
+)
+def test_misspelt_split_is_refused(tmp_path, wrong, message):
+    write_images(tmp_path, {'breast': 4}, split=['train', 'train', 'val', wrong])
+    with pytest.raises(ValueError, match=f'index.parquet: column "split": {message}'):
+        UltrasoundDataset(tmp_path, split='train')
+    assert len(UltrasoundDataset(tmp_path)) == 4  # the column plays no part
+
+
+def test_unknown_split_is_warned_of(tmp_path, monkeypatch):
+    messages = []
+    monkeypatch.setattr(
+        'usfm_mm.datasets.index.print_log', lambda message, **_: messages.append(message)
+    )
+    splits = ['train', 'val', 'test', 'training', 'training', 'fold0']
+    write_images(tmp_path, {'breast': 6}, split=splits)
+    assert len(UltrasoundDataset(tmp_path, split='fold0')) == 1
+    assert not messages
+    assert len(UltrasoundDataset(tmp_path, split='train')) == 1
+    assert messages == [
+        f'{tmp_path / "index.parquet"}: column "split": 2 rows have \'training\' (did you mean '
+        "'train'?); 1 rows have 'fold0'; they are not in split 'train'"
+    ]
+
+
 def test_organ_without_training_images(tmp_path):
     write_images(tmp_path, {'breast': 2, 'liver': 1}, split=['train', 'train', 'val'])
     with pytest.raises(ValueError, match="no images of liver in split 'train'"):
@@ -119,6 +152,10 @@ def test_split_made_without_a_column(root):
     assert len(names[0] | names[1]) == 65
     with pytest.raises(ValueError, match='no column "split".*not \'test\''):
         UltrasoundDataset(root, split='test')
+    few = root / 'few'
+    write_images(few, {'heart': 12})
+    with pytest.raises(ValueError, match="no images of heart in split 'val'.*--val-fraction"):
+        UltrasoundDataset(few, split='val')
 
 
 @pytest.mark.parametrize('packed', [False, True])
@@ -164,6 +201,45 @@ def test_packed_equals_png(root):
             packed[i]['img'][..., 0], packed.packed.read(packed[i]['img_path'])
         )
     assert packed.num_bad == 0
+
+
+def test_packed_images_older_than_the_index_are_warned_of(root, tmp_path, monkeypatch):
+    messages = []
+    monkeypatch.setattr(
+        'usfm_mm.datasets.ultrasound.print_log', lambda message, **_: messages.append(message)
+    )
+    pack(root, root)
+    pack(root, tmp_path / 'elsewhere')  # the index is copied there after the images
+    UltrasoundDataset(root)
+    UltrasoundDataset(tmp_path / 'elsewhere')
+    assert not messages
+    index, store = root / 'index.parquet', root / 'images.lmdb'
+    later = store.stat().st_mtime + 1
+    os.utime(index, (later, later))
+    UltrasoundDataset(root, packed=False)
+    assert not messages
+    UltrasoundDataset(root)
+    assert messages == [
+        f'{index} is newer than {store}, which the pixels are read from: if images have changed '
+        f'since, pack them again with "python tools/pack_images.py pack {root}", or read the files '
+        'with packed=False'
+    ]
+    for path in root.glob('*/*.png'):
+        path.unlink()
+    UltrasoundDataset(root)
+    assert len(messages) == 1  # no files that could have changed
+
+
+def test_missing_in_the_store_names_the_remedy(root):
+    pack(root, root)
+    write_images(root / 'more', {'heart': 30})
+    index = pa.table({'path': [f'more/heart/{i:03}.png' for i in range(30)], 'organ': ['x'] * 30})
+    write_index(index, root / 'index.parquet')
+    with pytest.raises(
+        RuntimeError, match=r'not in the packed store .*pack_images\.py pack'
+    ) as info:
+        UltrasoundDataset(root)[0]
+    assert 'make_index' not in str(info.value)
 
 
 def test_packed_is_pixel_identical_on_real_images(shared_data, tmp_path):

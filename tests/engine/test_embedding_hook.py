@@ -146,15 +146,22 @@ def test_missing_package_names_the_remedy_and_keeps_the_features(build_run, no_u
     assert names == {'epoch_002.npz', 'epoch_002.json'}
 
 
-@pytest.mark.parametrize(('organs', 'per_organ'), [(['heart'], 100), (None, 1)])
-def test_too_little_to_compare_is_a_warning(build_run, organs, per_organ):
+@pytest.mark.parametrize(
+    ('organs', 'per_organ', 'found'),
+    [
+        (['heart'], 100, '8 image(s) of heart (images_per_organ=100)'),
+        (None, 1, '3 image(s) of breast, heart, liver (images_per_organ=1)'),
+    ],
+)
+def test_too_little_to_compare_is_a_warning(build_run, organs, per_organ, found):
     changes = {
         f'{loader}.dataset.organs': organs for loader in ('train_dataloader', 'val_dataloader')
     }
     runner = build_run([dict(HOOK, images_per_organ=per_organ)], **changes)
     messages = _warnings_of(runner)
     runner.train()
-    assert any('two organs' in text for text in messages)
+    expected = 'it takes two organs, and two images of at least one of them; there are ' + found
+    assert any(expected in text for text in messages)
     assert not Path(runner.work_dir, 'embedding').exists()
 
 

@@ -1,6 +1,7 @@
 """A run that is killed and resumed ends with the weights of an uninterrupted one, on a CPU."""
 
 import copy
+import logging
 import multiprocessing
 import os
 import shutil
@@ -206,3 +207,25 @@ def test_stopped_while_writing_the_best_leaves_the_one_before(config):
     train(config)
     (newer,) = Path(config.work_dir).glob('best_*.pth')
     assert torch.load(newer, weights_only=True)['meta']['iter'] == EPOCHS * ITERATIONS
+
+
+@pytest.mark.parametrize(
+    'hook',
+    [
+        dict(type='usfm_mm.ThroughputHook', skip_iters=1, measure_peak=False),
+        dict(type='usfm_mm.EmbeddingHook', interval=1, images_per_organ=3),
+    ],
+    ids=lambda hook: hook['type'],
+)
+def test_resuming_warns_of_nothing(build_run, hook):
+    pytest.importorskip('sklearn')
+    changes = {'default_hooks.checkpoint.interval': 1, 'default_hooks.checkpoint.save_last': True}
+    build_run([dict(hook, priority='VERY_HIGH')], **changes).train()
+    runner = build_run([hook], resume=True, **changes)
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    runner.logger.addHandler(handler)
+    runner.load_or_resume()
+    assert runner.iter == 6
+    assert not [text for text in messages if 'resumed key' in text]

@@ -65,6 +65,24 @@ def test_single_image_transforms_give_the_same_image(channels):
         torch.testing.assert_close(single, batched[i], atol=2e-5, rtol=0)
 
 
+def test_bands_without_effect_are_warned_of_once(monkeypatch):
+    messages = []
+    monkeypatch.setattr(
+        'usfm_mm.models.data_preprocessor.print_log', lambda message, **_: messages.append(message)
+    )
+    preprocessor = DualMaskDataPreprocessor(MEAN, STD)
+    preprocessor(batch(size=224))
+    preprocessor(dict(batch(size=64), bands=torch.ones(3, 5, dtype=torch.bool)))  # five fit
+    assert not messages
+    for _ in range(2):
+        preprocessor(batch(size=64))
+    assert len(messages) == 1
+    assert messages[0].startswith(
+        'Images of 64x64 pixels have no frequencies in bands 5, 6 of 0 to 6 '
+        '(edges (5, 10, 15, 22, 33, 49, 73, 109)): masking these changes nothing.'
+    )
+
+
 def test_to_unit_is_the_inverse():
     preprocessor = DualMaskDataPreprocessor([10.0, 20.0], [30.0, 40.0])
     images = torch.rand(2, 2, 8, 8)

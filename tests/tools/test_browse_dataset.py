@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from usfm_mm.visualization import dataset_panel
+
 CONFIG = """
 default_scope = 'mmpretrain'
 data_root = '{root}'
@@ -60,15 +62,20 @@ def config(tmp_path) -> Path:
     return file
 
 
-def test_rows_belong_together(tool, config, tmp_path, monkeypatch):
+@pytest.fixture
+def seen(tool, monkeypatch) -> dict:
+    """What the sheet was drawn from."""
     seen = {}
 
     def keep(stored, augmented, masked, labels):
         seen.update(stored=stored, augmented=augmented, masked=masked, labels=labels)
-        return tool_panel(stored, augmented, masked, labels)
+        return dataset_panel(stored, augmented, masked, labels)
 
-    tool_panel = tool.dataset_panel
     monkeypatch.setattr(tool, 'dataset_panel', keep)
+    return seen
+
+
+def test_rows_belong_together(tool, config, tmp_path, seen):
     tool.main([str(config), '--num', '5', '--out', str(tmp_path / 'sheet.png')])
     assert (tmp_path / 'sheet.png').is_file()
     assert seen['augmented'].shape == seen['masked'].shape == (5, 1, 64, 64)
@@ -79,6 +86,29 @@ def test_rows_belong_together(tool, config, tmp_path, monkeypatch):
         assert 255 * augmented.max() <= int(stored.max()) + 1
         # Half of the 32-pixel patches, ceil(0.4 * 4) of 4, hold the mean.
         assert (np.abs(masked - augmented.mean()) < 1e-5).mean() >= 0.5
+
+
+def test_simmim_is_shown_with_black_patches(tool, config, project_root, tmp_path, seen):
+    simmim = project_root / 'configs' / 'ablations' / 'pretrain_simmim_us.py'
+    arguments = [simmim, '--data-root', tmp_path, '--num', '3', '--out', tmp_path / 'sheet.png']
+    tool.main([str(argument) for argument in arguments])
+    assert seen['augmented'].shape == (3, 3, 224, 224)
+    black = seen['masked'] == 0
+    # ceil(0.6 * 49) of the 7 x 7 mask patches, and each whole.
+    blocks = black.reshape(3, 3, 7, 32, 7, 32).all((1, 3, 5))
+    assert blocks.sum((1, 2)).tolist() == [30] * 3
+    np.testing.assert_array_equal(seen['masked'][~black], seen['augmented'][~black])
+    for stored, augmented, label in zip(
+        seen['stored'], seen['augmented'], seen['labels'], strict=True
+    ):
+        assert label == ('liver' if int(stored.mean()) // 20 % 2 else 'heart')
+        assert 0 < augmented.max() <= 1
+
+
+@pytest.mark.parametrize('name', ['enhance_custom_cyclegan', 'seg_custom_upernet'])
+def test_other_configs_are_refused(tool, project_root, name):
+    with pytest.raises(SystemExit, match=f'error: .*{name}.py trains on .*UltrasoundDataset'):
+        tool.main([str(project_root / 'configs' / 'usfm' / f'{name}.py')])
 
 
 def test_command_line(config, project_root, tmp_path):

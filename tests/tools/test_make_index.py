@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tools.make_index import main
+from tools.pack_images import pack
 from usfm_mm.datasets.image_io import encode_png, read_grey
 from usfm_mm.datasets.index import read_index
 from usfm_mm.datasets.ultrasound import UltrasoundDataset
@@ -39,7 +40,8 @@ def test_folders_by_organ(root, capsys):
     assert len(table) == 35
     assert not any('mask' in path for path in table['path'].to_pylist())
     assert table['organ'].to_pylist() == ['breast'] * 30 + ['liver'] * 5
-    assert len(UltrasoundDataset(root, split='val')) == 3
+    # A share asked for holds one image of the small organ out as well.
+    assert UltrasoundDataset(root, split='val').organ_counts == {'breast': 3, 'liver': 1}
     assert (root / 'organ_distribution.png').stat().st_size > 5000
     assert not (root / 'bad_images.csv').exists()
     printed = capsys.readouterr().out
@@ -48,6 +50,30 @@ def test_folders_by_organ(root, capsys):
     # drawn with probability sqrt(30) / (sqrt(30) + sqrt(5))
     assert '71.01%' in printed
     assert '35 images, 0 bad' in printed
+
+
+def test_nothing_held_out_is_said(tmp_path, capsys):
+    for organ in ('breast', 'liver', 'lung'):
+        for i in range(12 if organ != 'lung' else 1):
+            write(tmp_path / organ / f'{i}.png')
+    run(tmp_path)
+    assert set(read_index(tmp_path)['split'].to_pylist()) == {'train'}
+    assert 'No image is held out for validation' in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"no split 'val'.*has train.*--val-fraction 0\.1"):
+        UltrasoundDataset(tmp_path, split='val')
+    run(tmp_path, '--val-fraction', '0.01')
+    assert 'No image is held out' not in capsys.readouterr().out
+    counts = UltrasoundDataset(tmp_path, split='val').organ_counts
+    assert counts == {'breast': 1, 'liver': 1, 'lung': 0}
+    assert len(UltrasoundDataset(tmp_path, split='train')) == 23
+
+
+def test_packed_images_are_remembered(root, capsys):
+    run(root)
+    assert 'pack_images' not in capsys.readouterr().out
+    pack(root, root)
+    run(root)
+    assert f'"python tools/pack_images.py pack {root}"' in capsys.readouterr().out
 
 
 def test_mean_and_std(tmp_path, capsys):

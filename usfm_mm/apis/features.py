@@ -18,7 +18,7 @@ from mmpretrain.models import BEiTViT
 from torch import Tensor, nn
 
 from usfm_mm.models.checkpoint_layouts import read_checkpoint
-from usfm_mm.models.checkpoints import PATCH_WEIGHT
+from usfm_mm.models.checkpoints import PATCH_WEIGHT, load_pretrained
 from usfm_mm.models.usfm_vit import USFMViT
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -154,7 +154,8 @@ def load_backbone(
         init_cfg=dict(type='Pretrained', checkpoint=checkpoint),
         **{**settings, **kwargs},
     )
-    backbone.init_weights()
+    # Not init_weights, which makes mmengine print two lines for each weight besides.
+    load_pretrained(backbone, checkpoint)
     return Encoder(backbone.to(device), tuple(mean), tuple(std), size)
 
 

@@ -22,10 +22,11 @@ from mmengine.logging import print_log
 REQUIRED_COLUMNS = ('path', 'organ')
 OPTIONAL_COLUMNS = ('center', 'device', 'patient', 'split')
 INDEX_NAMES = ('index.parquet', 'index.csv')
+SPLITS = ('train', 'val', 'test')
 
 _COLUMNS = REQUIRED_COLUMNS + OPTIONAL_COLUMNS
-# An organ with fewer images than this may go without a validation image.
-_MIN_TO_HOLD_OUT = 20
+# An organ with fewer images than this goes without a validation image, unless asked otherwise.
+MIN_TO_HOLD_OUT = 20
 
 
 class BadIndexError(ValueError):
@@ -137,21 +138,62 @@ def codes(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     return rank[raw], [names[i] for i in order]
 
 
+def check_splits(file: Path, column: pa.ChunkedArray, wanted: str) -> None:
+    """See that no row is left out of a split because of its spelling.
+
+    Args:
+        file: The index, for messages.
+        column: Its column ``split``, dictionary-encoded.
+        wanted: The split that is to be used. Where it is one of :data:`SPLITS`, other names are
+            warned of.
+
+    Raises:
+        ValueError: A row has no split, or one of :data:`SPLITS` in capitals or with spaces.
+    """
+    faults: list[str] = []
+    others: list[str] = []
+    for entry in column.value_counts().to_pylist():
+        name, rows = entry['values'] or '', f'{entry["counts"]} rows'
+        plain = name.strip().lower()
+        close = difflib.get_close_matches(plain, SPLITS, n=1)
+        hint = f' (did you mean {close[0]!r}?)' if close else ''
+        if not plain:
+            faults.append(f'{rows} have none')
+        elif name not in (*SPLITS, wanted):
+            (faults if plain in SPLITS else others).append(f'{rows} have {name!r}{hint}')
+    if faults:
+        raise BadIndexError(
+            f'{file}: column "split": {"; ".join(faults)}. Write {_quoted(SPLITS)} or another '
+            'name into every row, or delete the row'
+        )
+    if others and wanted in SPLITS:
+        print_log(
+            f'{file}: column "split": {"; ".join(others)}; they are not in split {wanted!r}',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
 def hold_out(
-    organs: np.ndarray, patients: np.ndarray, fraction: float, seed: int = 0
+    organs: np.ndarray,
+    patients: np.ndarray,
+    fraction: float,
+    seed: int = 0,
+    min_images: int = MIN_TO_HOLD_OUT,
 ) -> np.ndarray:
     """Choose images to hold out, organ by organ and never splitting a patient.
 
     Within each organ whole patients are taken in random order while at most ``fraction`` of its
     images, and at least one image, are held out. Where that takes none because the patients drawn
-    have too many images, the smallest patient is taken. An organ with fewer than 20 images or
-    with a single patient keeps all of them. A patient counts to the organ of its first image.
+    have too many images, the smallest patient is taken. An organ with fewer than ``min_images``
+    or with a single patient keeps all of them. A patient counts to the organ of its first image.
 
     Args:
         organs: Codes [N].
         patients: Codes [N], -1 where not known: such an image is a patient of its own.
         fraction: In (0, 1).
         seed: Of the random order.
+        min_images: Images that an organ must have for one to be held out.
 
     Returns:
         bool [N], True for held-out images.
@@ -175,7 +217,7 @@ def hold_out(
     for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
         groups = order[start:stop]
         total = sizes[groups].sum()
-        if total < _MIN_TO_HOLD_OUT or len(groups) == 1:
+        if total < min_images or len(groups) == 1:
             continue
         chosen = groups[np.cumsum(sizes[groups]) <= max(1, round(fraction * total))]
         taken[chosen if len(chosen) else groups[np.argmin(sizes[groups])]] = True

@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from torch.utils.data import Dataset, get_worker_info
 
 from usfm_mm.datasets.image_io import BadImageError, read_grey
-from usfm_mm.datasets.index import codes, find_index, hold_out, read_index
+from usfm_mm.datasets.index import check_splits, codes, find_index, hold_out, read_index
 from usfm_mm.datasets.packed import PACKED_NAME, PackedImages
 from usfm_mm.datasets.seeding import SeededIndex, seeded
 from usfm_mm.registry import DATASETS
@@ -23,6 +23,11 @@ from usfm_mm.registry import DATASETS
 # Fewer bad images than this are no ground to stop, whatever their share.
 _MIN_BAD = 10
 _PROCESSES = 256
+_HOLD_OUT = (
+    'Hold images out for validation: tools/make_index.py does with --val-fraction 0.1, '
+    'tools/build_database.py of organs with 20 images or more; or write "val" into the column '
+    '"split" yourself'
+)
 
 
 @DATASETS.register_module()
@@ -38,6 +43,9 @@ class UltrasoundDataset(Dataset):
     A missing or broken image is replaced by another one of its organ, logged once per process,
     and counted over all workers in ``num_bad``. The count is that of this data set object and of
     the workers forked or spawned from it by a data loader.
+
+    Where an index is newer than the packed images and the files lie beside them, a warning says
+    that the pixels may be out of date.
 
     The table lives in Arrow and numpy buffers that forked workers share. A pickled data set reads
     the index again.
@@ -60,7 +68,8 @@ class UltrasoundDataset(Dataset):
 
     Raises:
         ValueError: At initialisation, for an index that cannot be used (see
-            :func:`~usfm_mm.datasets.index.read_index`), an unknown split, or an organ without
+            :func:`~usfm_mm.datasets.index.read_index`), a split that is unknown, empty or
+            misspelt (see :func:`~usfm_mm.datasets.index.check_splits`), or an organ without
             images. Of an organ that was not asked for by ``organs``, only training must have some.
         FileNotFoundError: There is no index or, with ``packed=True``, no packed store.
         RuntimeError: On reading, when there are too many bad images.
@@ -111,6 +120,7 @@ class UltrasoundDataset(Dataset):
         if self._fully_initialized:
             return
         table = read_index(self.data_root, self.index, ('path', 'organ', 'patient', 'split'))
+        self._check_packed(table['path'][0].as_py())
         organ_codes, names = codes(table['organ'])
         rows = self._rows_of_split(table, organ_codes)
         wanted = names if self._organs is None else self._organs
@@ -127,9 +137,14 @@ class UltrasoundDataset(Dataset):
         empty = [name for name, count in zip(wanted, counts, strict=True) if count == 0]
         must_be_full = self._organs is not None or self.split in (None, 'train')
         if not rows.any() or (empty and must_be_full):
+            remedy = (
+                _HOLD_OUT
+                if self.split == 'val' and self._organs is None
+                else 'add images, name another split, or leave the organ out with organs=[…]'
+            )
             raise ValueError(
                 f'{self._where()} has no images of {", ".join(empty)} in split {self.split!r}: '
-                'add images, name another split, or leave the organ out with organs=[…]'
+                + remedy
             )
         if rows.all():
             self._paths = table['path'].chunk(0)
@@ -205,11 +220,13 @@ class UltrasoundDataset(Dataset):
         if self.split is None:
             return np.ones(len(table), bool)
         if 'split' in table.column_names:
+            check_splits(find_index(self.data_root, self.index), table['split'], self.split)
             split_codes, splits = codes(table['split'])
             if self.split not in splits:
+                remedy = f'. {_HOLD_OUT}' if self.split == 'val' else ''
                 raise ValueError(
                     f'{self._where()} has no split {self.split!r}; its column "split" '
-                    f'has {", ".join(splits) or "no values"}'
+                    f'has {", ".join(splits)}{remedy}'
                 )
             return split_codes == splits.index(self.split)
         if self.split not in ('train', 'val'):
@@ -226,6 +243,25 @@ class UltrasoundDataset(Dataset):
 
     def _where(self) -> str:
         return str(find_index(self.data_root, self.index))
+
+    def _check_packed(self, path: str) -> None:
+        # Where there are no files beside the store, as in a database, none can have changed.
+        if self.packed is None or not Path(self.data_root, path).is_file():
+            return
+        index, store = find_index(self.data_root, self.index), Path(self.packed.path)
+        if index.stat().st_mtime > store.stat().st_mtime:
+            print_log(
+                f'{index} is newer than {store}, which the pixels are read from: if images have '
+                f'changed since, {self._how_to_read_files()}',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+    def _how_to_read_files(self) -> str:
+        return (
+            f'pack them again with "python tools/pack_images.py pack {self.data_root}", or read '
+            'the files with packed=False'
+        )
 
     def _seed_of(self, idx: int) -> int | None:
         if isinstance(idx, SeededIndex):
@@ -269,9 +305,14 @@ class UltrasoundDataset(Dataset):
         draws, bad = self._counts.sum(0).tolist()
         if bad >= _MIN_BAD and bad > self.max_bad_fraction * draws:
             examples = ', '.join(self._paths[i].as_py() for i in sorted(self._reported)[:5])
+            remedy = (
+                'Check data_root; "python tools/make_index.py" verifies every image, lists the bad '
+                'ones and leaves them out of the index'
+                if self.packed is None
+                else f'If images have been added or changed, {self._how_to_read_files()}'
+            )
             raise RuntimeError(
                 f'{bad} of {draws} images drawn from {self.data_root} are missing or broken, more '
                 f'than max_bad_fraction={self.max_bad_fraction}; for instance {examples} ({error})'
-                '. Check data_root; "python tools/make_index.py" verifies every image, lists the '
-                'bad ones and leaves them out of the index'
+                f'. {remedy}'
             )

@@ -2,6 +2,7 @@
 
 from .bf16_optim_wrapper import BF16OptimWrapper
 from .compiled_ops import stand_in_for_compiled_ops
+from .message_hub import forget_unsaved
 from .mmagic import import_mmagic
 from .mmseg import find_mmseg_configs, import_mmseg
 from .process_group import leave_process_group, set_up_cpu
@@ -17,6 +18,7 @@ __all__ = [
     'SyncedOptimWrapper',
     'check_synced',
     'find_mmseg_configs',
+    'forget_unsaved',
     'import_mmagic',
     'import_mmseg',
     'leave_process_group',

@@ -1,13 +1,21 @@
 """Masks and normalises a whole batch on the accelerator."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from usfm_mm.masking import band_stop_mask, dual_mask, spatial_mean_mask
+from usfm_mm.masking import (
+    band_edges,
+    band_stop_mask,
+    dual_mask,
+    empty_bands,
+    spatial_mean_mask,
+)
 from usfm_mm.registry import MODELS
 
 
@@ -15,7 +23,8 @@ from usfm_mm.registry import MODELS
 class DualMaskDataPreprocessor(BaseDataPreprocessor):
     """Applies the masks that ``DrawDualMask`` drew, then mean and std.
 
-    Batches come from ``PackUltrasound`` through the default collate function.
+    Batches come from ``PackUltrasound`` through the default collate function. Bands that the images
+    are too small for are warned of, once for each image size.
 
     Args:
         mean: Mean intensity per channel, 0 to 255.
@@ -45,6 +54,7 @@ class DualMaskDataPreprocessor(BaseDataPreprocessor):
             )
         self.edges = None if edges is None else tuple(edges)
         self.protect = protect
+        self._seen_sizes: set[tuple[int, ...]] = set()
         # Buffers follow the model to its device; they are settings, not weights.
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1) / 255, persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1) / 255, persistent=False)
@@ -86,6 +96,8 @@ class DualMaskDataPreprocessor(BaseDataPreprocessor):
     def mask(self, images: Tensor, draws: dict[str, Tensor]) -> Tensor:
         """Mask images ``[B, C, H, W]`` in [0, 1] as ``patch_mask`` and ``bands`` say."""
         patch_mask, bands = draws.get('patch_mask'), draws.get('bands')
+        if bands is not None:
+            self._warn_of_empty_bands(bands.shape[-1], *images.shape[-2:])
         if patch_mask is not None and bands is not None:
             return dual_mask(images, patch_mask, bands, self.edges, self.protect)
         if patch_mask is not None:
@@ -93,6 +105,22 @@ class DualMaskDataPreprocessor(BaseDataPreprocessor):
         if bands is not None:
             return band_stop_mask(images, bands, self.edges, self.protect)
         return images
+
+    def _warn_of_empty_bands(self, num_bands: int, height: int, width: int) -> None:
+        if (num_bands, height, width) in self._seen_sizes:
+            return
+        self._seen_sizes.add((num_bands, height, width))
+        edges = self.edges or band_edges(num_bands)
+        empty = empty_bands(height, width, edges, self.protect)
+        if empty:
+            print_log(
+                f'Images of {height}x{width} pixels have no frequencies in bands '
+                f'{", ".join(map(str, empty))} of 0 to {len(edges) - 2} (edges {edges}): masking '
+                'these changes nothing. Use larger images, a smaller num_bands of '
+                'usfm_mm.DrawDualMask or narrower edges of usfm_mm.DualMaskDataPreprocessor',
+                logger='current',
+                level=logging.WARNING,
+            )
 
     def normalise(self, images: Tensor) -> Tensor:
         """From intensities in [0, 1] to zero mean and unit standard deviation."""

@@ -13,6 +13,7 @@ from usfm_mm.apis.features import encoder_of, extract_features
 from usfm_mm.datasets.seeding import seeded
 from usfm_mm.engine.hooks.samples import choose_per_organ, show_image, stored_image
 from usfm_mm.files import write_whole
+from usfm_mm.hosts.message_hub import forget_unsaved
 from usfm_mm.registry import HOOKS
 from usfm_mm.visualization import embedding_scatter, figure_to_array, save_figure
 
@@ -68,6 +69,10 @@ class EmbeddingHook(Hook):
         self.batch_size = batch_size
         self.seed = seed
 
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """Keep a former silhouette, which is not resumed, from being missed."""
+        forget_unsaved(checkpoint)
+
     def after_train_epoch(self, runner: Any) -> None:
         """Embed, if it is time to."""
         last = runner.epoch + 1 >= runner.max_epochs
@@ -119,8 +124,9 @@ class EmbeddingHook(Hook):
         names = sorted({organ for organ, _, _ in chosen})
         if len(names) < 2 or len(chosen) <= len(names):
             raise EmbeddingUnavailable(
-                f'it takes two organs and three images, and the data have {len(chosen)} image(s) '
-                f'of {names}'
+                'it takes two organs, and two images of at least one of them; there are '
+                f'{len(chosen)} image(s) of {", ".join(names)} (images_per_organ='
+                f'{self.images_per_organ})'
             )
         images = (stored_image(datasets[which], index) for _, which, index in chosen)
         features = extract_features(encoder_of(model), images, self.batch_size)
