@@ -1,4 +1,4 @@
-# A few minutes on two CPU cores: ViT-Ti at 112 px on the 32 ultrasound frames of pydicom's wheel,
+# 5 to 15 minutes on two CPU cores: ViT-Ti at 112 px on the 32 ultrasound frames of pydicom's wheel,
 # as `make demo` runs it. It shows that everything works and is no benchmark: it trains and
 # validates on the same frames and augments little, so that it can learn them by heart.
 _base_ = ['../_base_/pretrain.py']
