@@ -7,6 +7,7 @@ import torch
 from mmengine import MessageHub
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
+from tiny_cyclegan import tiny_cyclegan
 from two_ranks import on_two_ranks
 
 from usfm_mm.hosts import SyncedGAN, import_mmagic
@@ -20,42 +21,18 @@ def step(rank, rows, seed, wrapper):
     torch.set_num_threads(1)
     import_mmagic()
     torch.manual_seed(seed)
-    config = dict(
-        type='CycleGAN',
-        data_preprocessor=dict(type='DataPreprocessor', data_keys=['img_A', 'img_B']),
-        generator=dict(
-            type='usfm_mm.USFMResnetGenerator',
-            backbone=dict(
-                type='usfm_mm.USFMViT',
-                arch=dict(embed_dims=24, num_layers=1, num_heads=3, feedforward_channels=24),
-                img_size=32,
-                in_channels=1,
-            ),
-            in_channels=1,
-            out_channels=1,
-            base_channels=4,
-            num_blocks=1,
-            mean=[55.0],
-            std=[50.0],
-            init_cfg=dict(type='normal', gain=0.1),
-        ),
-        discriminator=dict(
-            type='PatchDiscriminator',
-            in_channels=1,
-            base_channels=4,
-            num_conv=2,
-            norm_cfg=dict(type='IN'),
-        ),
-        default_domain='B',
-        reachable_domains=['A', 'B'],
-        related_domains=['A', 'B'],
+    backbone = dict(
+        type='usfm_mm.USFMViT',
+        arch=dict(embed_dims=24, num_layers=1, num_heads=3, feedforward_channels=24),
+        img_size=32,
+        in_channels=1,
     )
     optimizer = dict(type=wrapper, optimizer=dict(type='SGD', lr=0.1))
     optimizers = dict(
         constructor='MultiOptimWrapperConstructor', generators=optimizer, discriminators=optimizer
     )
     with DefaultScope.overwrite_default_scope('mmagic'):
-        model = MODELS.build(config)
+        model = MODELS.build(tiny_cyclegan(backbone, 1, 0.1))
         model.init_weights()
         extractor = model.generators['A'].extractor.fingerprint()
         wrapped = model

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner.checkpoint import get_state_dict
+from tiny_cyclegan import tiny_cyclegan
 
 from usfm_mm.hosts import import_mmagic
 from usfm_mm.models import USFMResnetGenerator, USFMViT
@@ -62,34 +63,7 @@ def cyclegan(file, seed=0, **kwargs):
     encoder = backbone(in_channels=1, init_cfg=dict(type='Pretrained', checkpoint=file))
     torch.manual_seed(seed)
     with DefaultScope.overwrite_default_scope('mmagic'):
-        model = MODELS.build(
-            dict(
-                type='CycleGAN',
-                data_preprocessor=dict(type='DataPreprocessor', data_keys=['img_A', 'img_B']),
-                generator=dict(
-                    type='usfm_mm.USFMResnetGenerator',
-                    backbone=encoder,
-                    in_channels=3,
-                    out_channels=3,
-                    base_channels=4,
-                    num_blocks=1,
-                    mean=[55.0],
-                    std=[50.0],
-                    init_cfg=dict(type='normal', gain=0.02),
-                    **kwargs,
-                ),
-                discriminator=dict(
-                    type='PatchDiscriminator',
-                    in_channels=3,
-                    base_channels=4,
-                    num_conv=2,
-                    norm_cfg=dict(type='IN'),
-                ),
-                default_domain='B',
-                reachable_domains=['A', 'B'],
-                related_domains=['A', 'B'],
-            )
-        )
+        model = MODELS.build(tiny_cyclegan(encoder, 3, 0.02, **kwargs))
     model.init_weights()
     return model
 

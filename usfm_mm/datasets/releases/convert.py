@@ -16,7 +16,8 @@ from rich.progress import track
 
 import usfm_mm
 from usfm_mm.datasets.image_io import BadImageError, encode_png, read_grey
-from usfm_mm.datasets.releases.items import SPLITS, Item, Release, ReleaseError
+from usfm_mm.datasets.index import SPLITS
+from usfm_mm.datasets.releases.items import Item, Release, ReleaseError
 from usfm_mm.datasets.releases.pairs import HIGH, LOW
 from usfm_mm.datasets.releases.splitting import join_copies, make_split, nested_subsets
 from usfm_mm.datasets.releases.summary import contact_sheet, report_counts

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from usfm_mm.datasets.index import SPLITS
 from usfm_mm.datasets.releases.items import (
-    SPLITS,
     Item,
     Release,
     ReleaseError,

@@ -11,8 +11,6 @@ import numpy as np
 
 from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS
 
-SPLITS = ('train', 'val', 'test')
-
 MaskReader = Callable[[tuple[int, int]], np.ndarray]
 """Given an image's (height, width): uint8 [H, W] of class indices, 0 is background."""
 
@@ -33,7 +31,7 @@ class Item:
             release has no segmentation.
         label: Class, one of the release's ``cls_classes``, or None.
         patient: Images of one patient stay in one split; None where it is not known.
-        split: As released, one of :data:`SPLITS`, or None.
+        split: As released, one of :data:`~usfm_mm.datasets.index.SPLITS`, or None.
         high: The same image in high quality, where the release is one of pairs.
         degrade: Makes the low quality of ``image``, uint8 [H, W], where that is of high quality.
     """

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from usfm_mm.datasets.image_io import read_grey
-from usfm_mm.datasets.releases.items import SPLITS, Item, Release
+from usfm_mm.datasets.index import SPLITS
+from usfm_mm.datasets.releases.items import Item, Release
 from usfm_mm.datasets.releases.pairs import HIGH, LOW
 from usfm_mm.result_figures import Tile, tile_panel
 from usfm_mm.visualization import save_figure

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from usfm_mm.datasets.index import SPLITS
 from usfm_mm.datasets.releases.items import (
-    SPLITS,
     Item,
     Release,
     find_folder,

@@ -16,6 +16,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import EpochBasedTrainLoop
 from mmengine.utils import apply_to
 
+from usfm_mm.hosts.message_hub import forget_unsaved
 from usfm_mm.registry import HOOKS
 from usfm_mm.trained_with import note_settings
 
@@ -92,7 +93,7 @@ class SafeCheckpointHook(CheckpointHook):
             )
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        """Turn the log history back, when resuming.
+        """Turn the log history back, without what is not resumed.
 
         Raises:
             ValueError: If an epoch has another number of iterations than when it was saved.
@@ -107,6 +108,7 @@ class SafeCheckpointHook(CheckpointHook):
                     'the same data and as many images a step (processes x batch size); or begin '
                     'a new run with its weights (--cfg-options load_from=CHECKPOINT)'
                 )
+        forget_unsaved(checkpoint)
         scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
         for key, plain in scalars.items():
             if isinstance(plain, dict):
