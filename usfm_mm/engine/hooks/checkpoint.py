@@ -16,7 +16,6 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import EpochBasedTrainLoop
 from mmengine.utils import apply_to
 
-from usfm_mm.hosts.message_hub import forget_unsaved
 from usfm_mm.registry import HOOKS
 from usfm_mm.trained_with import note_settings
 
@@ -93,7 +92,7 @@ class SafeCheckpointHook(CheckpointHook):
             )
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        """Turn the log history back, without what is not resumed.
+        """Turn the log history back, when resuming.
 
         Raises:
             ValueError: If an epoch has another number of iterations than when it was saved.
@@ -108,7 +107,6 @@ class SafeCheckpointHook(CheckpointHook):
                     'the same data and as many images a step (processes x batch size); or begin '
                     'a new run with its weights (--cfg-options load_from=CHECKPOINT)'
                 )
-        forget_unsaved(checkpoint)
         scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
         for key, plain in scalars.items():
             if isinstance(plain, dict):

@@ -13,6 +13,7 @@ from usfm_mm.apis.features import encoder_of, extract_features
 from usfm_mm.datasets.seeding import seeded
 from usfm_mm.engine.hooks.samples import choose_per_organ, show_image, stored_image
 from usfm_mm.files import write_whole
+from usfm_mm.hosts.message_hub import forget_unsaved
 from usfm_mm.registry import HOOKS
 from usfm_mm.visualization import embedding_scatter, figure_to_array, save_figure
 
@@ -67,6 +68,10 @@ class EmbeddingHook(Hook):
         self.images_per_organ = images_per_organ
         self.batch_size = batch_size
         self.seed = seed
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """Keep a former silhouette, which is not resumed, from being missed."""
+        forget_unsaved(checkpoint)
 
     def after_train_epoch(self, runner: Any) -> None:
         """Embed, if it is time to."""

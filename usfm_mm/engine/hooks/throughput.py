@@ -17,6 +17,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
+from usfm_mm.hosts.message_hub import forget_unsaved
 from usfm_mm.registry import HOOKS
 
 
@@ -80,6 +81,10 @@ class ThroughputHook(Hook):
         self.window = window
         self.measure_peak = measure_peak
         self._clock = time.perf_counter
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """Keep the speed of a former run, which is not resumed, from being missed."""
+        forget_unsaved(checkpoint)
 
     def before_train(self, runner: Any) -> None:
         """Start counting anew."""
