@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from usfm_mm.hosts import leave_process_group
+
 
 def on_two_ranks(function: Callable[..., Any], port: int, *args: Any) -> list[Any]:
     """Results of ``function(rank, *args)``, which must be importable, by rank."""
@@ -17,8 +19,5 @@ def on_two_ranks(function: Callable[..., Any], port: int, *args: Any) -> list[An
 def _rank(rank: int, function: Callable[..., Any], port: int, results: Any, args: tuple) -> None:
     address = f'tcp://127.0.0.1:{port}'
     torch.distributed.init_process_group('gloo', address, rank=rank, world_size=2)
-    try:
-        results[rank] = function(rank, *args)
-        torch.distributed.barrier()
-    finally:
-        torch.distributed.destroy_process_group()
+    results[rank] = function(rank, *args)
+    leave_process_group()

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-import torch.distributed
-import torch.multiprocessing
 from scipy.stats import chisquare
+from two_ranks import on_two_ranks
 
 from usfm_mm.datasets import sampler as module
 from usfm_mm.datasets.sampler import OrganBalancedSampler, organ_probabilities
@@ -86,22 +85,13 @@ def test_ranks_together_draw_what_one_draws(monkeypatch, world):
     assert not set(together[20_001:]) & set(one)
 
 
-def _gloo_rank(rank, port, results):
-    address = f'tcp://127.0.0.1:{port}'
-    torch.distributed.init_process_group('gloo', address, rank=rank, world_size=2)
-    try:
-        sampler = OrganBalancedSampler(Images([10, 300]), num_samples=600)
-        results[rank] = (sampler.seed, pairs(sampler))
-        torch.distributed.barrier()
-    finally:
-        torch.distributed.destroy_process_group()
+def _draws_of_rank(rank):
+    sampler = OrganBalancedSampler(Images([10, 300]), num_samples=600)
+    return sampler.seed, pairs(sampler)
 
 
 def test_two_real_processes(free_port):
-    with torch.multiprocessing.Manager() as manager:
-        results = manager.dict()
-        torch.multiprocessing.spawn(_gloo_rank, (free_port, results), nprocs=2)
-        (seed, first), (other_seed, second) = results[0], results[1]
+    (seed, first), (other_seed, second) = on_two_ranks(_draws_of_rank, free_port)
     assert seed == other_seed  # a random one, agreed on
     one = pairs(OrganBalancedSampler(Images([10, 300]), num_samples=600, seed=seed))
     assert one[0::2] == first

@@ -1,9 +1,6 @@
 """The speed measurement against a clock of our own, formulas, and two processes."""
 
 import json
-import os
-import subprocess
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.logging import MessageHub, MMLogger
+from two_ranks import on_two_ranks
 
 import usfm_mm.engine.hooks.throughput as throughput
 from usfm_mm.engine.hooks.throughput import (
@@ -216,21 +214,32 @@ def test_in_a_real_run(build_run):
     assert [('images_per_s' in line) for line in lines if 'loss' in line][-1]
 
 
-def test_two_processes_count_each_image_once(tmp_path, free_port):
-    script = tmp_path / 'run.py'
-    script.write_text(TWO_RANKS)
-    env = dict(
-        os.environ,
-        OMP_NUM_THREADS='1',
-        PYTHONPATH=os.pathsep.join(sys.path),
+def _speed_of_rank(rank, folder):
+    now = 0.0
+    hook = ThroughputHook(skip_iters=1, window=1, measure_peak=False)
+    hook._clock = lambda: now
+    runner = SimpleNamespace(
+        model=torch.nn.Linear(3, 5),
+        work_dir=folder,
+        optim_wrapper=SimpleNamespace(optim_context=nullcontext),
+        message_hub=MessageHub('x'),
+        logger=MMLogger.get_instance('x'),
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(script), str(rank), str(free_port), str(tmp_path)], env=env
-        )
-        for rank in range(2)
-    ]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    hook.before_train(runner)
+    hook.before_train_epoch(runner)
+    batch = dict(inputs=torch.ones(4, 3))
+    for _ in range(4):
+        hook.before_train_iter(runner, 0, batch)
+        now += 1.0 + rank
+        hook.after_train_iter(runner, 0, batch)
+    hook.after_train(runner)
+    return runner.message_hub.get_scalar('train/images_per_s').current()
+
+
+def test_two_processes_count_each_image_once(tmp_path, free_port):
+    shown = on_two_ranks(_speed_of_rank, free_port, str(tmp_path))
+    # While training, each rank takes the other for as fast as itself.
+    assert shown == [2 * 4 / 1, 2 * 4 / 2]
     (line,) = (tmp_path / 'throughput.json').read_text().splitlines()
     record = json.loads(line)
     assert record['world_size'] == 2
@@ -239,36 +248,3 @@ def test_two_processes_count_each_image_once(tmp_path, free_port):
     # Rank 1 is the slower one, 2 s per iteration.
     assert record['images_per_s'] == pytest.approx(8 / 2)
     assert record['seconds'] == pytest.approx(6)
-
-
-TWO_RANKS = """
-import sys
-from contextlib import nullcontext
-from types import SimpleNamespace
-
-import torch
-import torch.distributed as dist
-from mmengine.logging import MessageHub, MMLogger
-
-from usfm_mm.engine.hooks.throughput import ThroughputHook
-
-rank, port, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-dist.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
-now = 0.0
-hook = ThroughputHook(skip_iters=1, window=1, measure_peak=False)
-hook._clock = lambda: now
-runner = SimpleNamespace(model=torch.nn.Linear(3, 5), work_dir=folder,
-                         optim_wrapper=SimpleNamespace(optim_context=nullcontext),
-                         message_hub=MessageHub('x'), logger=MMLogger.get_instance('x'))
-hook.before_train(runner)
-hook.before_train_epoch(runner)
-batch = dict(inputs=torch.ones(4, 3))
-for _ in range(4):
-    hook.before_train_iter(runner, 0, batch)
-    now += 1.0 + rank
-    hook.after_train_iter(runner, 0, batch)
-assert runner.message_hub.get_scalar('train/images_per_s').current() == 2 * 4 / (1 + rank)
-hook.after_train(runner)
-dist.barrier()
-dist.destroy_process_group()
-"""

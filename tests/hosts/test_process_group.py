@@ -1,4 +1,7 @@
-"""Configs on a machine without a GPU."""
+"""Configs on a machine without a GPU, and leaving a process group."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -21,3 +24,37 @@ def test_the_wrapper_is_told_that_there_is_no_gpu(wrapper):
     assert cfg.model_wrapper_cfg == expected
     assert cfg.model.norm_cfg.type == 'BN'
     assert cfg.env_cfg.dist_cfg.backend == 'gloo'
+
+
+CONNECT_AND_LEAVE = """
+import sys
+import torch.distributed as dist
+from usfm_mm.hosts import leave_process_group
+
+rank, port = int(sys.argv[1]), int(sys.argv[2])
+# The main thread keeps the GIL unless it waits: the race that it wins now and then, it always wins.
+sys.setswitchinterval(1000)
+store = dist.TCPStore('127.0.0.1', port, 2, rank == 0)
+for turn in range(30):
+    group_store = dist.PrefixStore(str(turn), store)
+    dist.init_process_group('gloo', store=group_store, rank=rank, world_size=2)
+    dist.all_gather_object([None, None], rank)
+    leave_process_group()
+    assert not dist.is_initialized()
+if rank == 0:  # the store is here
+    store.wait(['done'])
+else:
+    store.set('done', 'yes')
+"""
+
+
+def test_leaving_does_not_hang(free_port):
+    ranks = [
+        subprocess.Popen([sys.executable, '-c', CONNECT_AND_LEAVE, str(rank), str(free_port)])
+        for rank in range(2)
+    ]
+    try:
+        assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
+    finally:
+        for rank in ranks:
+            rank.kill()

@@ -50,7 +50,20 @@ def _replace_sync_bn(node: Any) -> None:
 
 
 def leave_process_group() -> None:
-    """Wait for all ranks and disconnect; without that a rank may abort while others still talk."""
-    if dist.is_initialized():
-        dist.barrier()
-        dist.destroy_process_group()
+    """Wait for all ranks and disconnect; without that a rank may abort while others still talk.
+
+    Before PyTorch 2.8 (pytorch/pytorch#154976) a group that dies takes gloo's threads with it while
+    it holds the GIL, and hangs if one of them needs the GIL to drop the last collective's tensors.
+    A backend that outlives its group dies without the GIL. (A group that a DDP model still holds
+    dies with the model, at exit, when those threads have long been idle.)
+    """
+    if not dist.is_initialized():
+        return
+    dist.barrier()
+    backends = _backends(dist.group.WORLD)
+    dist.destroy_process_group()
+    del backends
+
+
+def _backends(group: Any) -> list[Any]:
+    return [group._get_backend(device) for device in group._device_types]
