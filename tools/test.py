@@ -23,6 +23,7 @@ def main() -> None:
     runner = build_runner(cfg)
     check_data(cfg, ('test',))  # the processes are connected, no data set is built yet
     runner.test()
+    del runner  # its model holds the process group
     leave_process_group()
 
 

@@ -57,6 +57,7 @@ def main() -> None:
     runner = build_runner(cfg)
     check_data(cfg, ('train', 'val'))  # the processes are connected, no data set is built yet
     runner.train()
+    del runner  # its model holds the process group
     leave_process_group()
 
 

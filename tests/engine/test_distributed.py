@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+from usfm_mm.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
+CPU = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
 
 
 def write_config(folder, tiny_config, batch_size):
@@ -52,7 +56,7 @@ def curve(folder):
 @pytest.mark.slow
 def test_dist_train_follows_the_single_process(tiny_config, tmp_path, free_port):
     tiny_config.optim_wrapper.clip_grad = dict(max_norm=10.0)
-    env = dict(os.environ, PYTHON=sys.executable, MASTER_PORT=str(free_port), OMP_NUM_THREADS='1')
+    env = dict(CPU, PYTHON=sys.executable, MASTER_PORT=str(free_port))
     one, two = tmp_path / 'one', tmp_path / 'two'
     single = [sys.executable, 'tools/train.py', str(write_config(one, tiny_config, 4))]
     double = ['tools/dist_train.sh', str(write_config(two, tiny_config, 2)), '2']
@@ -74,3 +78,52 @@ def test_dist_train_follows_the_single_process(tiny_config, tmp_path, free_port)
     np.testing.assert_allclose(train_two, train_one, rtol=1e-4)
     np.testing.assert_allclose(val_two, val_one, rtol=1e-4)
     assert train_one[-1, 0] < train_one[0, 0]
+
+
+COUNT_THREADS = """
+import os
+import sys
+from importlib import import_module
+
+def threads():
+    return len(os.listdir('/proc/self/task'))
+
+tool = import_module(f'tools.{sys.argv.pop(1)}')
+leave = tool.leave_process_group
+
+def leave_and_count():
+    before = threads()
+    leave()
+    with open(f'{__file__}.{os.environ["RANK"]}', 'w') as file:
+        file.write(str(before - threads()))
+
+tool.leave_process_group = leave_and_count
+tool.main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path('/proc/self/task').is_dir(), reason='threads are counted in /proc')
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_no_thread_of_gloo_outlives_a_run(tiny_config, tmp_path, free_port, tool):
+    if tool == 'test':
+        for part in ('dataloader', 'evaluator', 'cfg'):
+            tiny_config[f'test_{part}'] = tiny_config[f'val_{part}']
+    arguments = [tool, str(write_config(tmp_path / 'run', tiny_config, 2))]
+    if tool == 'test':
+        model = MODELS.build(tiny_config.model)
+        torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'model.pth')
+        arguments.append(str(tmp_path / 'model.pth'))
+    script = tmp_path / 'count_threads.py'
+    script.write_text(COUNT_THREADS)
+    launch = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
+    done = subprocess.run(
+        [*launch, f'--master_port={free_port}', str(script), *arguments, '--launcher', 'pytorch'],
+        cwd=ROOT,
+        env=dict(CPU, PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    # Gloo has three at least: they need the GIL, and the process aborts if Python ends first.
+    assert [int(Path(f'{script}.{rank}').read_text()) >= 3 for rank in range(2)] == [True, True]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,20 +28,36 @@ def test_the_wrapper_is_told_that_there_is_no_gpu(wrapper):
 
 
 CONNECT_AND_LEAVE = """
+import os
 import sys
+import torch
 import torch.distributed as dist
 from usfm_mm.hosts import leave_process_group
+
+def threads():
+    return len(os.listdir('/proc/self/task'))
+
+class Runner:
+    def __init__(self):
+        self.itself = self
+        self.model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(3, 2))
+        self.model(torch.ones(1, 3)).sum().backward()
 
 rank, port = int(sys.argv[1]), int(sys.argv[2])
 # The main thread keeps the GIL unless it waits: the race that it wins now and then, it always wins.
 sys.setswitchinterval(1000)
 store = dist.TCPStore('127.0.0.1', port, 2, rank == 0)
 for turn in range(30):
+    before = threads()
     group_store = dist.PrefixStore(str(turn), store)
     dist.init_process_group('gloo', store=group_store, rank=rank, world_size=2)
+    assert threads() > before
+    runner = Runner()
     dist.all_gather_object([None, None], rank)
+    del runner
     leave_process_group()
     assert not dist.is_initialized()
+    assert turn == 0 or threads() == before  # the first turn starts PyTorch's own threads
 if rank == 0:  # the store is here
     store.wait(['done'])
 else:
@@ -48,7 +65,8 @@ else:
 """
 
 
-def test_leaving_does_not_hang(free_port):
+@pytest.mark.skipif(not Path('/proc/self/task').is_dir(), reason='threads are counted in /proc')
+def test_leaving_ends_the_threads_and_does_not_hang(free_port):
     ranks = [
         subprocess.Popen([sys.executable, '-c', CONNECT_AND_LEAVE, str(rank), str(free_port)])
         for rank in range(2)

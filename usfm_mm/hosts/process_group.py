@@ -1,5 +1,6 @@
 """Process groups, and machines without a GPU."""
 
+import gc
 from typing import Any
 
 import torch
@@ -50,15 +51,17 @@ def _replace_sync_bn(node: Any) -> None:
 
 
 def leave_process_group() -> None:
-    """Wait for all ranks and disconnect; without that a rank may abort while others still talk.
+    """Wait for all ranks and disconnect, after the runner is gone, whose model holds the group.
 
-    Before PyTorch 2.8 (pytorch/pytorch#154976) a group that dies takes gloo's threads with it while
-    it holds the GIL, and hangs if one of them needs the GIL to drop the last collective's tensors.
-    A backend that outlives its group dies without the GIL. (A group that a DDP model still holds
-    dies with the model, at exit, when those threads have long been idle.)
+    Without that a rank may abort while others still talk. And gloo's threads need the GIL to drop
+    the tensors of the last collective: a process hangs if it holds the GIL while it waits for them
+    (before PyTorch 2.8, pytorch/pytorch#154976) and aborts if Python ends before they do
+    (pytorch/pytorch#179291). So the group must die here, and its backend, which waits for the
+    threads without the GIL, last.
     """
     if not dist.is_initialized():
         return
+    gc.collect()  # runners and models are in reference cycles
     dist.barrier()
     backends = _backends(dist.group.WORLD)
     dist.destroy_process_group()
