@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 VENV_OFFICIAL := .venv-official
+PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-official lint setup setup-official clean
@@ -18,10 +19,10 @@ demo: $(VENV)/.ready
 	$(VENV)/bin/python tools/report_run.py work_dirs/demo
 
 test: $(VENV)/.ready
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python $(PYTEST)
 
 test-official: $(VENV_OFFICIAL)/.ready
-	$(VENV_OFFICIAL)/bin/python -m pytest
+	$(VENV_OFFICIAL)/bin/python $(PYTEST)
 
 lint: $(VENV)/.ready
 	$(VENV)/bin/ruff check .
