@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import own_threads
 import pytest
 import torch
 
@@ -83,23 +84,18 @@ def test_dist_train_follows_the_single_process(tiny_config, tmp_path, free_port)
 COUNT_THREADS = """
 import os
 import sys
-import time
 from importlib import import_module
-
-def threads():
-    return len(os.listdir('/proc/self/task'))
+import own_threads
 
 tool = import_module(f'tools.{sys.argv.pop(1)}')
 leave = tool.leave_process_group
 
 def leave_and_count():
-    before = threads()
+    before = own_threads.count()
     leave()
-    deadline = time.monotonic() + 30
-    while before - threads() < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)  # one that is joined is listed a moment longer
+    left = own_threads.wait_until(lambda number: before - number >= 3)
     with open(f'{__file__}.{os.environ["RANK"]}', 'w') as file:
-        file.write(str(before - threads()))
+        file.write(str(before - left))
 
 tool.leave_process_group = leave_and_count
 tool.main()
@@ -107,24 +103,24 @@ tool.main()
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path('/proc/self/task').is_dir(), reason='threads are counted in /proc')
+@pytest.mark.skipif(not own_threads.COUNTABLE, reason='threads are counted in /proc')
 @pytest.mark.parametrize('tool', ['train', 'test'])
 def test_no_thread_of_gloo_outlives_a_run(tiny_config, tmp_path, free_port, tool):
+    checkpoint = []
     if tool == 'test':
         for part in ('dataloader', 'evaluator', 'cfg'):
             tiny_config[f'test_{part}'] = tiny_config[f'val_{part}']
-    arguments = [tool, str(write_config(tmp_path / 'run', tiny_config, 2))]
-    if tool == 'test':
         model = MODELS.build(tiny_config.model)
         torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'model.pth')
-        arguments.append(str(tmp_path / 'model.pth'))
+        checkpoint = [str(tmp_path / 'model.pth')]
+    arguments = [tool, str(write_config(tmp_path / 'run', tiny_config, 2)), *checkpoint]
     script = tmp_path / 'count_threads.py'
     script.write_text(COUNT_THREADS)
     launch = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
     done = subprocess.run(
         [*launch, f'--master_port={free_port}', str(script), *arguments, '--launcher', 'pytorch'],
         cwd=ROOT,
-        env=dict(CPU, PYTHONPATH=str(ROOT)),
+        env=dict(CPU, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path])),
         capture_output=True,
         text=True,
     )

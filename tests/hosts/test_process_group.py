@@ -1,9 +1,10 @@
 """Configs on a machine without a GPU, and leaving a process group."""
 
+import os
 import subprocess
 import sys
-from pathlib import Path
 
+import own_threads
 import pytest
 import torch
 from mmengine.config import Config
@@ -28,21 +29,11 @@ def test_the_wrapper_is_told_that_there_is_no_gpu(wrapper):
 
 
 CONNECT_AND_LEAVE = """
-import os
 import sys
-import time
+import own_threads
 import torch
 import torch.distributed as dist
 from usfm_mm.hosts import leave_process_group
-
-def threads():
-    return len(os.listdir('/proc/self/task'))
-
-def wait_for_threads(number):  # one that is joined is listed a moment longer
-    deadline = time.monotonic() + 30
-    while threads() != number:
-        assert time.monotonic() < deadline, f'{threads()} threads instead of {number}'
-        time.sleep(0.01)
 
 class Runner:
     def __init__(self):
@@ -55,17 +46,17 @@ rank, port = int(sys.argv[1]), int(sys.argv[2])
 sys.setswitchinterval(1000)
 store = dist.TCPStore('127.0.0.1', port, 2, rank == 0)
 for turn in range(30):
-    before = threads()
+    before = own_threads.count()
     group_store = dist.PrefixStore(str(turn), store)
     dist.init_process_group('gloo', store=group_store, rank=rank, world_size=2)
-    assert threads() > before
+    assert own_threads.count() > before
     runner = Runner()
     dist.all_gather_object([None, None], rank)
     del runner
     leave_process_group()
     assert not dist.is_initialized()
     if turn:  # the first turn starts PyTorch's own threads
-        wait_for_threads(before)
+        assert own_threads.wait_until(lambda number: number == before) == before
 if rank == 0:  # the store is here
     store.wait(['done'])
 else:
@@ -73,12 +64,11 @@ else:
 """
 
 
-@pytest.mark.skipif(not Path('/proc/self/task').is_dir(), reason='threads are counted in /proc')
+@pytest.mark.skipif(not own_threads.COUNTABLE, reason='threads are counted in /proc')
 def test_leaving_ends_the_threads_and_does_not_hang(free_port):
-    ranks = [
-        subprocess.Popen([sys.executable, '-c', CONNECT_AND_LEAVE, str(rank), str(free_port)])
-        for rank in range(2)
-    ]
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    command = [sys.executable, '-c', CONNECT_AND_LEAVE]
+    ranks = [subprocess.Popen([*command, str(rank), str(free_port)], env=env) for rank in range(2)]
     try:
         assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
     finally:
