@@ -29,9 +29,10 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
 
-from tools.pack_images import pack
-from usfm_mm.datasets import SeededIndex, UltrasoundDataset, write_index
-from usfm_mm.datasets.image_io import BadImageError, encode_png, read_grey
+from usfm_mm.commands.pack_images import pack
+from usfm_mm.datasets import SeededIndex, UltrasoundDataset
+from usfm_mm.io.image import BadImageError, encode_png, read_grey
+from usfm_mm.io.index import write_index
 
 BLUR = (0.1, 0.8)
 OURS: list[dict | Callable] = [

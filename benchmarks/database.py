@@ -35,11 +35,11 @@ from rich.table import Table
 from usfm_mm.database import build as build_module
 from usfm_mm.database import finish as finish_module
 from usfm_mm.database.build import JOURNAL_NAME, build, default_journal_folder
-from usfm_mm.database.duplicates import NEAR, first_kept, perceptual_hash
+from usfm_mm.database.dedup import NEAR, first_kept, perceptual_hash
 from usfm_mm.database.extract import extract
-from usfm_mm.database.pictures import Options
+from usfm_mm.database.types import Options
 from usfm_mm.database.workers import Cluster
-from usfm_mm.datasets.image_io import encode_png, read_grey
+from usfm_mm.io.image import encode_png, read_grey
 
 _SIDE = 128
 
@@ -134,8 +134,8 @@ def many_files(folder: Path, count: int) -> dict[str, object]:
     start = time.perf_counter()
     with ExitStack() as stack:
         for target, name, value in (
-            ('usfm_mm.database.picture.view', 'find_text', lambda image: []),
-            ('usfm_mm.database.picture.text', 'find_text', lambda image: []),
+            ('usfm_mm.database.screen.view', 'find_text', lambda image: []),
+            ('usfm_mm.database.screen.text', 'find_text', lambda image: []),
             (build_module.__name__, 'process_all', counted),
             (build_module.__name__, 'finish', timed('finish', build_module.finish)),
             (finish_module.__name__, 'judge', timed('duplicates', finish_module.judge)),

@@ -17,8 +17,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.database.duplicates import near_pairs, perceptual_hash
-from usfm_mm.datasets.image_io import decode_grey, read_grey
+from usfm_mm.database.dedup import near_pairs, perceptual_hash
+from usfm_mm.io.image import decode_grey, read_grey
 
 SIZE = (256, 256)
 BITS = (8, 12, 16, 20, 24, 32, 40)

@@ -31,11 +31,11 @@ from pydicom.uid import (
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.database.picture.colour import coloured_share
-from usfm_mm.database.picture.text import find_text, paint_over
-from usfm_mm.database.picture.view import lay_out
-from usfm_mm.database.pictures import Options
 from usfm_mm.database.readers import open_clip
+from usfm_mm.database.screen.colour import coloured_share
+from usfm_mm.database.screen.text import find_text, paint_over
+from usfm_mm.database.screen.view import lay_out
+from usfm_mm.database.types import Options
 
 HEIGHT, WIDTH = 480, 640
 

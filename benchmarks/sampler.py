@@ -27,7 +27,8 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.datasets import OrganBalancedSampler, UltrasoundDataset, read_index, write_index
+from usfm_mm.datasets import OrganBalancedSampler, UltrasoundDataset
+from usfm_mm.io.index import read_index, write_index
 
 # Images per organ of 3M-US in %: eight from the paper (3.1, 4.5), the other four made up.
 SHARES = [91.74, 3.29, 0.93, 0.39, 0.19, 0.07, 0.51, 0.43, 1.0, 0.8, 0.4, 0.25]

@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.database.picture.text import find_text
-from usfm_mm.datasets.image_io import read_grey
+from usfm_mm.database.screen.text import find_text
+from usfm_mm.io.image import read_grey
 
 TEXTS = ['DOE JOHN', '12/03/1961', 'ID 482913', 'Miller, A.', 'M 54Y', 'ZHANG WEI']
 FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -18,7 +18,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
-from usfm_mm.hosts import (
+from usfm_mm.compat import (
     find_mmseg_configs,
     import_mmseg,
     quiet_imports,
@@ -215,7 +215,7 @@ def test_layer_decay_of_0_65(name, tmp_path):
 
 IN_A_PROCESS = """
 import sys
-from usfm_mm.hosts import stand_in_for_compiled_ops
+from usfm_mm.compat import stand_in_for_compiled_ops
 without = stand_in_for_compiled_ops()
 import test_drop_in
 test_drop_in.of_mmdet(sys.argv[1], sys.argv[2], without)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from usfm_mm.hosts import import_mmseg
+from usfm_mm.compat import import_mmseg
 
 PROGRAM = """
 import sys
@@ -23,7 +23,7 @@ print('imported besides:', foreign)
 def test_prefix_is_enough(host):
     program = PROGRAM.format(host=host)
     if host == 'mmseg':  # the official one asks for a compiled mmcv
-        program = 'from usfm_mm.hosts import import_mmseg\nimport_mmseg()\n' + program
+        program = 'from usfm_mm.compat import import_mmseg\nimport_mmseg()\n' + program
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert 'imported besides: []' in done.stdout

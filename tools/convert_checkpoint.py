@@ -1,42 +1,4 @@
-"""Write the encoder of a checkpoint in another layout."""
-
-import argparse
-import sys
-from collections.abc import Sequence
-
-from usfm_mm.models.checkpoint_files import CheckpointError, save_file
-from usfm_mm.models.checkpoint_layouts import LAYOUTS, read_checkpoint, write_layout
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Convert a checkpoint; on bad input, print why and exit with status 1."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', help='checkpoint of any known layout: path or http(s) address')
-    parser.add_argument('target', help='file to write')
-    parser.add_argument('--to', required=True, choices=list(LAYOUTS), help='layout to write')
-    parser.add_argument(
-        '--window',
-        nargs=2,
-        type=int,
-        metavar=('H', 'W'),
-        help='patches the bias is for; needed if not square and the file has no index',
-    )
-    args = parser.parse_args(argv)
-    try:
-        window = tuple(args.window) if args.window else None
-        checkpoint = read_checkpoint(args.source, window)
-        content, dropped = write_layout(checkpoint, args.to)
-        save_file(content, args.target)
-    except (CheckpointError, OSError) as error:
-        sys.exit(f'error: {error}')
-    arch = ', '.join(f'{key}={value}' for key, value in checkpoint.arch.items())
-    print(f'{args.source} ({checkpoint.layout}) -> {args.target} ({args.to})')
-    print(f'  encoder  {len(checkpoint.encoder)} weights, arch=dict({arch})')
-    if checkpoint.window:
-        print('  window   {}x{} patches'.format(*checkpoint.window))
-    if dropped:
-        print(f'  dropped  {len(dropped)} weights beside the encoder: {", ".join(dropped[:6])}')
-
+from usfm_mm.commands.convert_checkpoint import main
 
 if __name__ == '__main__':
     main()

@@ -1,12 +1,4 @@
-"""Print a config with its bases and options merged in: python tools/print_config.py CONFIG."""
-
-from usfm_mm.cli import config_parser, load_config
-
-
-def main() -> None:
-    """Print."""
-    print(load_config(config_parser('Print a whole config.').parse_args()).pretty_text)
-
+from usfm_mm.commands.print_config import main
 
 if __name__ == '__main__':
     main()

@@ -28,14 +28,14 @@ DATASETS = _child('dataset', MMENGINE_DATASETS, 'usfm_mm.datasets')
 DATA_SAMPLERS = _child('data sampler', MMENGINE_DATA_SAMPLERS, 'usfm_mm.datasets')
 TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'usfm_mm.datasets.transforms')
 MODELS = _child('model', MMENGINE_MODELS, 'usfm_mm.models')
-MODEL_WRAPPERS = _child('model wrapper', MMENGINE_MODEL_WRAPPERS, 'usfm_mm.hosts')
+MODEL_WRAPPERS = _child('model wrapper', MMENGINE_MODEL_WRAPPERS, 'usfm_mm.compat')
 METRICS = _child('metric', MMENGINE_METRICS, 'usfm_mm.evaluation')
 HOOKS = _child('hook', MMENGINE_HOOKS, 'usfm_mm.engine')
 LOOPS = _child('loop', MMENGINE_LOOPS, 'usfm_mm.engine')
-OPTIM_WRAPPERS = _child('optimizer wrapper', MMENGINE_OPTIM_WRAPPERS, 'usfm_mm.hosts')
-RUNNERS = _child('runner', MMENGINE_RUNNERS, 'usfm_mm.hosts')
+OPTIM_WRAPPERS = _child('optimizer wrapper', MMENGINE_OPTIM_WRAPPERS, 'usfm_mm.compat')
+RUNNERS = _child('runner', MMENGINE_RUNNERS, 'usfm_mm.engine.runner')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     'optimizer wrapper constructor',
     MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
-    'usfm_mm.engine.layer_decay',
+    'usfm_mm.engine.optim',
 )

@@ -1,7 +1,8 @@
 """Fixtures of the builder's tests."""
 
 import pytest
-from made_up import without_text_search
+
+from support.made_up import without_text_search
 
 
 @pytest.fixture(scope='module')

@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pydicom
 import pytest
-from made_up import rows, run, speckle, write_dicom, write_folder
 from pydicom.encaps import encapsulate
 
+from support.made_up import rows, run, speckle, write_dicom, write_folder
 from usfm_mm.database.build import default_journal_folder
 
 pytestmark = pytest.mark.usefixtures('no_text_search')

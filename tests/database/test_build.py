@@ -8,7 +8,9 @@ import cv2
 import lmdb
 import numpy as np
 import pytest
-from made_up import (
+from rich.console import Console
+
+from support.made_up import (
     KEY,
     content,
     key_file,
@@ -19,18 +21,17 @@ from made_up import (
     write_folder,
     write_image,
 )
-from rich.console import Console
-
 from usfm_mm.database import build as build_module
 from usfm_mm.database import store as store_module
 from usfm_mm.database.build import Settings, default_journal_folder
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.journal import JournalError
-from usfm_mm.database.pictures import Options
 from usfm_mm.database.store import OutputError
-from usfm_mm.datasets import UltrasoundDataset, read_index
-from usfm_mm.datasets.image_io import encode_png, read_grey
-from usfm_mm.datasets.packed import PackedImages
+from usfm_mm.database.types import Options
+from usfm_mm.datasets import UltrasoundDataset
+from usfm_mm.io.image import encode_png, read_grey
+from usfm_mm.io.index import read_index
+from usfm_mm.io.packed import PackedImages
 
 pytestmark = pytest.mark.usefixtures('no_text_search')
 
@@ -277,7 +278,7 @@ def test_held_out_images_stay_out(source, tmp_path):
 def test_full_disk_stops_cleanly_and_goes_on(source, tmp_path, monkeypatch):
     out = tmp_path / 'out'
     run([source], tmp_path / 'undisturbed', tmp_path)
-    write, written = store_module.write_whole, []
+    write, written = store_module.write_atomic, []
 
     def full(path, data):
         if len(written) == 5:
@@ -286,7 +287,7 @@ def test_full_disk_stops_cleanly_and_goes_on(source, tmp_path, monkeypatch):
         write(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, 'write_whole', full)
+        patch.setattr(store_module, 'write_atomic', full)
         with pytest.raises(OutputError, match='No space left on device.*same command'):
             run([source], out, tmp_path)
     assert not (out / 'index.parquet').exists()

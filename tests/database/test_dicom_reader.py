@@ -16,11 +16,11 @@ from pydicom.uid import (
     JPEGLSNearLossless,
     RLELossless,
 )
-from scanner_screens import damage_second_frame, dicom, region, save, speckle
 
-from usfm_mm.database.pictures import Options, Rejected
+from support.scanner_screens import damage_second_frame, dicom, region, save, speckle
 from usfm_mm.database.readers import open_clip
 from usfm_mm.database.readers.clip import Box
+from usfm_mm.database.types import Options, Rejected
 
 FRAMES = np.stack([speckle(60, 80, seed) for seed in range(3)])
 ITEM = b'\xfe\xff\x00\xe0'

@@ -13,11 +13,20 @@ from pydicom.data import get_testdata_file
 from pydicom.sequence import Sequence
 from pydicom.uid import JPEG2000Lossless
 from rapidocr_onnxruntime import RapidOCR
-from scanner_screens import damage_second_frame, dicom, region, save, screen, sector, speckle, write
 
+from support.scanner_screens import (
+    damage_second_frame,
+    dicom,
+    region,
+    save,
+    screen,
+    sector,
+    speckle,
+    write,
+)
 from usfm_mm.database.extract import extract
-from usfm_mm.database.picture.text import find_text, paint_over
-from usfm_mm.database.pictures import FRAME_REASONS, REMOVALS, Options, Rejected
+from usfm_mm.database.screen.text import find_text, paint_over
+from usfm_mm.database.types import FRAME_REASONS, REMOVALS, Options, Rejected
 
 ALL = Options(doppler='keep', split_screens='keep', frames_per_second=None, similarity=1)
 

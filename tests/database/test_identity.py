@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from made_up import KEY, key_file
 
+from support.made_up import KEY, key_file
 from usfm_mm.database.identity import Identity, KeyFileError, read_key
 
 

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from made_up import content, run, write_folder, write_image
 
+from support.made_up import content, run, write_folder, write_image
 from usfm_mm.database.chunk import CRASHED, Job, crashed_file, process_chunk
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.listing import SourceFile
-from usfm_mm.database.pictures import Options
 from usfm_mm.database.rules import Rules
+from usfm_mm.database.types import Options
 from usfm_mm.database.workers import Cluster, ClusterError, process_all
 
 HERE = Path(__file__).parent
@@ -40,9 +40,9 @@ def undisturbed(tmp_path_factory, no_text_search):
 
 def start(source, out, folder, workers):
     """A build in a process of its own."""
-    paths = os.pathsep.join([str(HERE), str(HERE.parents[1]), *filter(None, sys.path)])
+    paths = os.pathsep.join([str(HERE.parent), *filter(None, sys.path)])
     return subprocess.Popen(
-        [sys.executable, HERE / 'interrupted.py', source, out, folder, str(workers)],
+        [sys.executable, HERE.parent / 'support/interrupted.py', source, out, folder, str(workers)],
         env={**os.environ, 'PYTHONPATH': paths},
     )
 
@@ -72,12 +72,12 @@ def test_killed_five_times(undisturbed, tmp_path):
 
 def test_killed_in_the_finishing_pass(undisturbed, tmp_path, monkeypatch):
     """Stopped before each of its steps, and gone on with."""
-    from usfm_mm.database import finish
+    from usfm_mm.database import publish
 
     source, out = undisturbed / 'source', tmp_path / 'out'
-    for step in ('first_kept', 'write_index', 'remove_strays', 'write_whole', 'write_report'):
+    for step in ('first_kept', 'write_index', 'remove_strays', 'write_atomic', 'write_report'):
         with monkeypatch.context() as patch:
-            patch.setattr(finish, step, stop)
+            patch.setattr(publish, step, stop)
             with pytest.raises(KeyboardInterrupt):
                 run([source], out, tmp_path)
     run([source], out, tmp_path)

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from usfm_mm.database.pictures import Rejected
 from usfm_mm.database.readers.kinds import kind_of
+from usfm_mm.database.types import Rejected
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from made_up import write_image
 
+from support.made_up import write_image
 from usfm_mm.database import listing
 from usfm_mm.database.listing import SourceError, SourceFile, check_sources, in_chunks, walk
 

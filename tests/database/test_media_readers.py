@@ -15,10 +15,10 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import MPEG4HP41
-from scanner_screens import dicom, save, speckle
 
-from usfm_mm.database.pictures import Options, Rejected
+from support.scanner_screens import dicom, save, speckle
 from usfm_mm.database.readers import open_clip
+from usfm_mm.database.types import Options, Rejected
 
 FRAMES = [speckle(64, 96, seed) for seed in range(10)]
 
@@ -180,7 +180,7 @@ def test_volumes_below_names_that_are_not_utf8(tmp_path):
         os.rename(tmp_path / name, folder + b'/' + name.encode())
     os.link(folder + b'/v.nii', folder + b'/\xfe.nii')
     lines = (
-        'import os, sys; from usfm_mm.database.pictures import Options',
+        'import os, sys; from usfm_mm.database.types import Options',
         'from usfm_mm.database.readers import open_clip',
         'for name in (b"v.mhd", b"v.nii", b"\\xfe.nii"):',
         '    path = os.path.join(os.fsencode(sys.argv[1]), name)',

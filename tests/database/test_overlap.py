@@ -8,18 +8,18 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
-from made_up import rows, run, speckle, write_folder
 from rich.console import Console
 
-from tools.check_overlap import main
-from tools.pack_images import pack
+from support.made_up import rows, run, speckle, write_folder
+from usfm_mm.commands.check_overlap import main
+from usfm_mm.commands.pack_images import pack
 from usfm_mm.database import overlap
 from usfm_mm.database.extract import extract
 from usfm_mm.database.overlap import find_overlap, hash_set
-from usfm_mm.database.pictures import Options
-from usfm_mm.datasets import write_index
-from usfm_mm.datasets.image_io import encode_png
-from usfm_mm.datasets.packed import PackedImages
+from usfm_mm.database.types import Options
+from usfm_mm.io.image import encode_png
+from usfm_mm.io.index import write_index
+from usfm_mm.io.packed import PackedImages
 
 pytestmark = pytest.mark.usefixtures('no_text_search')
 

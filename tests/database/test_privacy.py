@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from made_up import KEY, content, run, speckle, write_dicom
 from PIL import Image, PngImagePlugin
 
+from support.made_up import KEY, content, run, speckle, write_dicom
 from usfm_mm.database.build import Settings, default_journal_folder
-from usfm_mm.database.picture.text import find_text
-from usfm_mm.datasets.image_io import read_grey
+from usfm_mm.database.screen.text import find_text
+from usfm_mm.io.image import read_grey
 
 NAME, NUMBER, DATE, BIRTH = 'Quetzalbauer', '90417735', '20190823', '19610405'
 PLANTED = (NAME, 'Wilhelmina', NUMBER, DATE, BIRTH, '2019-08-23', '1.2.840.99.4711', 'Ostheim')

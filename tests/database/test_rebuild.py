@@ -6,13 +6,13 @@ import cv2
 import lmdb
 import numpy as np
 import pytest
-from made_up import RULES, content, rows, run, speckle, write_folder, write_image
 
+from support.made_up import RULES, content, rows, run, speckle, write_folder, write_image
 from usfm_mm.database import chunk
 from usfm_mm.database.build import Settings, default_journal_folder
 from usfm_mm.database.journal import JournalError
-from usfm_mm.datasets.image_io import encode_png
-from usfm_mm.datasets.packed import PACKED_NAME
+from usfm_mm.io.image import encode_png
+from usfm_mm.io.packed import PACKED_NAME
 
 pytestmark = pytest.mark.usefixtures('no_text_search')
 

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-from made_up import run, speckle, write_dicom, write_folder, write_image
+
+from support.made_up import run, speckle, write_dicom, write_folder, write_image
 
 pytestmark = pytest.mark.usefixtures('no_text_search')
 

@@ -1,8 +1,8 @@
 """The rule file."""
 
 import pytest
-from made_up import rules_file
 
+from support.made_up import rules_file
 from usfm_mm.database.rules import RulesError, read_rules
 
 

@@ -4,9 +4,8 @@ import errno
 
 import numpy as np
 import pytest
-from made_up import content, speckle
 
-from usfm_mm import files
+from support.made_up import content, speckle
 from usfm_mm.database.store import (
     OutputError,
     PackedStore,
@@ -14,8 +13,9 @@ from usfm_mm.database.store import (
     remove_strays,
     write_png,
 )
-from usfm_mm.datasets.image_io import read_grey
-from usfm_mm.datasets.packed import PackedImages
+from usfm_mm.io import atomic
+from usfm_mm.io.image import read_grey
+from usfm_mm.io.packed import PackedImages
 
 NAMES = [bytes([i]) * 16 for i in range(5)]
 
@@ -33,7 +33,7 @@ def test_png_is_whole_or_not_there(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, 'No space left on device')
 
-    monkeypatch.setattr(files.os, 'replace', full)
+    monkeypatch.setattr(atomic.os, 'replace', full)
     with pytest.raises(OutputError, match='No space left'):
         write_png(tmp_path, NAMES[2], speckle(0))
     assert list(content(tmp_path)) == [f'images/010/{"01" * 16}.png']

@@ -11,8 +11,8 @@ from mmengine.dataset import worker_init_fn
 from torch.utils.data import DataLoader
 
 from usfm_mm.datasets import SeededIndex, ShuffleSampler
-from usfm_mm.datasets.image_io import BadImageError, encode_png
 from usfm_mm.datasets.transforms import LoadImagePair
+from usfm_mm.io.image import BadImageError, encode_png
 from usfm_mm.registry import DATASETS
 
 ORGANS = ('breast', 'fetal head')

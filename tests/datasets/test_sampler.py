@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from scipy.stats import chisquare
-from two_ranks import on_two_ranks
 
+from support.two_ranks import on_two_ranks
 from usfm_mm.datasets import sampler as module
-from usfm_mm.datasets.sampler import OrganBalancedSampler, organ_probabilities
+from usfm_mm.datasets.sampler import OrganBalancedSampler
+from usfm_mm.sampling import organ_probabilities
 
 # Paper 3.1, 4.3 and 4.5: breast, thyroid, the fetus (body, head, abdomen and muscle are named in
 # Fig. 6), neck 0.51 %, abdomen 0.43 %. The other five are not published; they share what is left.

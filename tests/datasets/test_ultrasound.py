@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from helpers import write_images
 from torch.utils.data import DataLoader
 
-from tools.pack_images import pack
-from usfm_mm.datasets.image_io import read_grey
-from usfm_mm.datasets.index import write_index
+from support.image_files import write_images
+from usfm_mm.commands.pack_images import pack
 from usfm_mm.datasets.sampler import OrganBalancedSampler
 from usfm_mm.datasets.seeding import SeededIndex
 from usfm_mm.datasets.ultrasound import UltrasoundDataset
+from usfm_mm.io.image import read_grey
+from usfm_mm.io.index import write_index
 from usfm_mm.registry import DATASETS
 
 PIPELINE = [
@@ -119,9 +119,7 @@ def test_misspelt_split_is_refused(tmp_path, wrong, message):
 
 def test_unknown_split_is_warned_of(tmp_path, monkeypatch):
     messages = []
-    monkeypatch.setattr(
-        'usfm_mm.datasets.index.print_log', lambda message, **_: messages.append(message)
-    )
+    monkeypatch.setattr('usfm_mm.io.index._LOG.warning', messages.append)
     splits = ['train', 'val', 'test', 'training', 'training', 'fold0']
     write_images(tmp_path, {'breast': 6}, split=splits)
     assert len(UltrasoundDataset(tmp_path, split='fold0')) == 1

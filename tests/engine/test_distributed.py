@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import own_threads
 import pytest
 import torch
 
+from support import own_threads
 from usfm_mm.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,9 +85,10 @@ COUNT_THREADS = """
 import os
 import sys
 from importlib import import_module
-import own_threads
 
-tool = import_module(f'tools.{sys.argv.pop(1)}')
+from support import own_threads
+
+tool = import_module(f'usfm_mm.commands.{sys.argv.pop(1)}')
 leave = tool.leave_process_group
 
 def leave_and_count():

@@ -14,16 +14,17 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
-from two_ranks import on_two_ranks
+
+from support.two_ranks import on_two_ranks
 
 pytest.importorskip('skimage')
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tools.compare_enhancement import main as compare
-from usfm_mm.datasets.image_io import encode_png, read_grey
+from usfm_mm.commands.compare_enhancement import main as compare
 from usfm_mm.engine.hooks import EnhancementHook
 from usfm_mm.engine.hooks import enhancement as hook_module
-from usfm_mm.enhancement_figures import enhancement_panel, spread_over_organs
+from usfm_mm.io.image import encode_png, read_grey
+from usfm_mm.visualization.enhancement import enhancement_panel, spread_over_organs
 
 COUNT = 5
 
@@ -122,7 +123,7 @@ def drawn(monkeypatch):
         return tile_panel(groups, title=title)
 
     tile_panel = hook_module.enhancement_panel.__globals__['tile_panel']
-    monkeypatch.setattr('usfm_mm.enhancement_figures.tile_panel', keep)
+    monkeypatch.setattr('usfm_mm.visualization.enhancement.tile_panel', keep)
     return calls
 
 

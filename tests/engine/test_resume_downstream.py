@@ -8,10 +8,10 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
-from test_downstream_configs import load, narrow, write_data
 
-from usfm_mm.cli import set_data_root
-from usfm_mm.hosts import import_mmseg, set_up_cpu
+from support.downstream import load, narrow, write_data
+from usfm_mm.compat import import_mmseg, set_up_cpu
+from usfm_mm.config.options import set_data_root
 
 
 def run(config_text):

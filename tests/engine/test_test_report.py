@@ -18,8 +18,7 @@ from torch.utils.data import Dataset
 
 pytest.importorskip('monai')
 
-from two_ranks import on_two_ranks
-
+from support.two_ranks import on_two_ranks
 from usfm_mm.engine.hooks import TestReportHook, test_report
 from usfm_mm.engine.hooks.test_report import _name
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.logging import MessageHub, MMLogger
-from two_ranks import on_two_ranks
 
 import usfm_mm.engine.hooks.throughput as throughput
+from support.two_ranks import on_two_ranks
 from usfm_mm.engine.hooks.throughput import (
     ThroughputHook,
     _Span,

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
-from two_ranks import on_two_ranks
+
+from support.two_ranks import on_two_ranks
 
 metrics = pytest.importorskip('sklearn.metrics')
 

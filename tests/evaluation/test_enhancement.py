@@ -10,17 +10,18 @@ import pytest
 import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import BaseDataElement
-from two_ranks import on_two_ranks
+
+from support.two_ranks import on_two_ranks
 
 skimage_metrics = pytest.importorskip('skimage.metrics')
 
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import normalized_mutual_info_score
 
-from usfm_mm.datasets.image_io import read_grey
 from usfm_mm.evaluation import enhancement
 from usfm_mm.evaluation.enhancement import MEASURES, image_measures, lncc, nmi, psnr, ssim
 from usfm_mm.evaluation.enhancement_metric import EnhancementMetric, grey_image
+from usfm_mm.io.image import read_grey
 from usfm_mm.registry import METRICS
 
 

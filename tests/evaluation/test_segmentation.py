@@ -13,7 +13,8 @@ import pytest
 import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import BaseDataElement, PixelData
-from two_ranks import on_two_ranks
+
+from support.two_ranks import on_two_ranks
 
 pytest.importorskip('monai')
 ndimage = pytest.importorskip('scipy.ndimage')

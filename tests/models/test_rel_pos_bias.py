@@ -3,8 +3,8 @@
 import pytest
 import torch
 from mmpretrain.models.backbones.beit import RelativePositionBias
-from released_layout import index_by_loops
 
+from support.released_layout import index_by_loops
 from usfm_mm.models.rel_pos_bias import (
     relative_position_index,
     resize_relative_position_bias,

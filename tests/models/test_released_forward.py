@@ -3,16 +3,16 @@
 import pytest
 import torch
 from mmpretrain.models import BEiTViT
-from released_layout import (
+
+from support.released_layout import (
     ARCH,
     released_blocks,
     released_classifier_features,
     released_feature_maps,
     released_state_dict,
 )
-
 from usfm_mm.models import USFMViT
-from usfm_mm.models.checkpoints import load_pretrained
+from usfm_mm.models.checkpoints.loading import load_pretrained
 
 WINDOWS = [(4, 4), (3, 5)]
 

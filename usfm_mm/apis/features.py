@@ -17,8 +17,8 @@ import torch
 from mmpretrain.models import BEiTViT
 from torch import Tensor, nn
 
-from usfm_mm.models.checkpoint_layouts import read_checkpoint
-from usfm_mm.models.checkpoints import PATCH_WEIGHT, load_pretrained
+from usfm_mm.models.checkpoints.layouts import read_checkpoint
+from usfm_mm.models.checkpoints.loading import PATCH_WEIGHT, load_pretrained
 from usfm_mm.models.usfm_vit import USFMViT
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -116,8 +116,9 @@ def load_backbone(
     Its features are the patch tokens after the final norm.
 
     Args:
-        checkpoint: Path or address of any layout that :mod:`usfm_mm.models.checkpoints` knows:
-            ours, ``USFM_latest.pth``, SimMIM, BEiT, mmpretrain.
+        checkpoint: Path or address of any layout in
+            :mod:`~usfm_mm.models.checkpoints.layouts`: ours, ``USFM_latest.pth``, SimMIM, BEiT,
+            mmpretrain.
         arch: As in ``USFMViT``; by default as the weights tell.
         img_size: Height and width the images are resized to, multiples of the patch.
         mean: Mean intensity per channel, 0 to 255, as in pre-training. By default ImageNet's for

@@ -25,17 +25,17 @@ from usfm_mm.database.chunk import (
     crashed_file,
     process_chunk,
 )
-from usfm_mm.database.duplicates import MAX_NEAR, NEAR
-from usfm_mm.database.finish import INDEX_NAME, finish
+from usfm_mm.database.dedup import MAX_NEAR, NEAR
 from usfm_mm.database.identity import Identity, read_key
 from usfm_mm.database.journal import Journal, JournalError
 from usfm_mm.database.listing import SourceFile, check_sources, in_chunks, walk
 from usfm_mm.database.overlap import hashes_of
-from usfm_mm.database.pictures import Options
+from usfm_mm.database.publish import INDEX_NAME, finish
 from usfm_mm.database.rules import read_rules
 from usfm_mm.database.store import OutputError, PackedStore
+from usfm_mm.database.types import Options
 from usfm_mm.database.workers import Cluster, process_all
-from usfm_mm.progress import progress_bar
+from usfm_mm.io.progress import progress_bar
 
 JOURNAL_NAME = 'journal.sqlite'
 

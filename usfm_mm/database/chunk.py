@@ -8,14 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from usfm_mm.database.duplicates import perceptual_hash
+from usfm_mm.database.dedup import perceptual_hash
 from usfm_mm.database.extract import extract
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.journal import FileRecord, ImageRecord
 from usfm_mm.database.listing import SourceFile
-from usfm_mm.database.pictures import Options, Rejected
 from usfm_mm.database.rules import UNKNOWN, Rules
 from usfm_mm.database.store import OutputError, write_png
+from usfm_mm.database.types import Options, Rejected
 
 EXCLUDED = 'excluded by rule'
 FAILED = 'reader failed'

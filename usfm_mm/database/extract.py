@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from usfm_mm.database.picture.checks import fault, thumbnail
-from usfm_mm.database.picture.colour import coloured_share, to_grey
-from usfm_mm.database.picture.text import cover_text
-from usfm_mm.database.picture.view import Layout, View, lay_out
-from usfm_mm.database.pictures import Extraction, Options, Picture, Rejected
 from usfm_mm.database.readers import open_clip
 from usfm_mm.database.readers.clip import Box, Clip
+from usfm_mm.database.screen.checks import fault, thumbnail
+from usfm_mm.database.screen.colour import coloured_share, to_grey
+from usfm_mm.database.screen.text import cover_text
+from usfm_mm.database.screen.view import Layout, View, lay_out
+from usfm_mm.database.types import Extraction, Options, Picture, Rejected
 
 # Frames over which motion and standing text are looked for, and the memory they may take.
 _SURVEYED = 16

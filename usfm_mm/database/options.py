@@ -3,7 +3,7 @@
 import argparse
 from typing import get_args, get_type_hints
 
-from usfm_mm.database.pictures import Options
+from usfm_mm.database.types import Options
 
 
 def add_options(parser: argparse._ActionsContainer) -> None:

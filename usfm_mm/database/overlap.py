@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from usfm_mm.database.duplicates import (
+from usfm_mm.database.dedup import (
     HASH_BYTES,
     PHASH_COLUMN,
     near_pairs,
@@ -24,12 +24,12 @@ from usfm_mm.database.duplicates import (
 )
 from usfm_mm.database.extract import extract
 from usfm_mm.database.listing import SourceFile, in_chunks, walk
-from usfm_mm.database.pictures import Options
+from usfm_mm.database.types import Options
 from usfm_mm.database.workers import Cluster, process_all
-from usfm_mm.datasets.image_io import IMAGE_EXTENSIONS, BadImageError, encode_png, read_grey
-from usfm_mm.datasets.index import find_index, read_index
-from usfm_mm.datasets.packed import PACKED_NAME, PackedImages
-from usfm_mm.progress import progress_bar
+from usfm_mm.io.image import IMAGE_EXTENSIONS, BadImageError, encode_png, read_grey
+from usfm_mm.io.index import find_index, read_index
+from usfm_mm.io.packed import PACKED_NAME, PackedImages
+from usfm_mm.io.progress import progress_bar
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from usfm_mm.database.journal import Journal
-from usfm_mm.datasets.sampler import organ_probabilities
-from usfm_mm.files import write_whole
+from usfm_mm.io.atomic import write_atomic
+from usfm_mm.sampling import organ_probabilities
 
 _SAMPLES = 8
 _THUMB = 112
@@ -80,7 +80,7 @@ def write_report(
         },
         samples=_samples(table, read),
     )
-    write_whole(path, html.encode())
+    write_atomic(path, html.encode())
 
 
 def _template() -> Any:

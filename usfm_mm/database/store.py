@@ -11,9 +11,9 @@ from pathlib import Path
 import lmdb
 import numpy as np
 
-from usfm_mm.datasets.image_io import encode_png
-from usfm_mm.datasets.packed import PACKED_NAME, decode_packed, encode_packed, put_packed
-from usfm_mm.files import write_whole
+from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.image import encode_png
+from usfm_mm.io.packed import PACKED_NAME, decode_packed, encode_packed, put_packed
 
 IMAGES = 'images'
 
@@ -41,7 +41,7 @@ def write_png(root: Path, name: bytes, image: np.ndarray) -> None:
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, encode_png(image))
+        write_atomic(path, encode_png(image))
     except OSError as error:
         raise OutputError(f'{root}: {error.strerror}') from error
 

@@ -9,6 +9,7 @@ from torch.utils.data import Sampler
 
 from usfm_mm.datasets.seeding import SeededIndex
 from usfm_mm.registry import DATA_SAMPLERS
+from usfm_mm.sampling import organ_probabilities
 
 _BLOCK = 8192
 
@@ -114,17 +115,3 @@ class OrganBalancedSampler(Sampler):
         within = generator.integers(0, self._counts[organs])
         seeds = generator.integers(0, 2**32, _BLOCK, dtype=np.uint32)
         return self._order[self._first[organs] + within], seeds
-
-
-def organ_probabilities(counts: np.ndarray, power: float = 0.5) -> np.ndarray:
-    """Probability of each organ to be drawn: N_o^(1 - power) / sum, zero for an absent organ.
-
-    Args:
-        counts: Images per organ, [O].
-        power: In [0, 1]; 0.5 is Eq. 1.
-
-    Returns:
-        float64 [O], sum 1.
-    """
-    weights = np.where(counts > 0, np.asarray(counts, np.float64) ** (1 - power), 0.0)
-    return weights / weights.sum()

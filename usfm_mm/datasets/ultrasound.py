@@ -14,10 +14,10 @@ from mmengine.dataset import Compose
 from mmengine.logging import print_log
 from torch.utils.data import Dataset, get_worker_info
 
-from usfm_mm.datasets.image_io import BadImageError, read_grey
-from usfm_mm.datasets.index import check_splits, codes, find_index, hold_out, read_index
-from usfm_mm.datasets.packed import PACKED_NAME, PackedImages
 from usfm_mm.datasets.seeding import SeededIndex, seeded
+from usfm_mm.io.image import BadImageError, read_grey
+from usfm_mm.io.index import check_splits, codes, find_index, hold_out, read_index
+from usfm_mm.io.packed import PACKED_NAME, PackedImages
 from usfm_mm.registry import DATASETS
 
 # Fewer bad images than this are no ground to stop, whatever their share.
@@ -62,14 +62,14 @@ class UltrasoundDataset(Dataset):
         seed: A fixed seed for every image, for validation; None leaves it to the sampler.
         val_fraction: Share of each organ's images held out as 'val' where the index has no
             column ``split``; always the same ones, and no patient is split. See
-            :func:`~usfm_mm.datasets.index.hold_out`.
+            :func:`~usfm_mm.io.index.hold_out`.
         max_bad_fraction: More bad draws than this, and at least 10, are an error.
         packed: Read from ``images.lmdb`` under ``data_root``; by default where that exists.
 
     Raises:
         ValueError: At initialisation, for an index that cannot be used (see
-            :func:`~usfm_mm.datasets.index.read_index`), a split that is unknown, empty or
-            misspelt (see :func:`~usfm_mm.datasets.index.check_splits`), or an organ without
+            :func:`~usfm_mm.io.index.read_index`), a split that is unknown, empty or
+            misspelt (see :func:`~usfm_mm.io.index.check_splits`), or an organ without
             images. Of an organ that was not asked for by ``organs``, only training must have some.
         FileNotFoundError: There is no index or, with ``packed=True``, no packed store.
         RuntimeError: On reading, when there are too many bad images.

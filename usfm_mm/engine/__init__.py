@@ -1,7 +1,13 @@
-"""Registered loops, hooks and optimizer constructors."""
+"""Registered loops, runners, hooks and optimizer constructors."""
 
 from .hooks import *  # noqa: F403
-from .layer_decay import LayerDecayOptimWrapperConstructor
 from .loop import ResumableEpochTrainLoop
+from .optim import LayerDecayOptimWrapperConstructor
+from .runner import QuietFlexibleRunner, QuietRunner
 
-__all__ = ['LayerDecayOptimWrapperConstructor', 'ResumableEpochTrainLoop']
+__all__ = [
+    'LayerDecayOptimWrapperConstructor',
+    'QuietFlexibleRunner',
+    'QuietRunner',
+    'ResumableEpochTrainLoop',
+]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from usfm_mm.datasets.image_io import decode_grey, encode_png
 from usfm_mm.evaluation.enhancement import MEASURES, image_measures, require_skimage
 from usfm_mm.evaluation.per_image import PerImageMetric
+from usfm_mm.io.image import decode_grey, encode_png
 from usfm_mm.registry import METRICS
 
 

@@ -13,7 +13,7 @@ from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from usfm_mm.files import write_whole
+from usfm_mm.io.atomic import write_atomic
 
 
 class PerImageMetric(BaseMetric):
@@ -126,7 +126,7 @@ def write_table(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.getvalue().encode())
+    write_atomic(path, text.getvalue().encode())
 
 
 def numbers(values: Iterable[Any]) -> list[float]:

@@ -1,7 +1,7 @@
 """Registered models."""
 
 from .data_preprocessor import DualMaskDataPreprocessor
-from .generator import USFMResnetGenerator
+from .enhancement.generator import USFMResnetGenerator
 from .losses import FocalFrequencyLoss, focal_frequency_loss
 from .monai_network import MONAINetwork
 from .pretrainer import USFMPretrainer

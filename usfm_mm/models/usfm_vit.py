@@ -10,7 +10,7 @@ from mmpretrain.models.backbones.beit import BEiTTransformerEncoderLayer, BEiTVi
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from usfm_mm.models.checkpoints import load_pretrained, resize_tables
+from usfm_mm.models.checkpoints.loading import load_pretrained, resize_tables
 from usfm_mm.models.rel_pos_bias import relative_position_index, resize_relative_position_bias
 from usfm_mm.registry import MODELS
 
@@ -99,7 +99,7 @@ class USFMViT(BEiTViT):
             ``use_rel_pos_bias``.
         layer_scale_init_value: Start of LayerScale; 0 leaves it out.
         init_cfg: ``dict(type='Pretrained', checkpoint=PATH)`` loads any layout that
-            :mod:`usfm_mm.models.checkpoints` knows.
+            :mod:`usfm_mm.models.checkpoints.loading` knows.
         kwargs: Further arguments of ``BEiTViT`` (``drop_path_rate``, ``norm_cfg``, ...).
 
     Raises:

@@ -3,9 +3,9 @@
 from importlib import import_module
 from pathlib import Path
 
-from usfm_mm.database.pictures import Options
 from usfm_mm.database.readers.clip import Clip
 from usfm_mm.database.readers.kinds import kind_of
+from usfm_mm.database.types import Options
 
 _READERS = {
     'dicom': ('dicom', 'open_dicom'),

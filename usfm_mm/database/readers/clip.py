@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from usfm_mm.database.pictures import Rejected
+from usfm_mm.database.types import Rejected
 
 Frames = Iterator[tuple[int, np.ndarray | None]]
 

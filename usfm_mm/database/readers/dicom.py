@@ -23,7 +23,6 @@ from pydicom.uid import (
     MPEGTransferSyntaxes,
 )
 
-from usfm_mm.database.pictures import Options, Rejected
 from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
 from usfm_mm.database.readers.dicom_header import (
     check_ultrasound,
@@ -32,6 +31,7 @@ from usfm_mm.database.readers.dicom_header import (
     tissue_regions,
 )
 from usfm_mm.database.readers.fragments import is_cut_off
+from usfm_mm.database.types import Options, Rejected
 
 
 def open_dicom(path: Path, options: Options) -> Clip:

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydicom import DataElement, Dataset
 
-from usfm_mm.database.pictures import Rejected
 from usfm_mm.database.readers.clip import Box
+from usfm_mm.database.types import Rejected
 
 # Current and retired: multi-frame, single, enhanced volume, photoacoustic is not among them.
 _ULTRASOUND_CLASSES = (

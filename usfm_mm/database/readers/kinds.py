@@ -5,7 +5,7 @@ import zlib
 from pathlib import Path
 from typing import Literal
 
-from usfm_mm.database.pictures import Rejected
+from usfm_mm.database.types import Rejected
 
 Kind = Literal['dicom', 'image', 'video', 'nifti', 'metaimage']
 

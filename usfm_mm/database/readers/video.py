@@ -8,8 +8,8 @@ import av.error
 import av.logging
 from av.container import InputContainer
 
-from usfm_mm.database.pictures import Options, Rejected
 from usfm_mm.database.readers.clip import Clip, Frames, check_size
+from usfm_mm.database.types import Options, Rejected
 
 # FFmpeg's own messages repeat a file's name and metadata.
 av.logging.set_level(av.logging.PANIC)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from usfm_mm.database.pictures import Options, Rejected
 from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
 from usfm_mm.database.readers.kinds import kind_of
+from usfm_mm.database.types import Options, Rejected
 
 # A volume is held in memory whole; as many slices of the largest allowed size may be.
 _MAX_SLICES = 25

@@ -3,7 +3,7 @@
 import cv2
 from mmcv.transforms import BaseTransform
 
-from usfm_mm.datasets.image_io import read_named
+from usfm_mm.io.image import read_named
 from usfm_mm.registry import TRANSFORMS
 
 

@@ -16,8 +16,8 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import EpochBasedTrainLoop
 from mmengine.utils import apply_to
 
+from usfm_mm.config.provenance import note_settings
 from usfm_mm.registry import HOOKS
-from usfm_mm.trained_with import note_settings
 
 _EPOCH = 'iters_per_epoch'
 _STOP = 'stop_ckpt'

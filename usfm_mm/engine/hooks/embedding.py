@@ -10,12 +10,12 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from usfm_mm.apis.features import encoder_of, extract_features
+from usfm_mm.compat.message_hub import forget_unsaved
 from usfm_mm.datasets.seeding import seeded
 from usfm_mm.engine.hooks.samples import choose_per_organ, show_image, stored_image
-from usfm_mm.files import write_whole
-from usfm_mm.hosts.message_hub import forget_unsaved
+from usfm_mm.io.atomic import write_atomic
 from usfm_mm.registry import HOOKS
-from usfm_mm.visualization import embedding_scatter, figure_to_array, save_figure
+from usfm_mm.visualization.panels import embedding_scatter, figure_to_array, save_figure
 
 
 class EmbeddingUnavailable(Exception):
@@ -99,7 +99,7 @@ class EmbeddingHook(Hook):
         np.savez(stem.with_suffix('.npz'), features=features, organs=np.asarray(organs))
         record: dict[str, Any] = dict(epoch=epoch, images=len(organs))
         record.update(silhouette_by_organ(features, organs))
-        write_whole(stem.with_suffix('.json'), json.dumps(record, indent=2).encode())
+        write_atomic(stem.with_suffix('.json'), json.dumps(record, indent=2).encode())
         score = record['silhouette']
         runner.message_hub.update_scalar('embedding/silhouette', score, resumed=False)
         runner.visualizer.add_scalar('embedding/silhouette', score, runner.iter)

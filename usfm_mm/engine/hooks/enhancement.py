@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from usfm_mm.datasets.image_io import BadImageError
 from usfm_mm.engine.hooks.samples import show_image
-from usfm_mm.enhancement_figures import enhancement_panel, spread_over_organs
 from usfm_mm.evaluation.enhancement_metric import EnhancementMetric
+from usfm_mm.io.image import BadImageError
 from usfm_mm.registry import HOOKS
-from usfm_mm.visualization import figure_to_array, save_figure
+from usfm_mm.visualization.enhancement import enhancement_panel, spread_over_organs
+from usfm_mm.visualization.panels import figure_to_array, save_figure
 
 
 @HOOKS.register_module()

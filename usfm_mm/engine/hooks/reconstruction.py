@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from usfm_mm.datasets.seeding import SeededIndex, seeded
 from usfm_mm.engine.hooks.samples import choose_per_organ, show_image
-from usfm_mm.files import write_whole
+from usfm_mm.io.atomic import write_atomic
 from usfm_mm.registry import HOOKS
-from usfm_mm.visualization import (
+from usfm_mm.visualization.panels import (
     figure_to_array,
     reconstruction_panel,
     save_figure,
@@ -127,7 +127,7 @@ class ReconstructionHook(Hook):
         path = save_figure(figure, stem.with_suffix('.png'))
         record = dict(epoch=runner.epoch + 1, iter=iterations, image=path.name)
         record.update(masked_patch_errors(images, self._labels))
-        write_whole(stem.with_suffix('.json'), json.dumps(record, indent=2).encode())
+        write_atomic(stem.with_suffix('.json'), json.dumps(record, indent=2).encode())
         show_image(runner, 'reconstruction', figure_to_array(figure), iterations)
         text = f'Reconstruction panel: {path}'
         if record['l1_mean_fill'] is not None:

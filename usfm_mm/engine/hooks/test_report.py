@@ -11,17 +11,17 @@ from matplotlib.figure import Figure
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from usfm_mm.datasets.image_io import BadImageError, read_named
 from usfm_mm.engine.hooks.enhancement import panel_of
-from usfm_mm.enhancement_figures import spread_over_organs
 from usfm_mm.evaluation.bootstrap_cls import BootstrapClsMetric
 from usfm_mm.evaluation.enhancement_metric import EnhancementMetric
 from usfm_mm.evaluation.per_image import PerImageMetric
 from usfm_mm.evaluation.per_image_seg import PerImageSegMetric, unpack_mask
-from usfm_mm.files import write_whole
+from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.image import BadImageError, read_named
 from usfm_mm.registry import HOOKS
-from usfm_mm.result_figures import Tile, confusion_panel, tile_panel
-from usfm_mm.visualization import save_figure
+from usfm_mm.visualization.enhancement import spread_over_organs
+from usfm_mm.visualization.panels import save_figure
+from usfm_mm.visualization.results import Tile, confusion_panel, tile_panel
 
 _CAPTION_LETTERS = 26
 
@@ -102,11 +102,11 @@ class TestReportHook(Hook):
             seed=runner.seed,
         )
         content = json.dumps(summary, indent=2, default=float)
-        write_whole(folder / 'summary.json', content.encode())
+        write_atomic(folder / 'summary.json', content.encode())
         if isinstance(metric, EnhancementMetric):
             (folder / 'enhanced').mkdir(exist_ok=True)
             for image, png in metric.predictions.items():
-                write_whole(folder / 'enhanced' / f'{Path(image).stem}.png', png)
+                write_atomic(folder / 'enhanced' / f'{Path(image).stem}.png', png)
         for name, draw in self._figures(metric).items():
             try:
                 save_figure(draw(), folder / f'{name}.png')

@@ -17,7 +17,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from usfm_mm.hosts.message_hub import forget_unsaved
+from usfm_mm.compat.message_hub import forget_unsaved
 from usfm_mm.registry import HOOKS
 
 

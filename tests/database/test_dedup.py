@@ -1,0 +1,158 @@
+"""Perceptual hashes and the search among them."""
+
+import tracemalloc
+
+import cv2
+import imagehash
+import numpy as np
+import pytest
+from PIL import Image
+
+from support.made_up import speckle
+from usfm_mm.database.dedup import NEAR, first_kept, near_pairs, perceptual_hash
+from usfm_mm.io.image import read_grey
+
+
+def bits(a, b):
+    return int(np.unpackbits(np.frombuffer(a, np.uint8) ^ np.frombuffer(b, np.uint8)).sum())
+
+
+def flipped(hash_, *places):
+    values = np.unpackbits(hash_)
+    values[list(places)] ^= 1
+    return np.packbits(values)
+
+
+def all_pairs(hashes, others=None):
+    table = hashes if others is None else others
+    return np.unpackbits(hashes[:, None] ^ table[None], axis=-1).sum(-1)
+
+
+def test_distance_is_that_of_the_library():
+    first, second = speckle(0), speckle(1)
+    expected = imagehash.phash(Image.fromarray(first), 16) - imagehash.phash(
+        Image.fromarray(second), 16
+    )
+    assert bits(perceptual_hash(first), perceptual_hash(second)) == expected
+
+
+def test_copies_are_near_and_others_far():
+    originals = [speckle(i, 256, 256) for i in range(20)]
+    hashes = [perceptual_hash(image) for image in originals]
+    for image, own in zip(originals, hashes, strict=True):
+        jpeg = cv2.imdecode(cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 50])[1], 0)
+        half = cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA)
+        gain = np.clip(image * 1.1 + 5, 0, 255).astype(np.uint8)
+        for copy in (jpeg, half, gain):
+            assert bits(own, perceptual_hash(copy)) <= NEAR
+    assert min(bits(a, b) for i, a in enumerate(hashes) for b in hashes[:i]) > 4 * NEAR
+
+
+@pytest.mark.parametrize('near', [0, 1, 7, 16, 24, 40])
+def test_finds_every_pair_that_comparing_all_finds(near):
+    rng = np.random.default_rng(near)
+    hashes = rng.integers(0, 256, (300, 32), np.uint8)
+    for i in range(150):  # copies with as many bits flipped as are found, and one more
+        places = rng.choice(256, min(near + i % 2, 256), replace=False)
+        hashes[i] = flipped(hashes[150 + i], *places)
+    hashes = np.unique(hashes, axis=0)
+    distance = all_pairs(hashes)
+    expected = {(a, b) for a, b in np.argwhere(distance <= near).tolist() if a < b}
+    found = list(near_pairs(hashes, near))
+    pairs = [
+        (a, b, d) for block in found for a, b, d in zip(*(x.tolist() for x in block), strict=True)
+    ]
+    assert len(pairs) == len(expected) >= (0 if near == 0 else 50)
+    assert {(a, b) for a, b, _ in pairs} == expected
+    assert all(distance[a, b] == d for a, b, d in pairs)
+
+
+def test_between_two_sets(monkeypatch):
+    monkeypatch.setattr('usfm_mm.database.dedup._BLOCK', 7)
+    rng = np.random.default_rng(0)
+    others = rng.integers(0, 256, (40, 32), np.uint8)
+    hashes = np.array([flipped(others[i % 40], *range(i % 20)) for i in range(60)])
+    expected = set(map(tuple, np.argwhere(all_pairs(hashes, others) <= 10).tolist()))
+    found = {
+        pair
+        for a, b, _ in near_pairs(hashes, 10, others)
+        for pair in zip(a.tolist(), b.tolist(), strict=True)
+    }
+    assert found == expected
+    assert len(found) > 30
+    assert list(near_pairs(hashes[:0], 10, others)) == []
+
+
+def test_near_is_checked():
+    with pytest.raises(ValueError, match='from 0 to 40'):
+        list(near_pairs(np.zeros((1, 32), np.uint8), 41))
+
+
+def by_definition(hashes, groups, near):
+    distance = all_pairs(hashes)
+    result = []
+    for i in range(len(hashes)):
+        rivals = [
+            j
+            for j in range(i)
+            if result[j] < 0 and groups[j] != groups[i] and distance[i, j] <= near
+        ]
+        result.append(rivals[0] if rivals else -1)
+    return result
+
+
+def test_what_stays_is_as_defined():
+    rng = np.random.default_rng(1)
+    centres = rng.integers(0, 256, (12, 32), np.uint8)
+    hashes = np.array(
+        [
+            flipped(centres[rng.integers(12)], *rng.choice(256, rng.integers(0, 9), replace=False))
+            for _ in range(200)
+        ]
+    )
+    groups = rng.integers(0, 40, 200)
+    found = first_kept(hashes, groups, 8)
+    expected = by_definition(hashes, groups, 8)
+    # with several rivals, which one is named is free
+    assert (found < 0).tolist() == [value < 0 for value in expected]
+    distance = all_pairs(hashes)
+    gone = np.flatnonzero(found >= 0)
+    assert len(gone) > 50
+    assert all(distance[i, found[i]] <= 8 and found[i] < i and found[found[i]] < 0 for i in gone)
+
+
+def test_memory_of_many_that_are_all_alike():
+    rng = np.random.default_rng(0)
+    values = np.zeros((1500, 256), np.uint8)
+    for row in values:
+        row[rng.choice(256, 7, replace=False)] = 1
+    hashes = np.unique(np.packbits(values, axis=1), axis=0)
+    tracemalloc.start()
+    try:
+        found = first_kept(hashes, np.arange(len(hashes)), 16)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.tolist() == [-1] + [0] * (len(hashes) - 1)
+    assert peak < 60 * len(hashes) ** 2 / 2 + 30e6
+
+
+def test_no_chains_and_no_thinning_of_a_clip():
+    start = np.zeros(32, np.uint8)
+    chain = np.array([flipped(start, *range(10 * i)) for i in range(4)])
+    # each resembles the next, but the third resembles none that stays
+    assert first_kept(chain, [0, 1, 2, 3], 10).tolist() == [-1, 0, -1, 2]
+    assert first_kept(chain, [0, 0, 0, 0], 10).tolist() == [-1] * 4
+    equal = np.repeat(start[None], 5, 0)
+    assert first_kept(equal, [0, 0, 1, 2, 1], 0).tolist() == [-1, -1, 0, 0, 0]
+
+
+def test_real_duplicate(shared_data):
+    """BUSI has some images twice; benign (10) and (327) differ in size and compression."""
+    folder = shared_data / 'BUSI/Dataset_BUSI_with_GT/benign'
+    hashes = [
+        perceptual_hash(cv2.resize(read_grey(folder / f'benign ({i}).png'), (256, 256)))
+        for i in (10, 327, 101)
+    ]
+    assert bits(hashes[0], hashes[1]) <= NEAR
+    assert bits(hashes[0], hashes[2]) > 4 * NEAR

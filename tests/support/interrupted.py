@@ -1,0 +1,14 @@
+"""Build in a process that can be killed: python interrupted.py SOURCE OUT FOLDER WORKERS."""
+
+import sys
+from pathlib import Path
+
+from support.made_up import run, without_text_search
+from usfm_mm.database import listing
+from usfm_mm.database.workers import Cluster
+
+if __name__ == '__main__':
+    source, out, folder = map(Path, sys.argv[1:4])
+    listing.CHUNK_FILES = 4  # so that a life is longer than a chunk
+    with without_text_search():
+        run([source], out, folder, cluster=Cluster(workers=int(sys.argv[4])))

@@ -1,0 +1,1 @@
+"""One module per command; ``tools/NAME.py`` and ``usfm NAME`` call its ``main``."""

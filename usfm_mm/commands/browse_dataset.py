@@ -1,0 +1,119 @@
+"""Show what the model sees in pre-training: images as stored, augmented, masked, and the spectrum.
+
+python tools/browse_dataset.py CONFIG [--data-root DIR] [--num 8] [--out sheet.png]
+"""
+
+import argparse
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import default_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from usfm_mm.compat import quiet_imports
+from usfm_mm.config.options import config_parser, load_config
+from usfm_mm.engine.hooks.samples import stored_image
+from usfm_mm.registry import MODELS
+from usfm_mm.visualization.panels import dataset_panel, save_figure
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = config_parser(
+        'Draw what the model sees in training: for each image as stored, augmented, masked, and '
+        'the log spectrum of the masked one.'
+    )
+    parser.add_argument('--out', type=Path, help='PNG to write (default: NAME_OF_CONFIG_data.png)')
+    parser.add_argument('--num', type=int, default=8, help='number of images (default: 8)')
+    args = parser.parse_args(argv)
+    if args.num < 1:
+        parser.error(f'--num must be at least 1, got {args.num}')
+    return args
+
+
+def draw(config: Config, num: int, out: Path) -> Path:
+    """Write a sheet of the first images that the config's sampler draws.
+
+    Args:
+        config: Of a pre-training, with ``train_dataloader`` and ``model.data_preprocessor``.
+        num: Number of images, at least 1; fewer where the sampler ends before.
+        out: PNG to write.
+
+    Returns:
+        The path written.
+
+    Raises:
+        ValueError: If the config is of another kind.
+    """
+    kind = config.train_dataloader.dataset.type
+    if str(kind).split('.')[-1] != 'UltrasoundDataset':
+        raise ValueError(
+            f'{config.filename} trains on {kind}: only the images of pre-training, from '
+            'usfm_mm.UltrasoundDataset, can be shown'
+        )
+    init_default_scope(config.get('default_scope', 'mmpretrain'))
+    loader = dict(config.train_dataloader, num_workers=0, persistent_workers=False)
+    seed = config.get('randomness', {}).get('seed', 0)
+    loader = Runner.build_dataloader(loader, seed=seed)
+    # The sampler itself, not the loader, to have each draw's stored image beside it.
+    indices = list(islice(iter(loader.sampler), num))
+    items = [loader.dataset[index] for index in indices]
+    stored = [stored_image(loader.dataset, index) for index in indices]
+    # A broken image has been replaced by one of its organ.
+    labels = [loader.dataset.get_data_info(index)['organ'] for index in indices]
+    if hasattr(items[0].get('data_samples'), 'mask'):
+        augmented, masked = simmim_images(items)
+    else:
+        augmented, masked = dual_mask_images(items, config.model.data_preprocessor)
+    return save_figure(dataset_panel(stored, augmented, masked, labels), out)
+
+
+def dual_mask_images(items: list[dict], preprocessor: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Augmented and dual-masked images.
+
+    Args:
+        items: Of the data set, as ``PackUltrasound`` makes them.
+        preprocessor: Config of ``DualMaskDataPreprocessor``.
+
+    Returns:
+        Both float ``[N, C, H, W]``, intensities around [0, 1].
+    """
+    module = MODELS.build(preprocessor)
+    data = module(default_collate(items), True)
+    target, inputs = data['data_samples']['target'], data['inputs']
+    return module.to_unit(target).numpy(), module.to_unit(inputs).numpy()
+
+
+def simmim_images(items: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Augmented images, and the same black where SimMIM puts its mask token.
+
+    Args:
+        items: Of the data set, as mmpretrain's ``PackInputs`` makes them: ``inputs`` uint8
+            ``[C, H, W]`` and ``data_samples.mask`` ``[h, w]``, 1 where a patch of the model is
+            masked.
+
+    Returns:
+        Both float ``[N, C, H, W]`` in [0, 1].
+    """
+    images = torch.stack([item['inputs'] for item in items]).float().numpy() / 255
+    masks = np.stack([np.asarray(item['data_samples'].mask) for item in items]).astype(bool)
+    patch = images.shape[-1] // masks.shape[-1]
+    hidden = masks.repeat(patch, axis=1).repeat(patch, axis=2)
+    return images, np.where(hidden[:, None], 0, images)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draw and print the path."""
+    args = parse_args(argv)
+    quiet_imports()
+    config = load_config(args)
+    out = args.out or Path(f'{Path(args.config).stem}_data.png')
+    try:
+        print(draw(config, args.num, out).resolve())
+    except ValueError as error:
+        raise SystemExit(f'error: {error}') from error

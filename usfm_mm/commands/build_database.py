@@ -1,0 +1,67 @@
+"""Build a database for pre-training from scanners' files, or add files to one.
+
+DICOM, video, image and volume files become grey pictures without private data, in a folder that
+tools/train.py takes as --data-root. A run that was stopped or killed goes on when the same command
+is given again. What each option means, and the format of the rules: docs/database.md.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from usfm_mm.database.build import Settings, build
+from usfm_mm.database.options import add_options, options_of
+from usfm_mm.database.store import OutputError
+from usfm_mm.database.workers import Cluster
+
+EXAMPLES = """examples:
+  (umask 077; python -c "import secrets; print(secrets.token_hex(32))" > ~/usfm.key)
+  python tools/build_database.py /pacs/export /data/busi data/3mus --key-file ~/usfm.key
+  python tools/build_database.py /pacs/next_year data/3mus --key-file ~/usfm.key    # adds to it
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read the command line, build, and end with one line where something is wrong."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('source', nargs='+', type=Path, help='folders and files to read')
+    parser.add_argument('out', type=Path, help='folder of the database')
+    parser.add_argument('--key-file', type=Path, help='secret that patients are hashed with')
+    parser.add_argument('--rules', type=Path, help='YAML: organ, center, device, patient, exclude')
+    parser.add_argument(
+        '--held-out',
+        type=Path,
+        nargs='+',
+        default=(),
+        help='data sets whose images must stay out, such as test sets',
+    )
+    parser.add_argument('--journal', type=Path, help='private folder (default: beside the key)')
+    settings = parser.add_argument_group('images (the same in every run on one database)')
+    default = Settings()
+    settings.add_argument('--size', type=int, default=default.size, help='side; 0 keeps theirs')
+    settings.add_argument('--packed', action='store_true', help='one LMDB file instead of PNG')
+    settings.add_argument(
+        '--near', type=int, default=default.near, help='bits of 256 that near duplicates differ in'
+    )
+    settings.add_argument('--val-fraction', type=float, default=default.val_fraction)
+    add_options(settings)
+    cluster = parser.add_argument_group('where to work')
+    cluster.add_argument('--workers', type=int, default=-1, help='processes (default: all cores)')
+    cluster.add_argument('--backend', choices=('loky', 'dask', 'ray'), default='loky')
+    cluster.add_argument('--scheduler', help='address of the Dask scheduler or the Ray head')
+    args = parser.parse_args(argv)
+    try:
+        build(
+            args.source,
+            args.out,
+            args.key_file,
+            args.rules,
+            Settings(args.size, args.packed, args.near, args.val_fraction, options_of(args)),
+            args.held_out,
+            args.journal,
+            Cluster(args.backend, args.workers, args.scheduler),
+        )
+    except (ValueError, OSError, ImportError, OutputError) as error:
+        raise SystemExit(f'error: {error}') from error

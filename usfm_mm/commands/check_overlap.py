@@ -1,0 +1,72 @@
+"""List the images that two data sets share, so that no test image is trained on.
+
+A and B are databases made by tools/build_database.py, data roots with an index, or plain folders of
+images, clips and DICOM files.
+
+Ends with status 0 where they share no image, with 1 where they do, or where nothing could be
+compared. Files that could not be read are counted and named, and do not change the status.
+"""
+
+import argparse
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from usfm_mm.database.dedup import OVERLAP
+from usfm_mm.database.options import add_options, options_of
+from usfm_mm.database.overlap import find_overlap, hash_set
+from usfm_mm.io.atomic import write_atomic
+
+_SHOWN = 20
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('a', type=Path, help='for instance the database to train on')
+    parser.add_argument('b', type=Path, help='for instance a test set')
+    parser.add_argument('--out', type=Path, default=Path('overlap.csv'), help='all pairs, as CSV')
+    parser.add_argument(
+        '--near',
+        type=int,
+        default=OVERLAP,
+        help='bits of 256 that may differ (default: %(default)s)',
+    )
+    parser.add_argument('--workers', type=int, default=-1, help='processes (default: all cores)')
+    add_options(parser.add_argument_group('how pictures are cut out of scanners’ files'))
+    args = parser.parse_args(argv)
+    console = Console()
+    try:
+        options = options_of(args)
+        a = hash_set(args.a, options, args.workers, console)
+        b = hash_set(args.b, options, args.workers, console)
+        pairs = find_overlap(a, b, args.near)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator='\n')
+        writer.writerow(('a', 'b', 'bits'))
+        writer.writerows((pair.a, pair.b, pair.bits) for pair in pairs)
+        write_atomic(args.out, text.getvalue().encode('utf-8', 'surrogateescape'))
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'error: {error}') from error
+    for pair in pairs[:_SHOWN]:
+        console.print(f'{pair.bits:3} bits: {pair.a} = {pair.b}', markup=False, soft_wrap=True)
+    for source, hashed in ((args.a, a), (args.b, b)):
+        console.print(
+            f'{source}: {len(set(hashed.names)):,} compared, {len(hashed.unread):,} not read'
+            + (f', the first {_SHOWN} of them:' if len(hashed.unread) > _SHOWN else ''),
+            markup=False,
+            soft_wrap=True,
+        )
+        for name in hashed.unread[:_SHOWN]:
+            console.print(f'  not read: {name}', markup=False, soft_wrap=True)
+    console.print(
+        f'{len({pair.b for pair in pairs}):,} of B are in A, in {len(pairs):,} pairs: {args.out}',
+        markup=False,
+        soft_wrap=True,
+    )
+    raise SystemExit(1 if pairs else 0)

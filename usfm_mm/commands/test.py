@@ -1,0 +1,28 @@
+"""Test a model: python tools/test.py CONFIG CHECKPOINT --data-root DIR."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from usfm_mm.compat import leave_process_group, set_up_cpu
+from usfm_mm.config.options import add_run_options, build_runner, config_parser, load_config
+from usfm_mm.datasets.checks import check_data
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Test."""
+    parser = config_parser('Test a model.')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    add_run_options(parser)
+    args = parser.parse_args(argv)
+    if not Path(args.checkpoint).is_file():
+        parser.error(f'{args.checkpoint}: no such checkpoint')
+    cfg = load_config(args)
+    if not cfg.get('test_dataloader'):
+        parser.error(f'{args.config} has nothing to test with (no test_dataloader)')
+    cfg.load_from = args.checkpoint
+    set_up_cpu(cfg)
+    runner = build_runner(cfg)
+    check_data(cfg, ('test',))  # the processes are connected, no data set is built yet
+    runner.test()
+    del runner  # its model holds the process group
+    leave_process_group()

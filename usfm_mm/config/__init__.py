@@ -1,0 +1,1 @@
+"""Configs: the command line's options, changes that concern several places, provenance."""

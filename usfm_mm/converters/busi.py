@@ -1,0 +1,49 @@
+"""BUSI: breast ultrasound images, with tumour masks and classes."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from usfm_mm.converters.items import (
+    Item,
+    Release,
+    find_folder,
+    has_folders,
+    pair_beside,
+    safe_name,
+)
+from usfm_mm.converters.masks import binary_mask
+
+CLASSES = ('benign', 'malignant', 'normal')
+
+
+def walk(source: Path) -> Iterator[Item]:
+    """Images of the three class folders; ``_mask.png``, ``_mask_1.png`` … of one image are joined.
+
+    Raises:
+        ReleaseError: The layout is another one, or an image or mask stands alone.
+    """
+    root = find_folder(source, has_folders(*CLASSES), 'the folders ' + ', '.join(CLASSES))
+    for label in CLASSES:
+        for image, own in pair_beside(root / label, r'_mask(_\d+)?'):
+            yield Item(
+                image=image,
+                name=safe_name(image.name),
+                organ='breast',
+                masks=tuple(partial(binary_mask, path) for path in own),
+                label=label,
+            )
+
+
+BUSI = Release(
+    name='busi',
+    page='https://scholar.cu.edu.eg/?q=afahmy/pages/dataset',
+    licence='not verified',
+    walk=walk,
+    seg_classes=('background', 'tumor'),
+    cls_classes=CLASSES,
+    notes=(
+        'Patients are not told: images of one patient may lie in two splits, and some are one '
+        'picture cut differently, for instance benign (10) and benign (327).',
+    ),
+)

@@ -1,0 +1,44 @@
+"""HC18: fetal heads, with the outline of the skull."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from usfm_mm.converters.items import (
+    Item,
+    Release,
+    find_folder,
+    has_folders,
+    pair_beside,
+    patient_of,
+    safe_name,
+)
+from usfm_mm.converters.masks import outline_mask
+
+
+def walk(source: Path) -> Iterator[Item]:
+    """Images of ``training_set``; ``test_set`` has no outlines and is left out.
+
+    ``012_HC.png`` and ``012_2HC.png`` are of one patient, 012.
+
+    Raises:
+        ReleaseError: The layout is another one, or an image or outline stands alone.
+    """
+    root = find_folder(source, has_folders('training_set'), 'a folder training_set')
+    for image, own in pair_beside(root / 'training_set', '_Annotation'):
+        yield Item(
+            image=image,
+            name=safe_name(image.name),
+            organ='fetal head',
+            masks=tuple(partial(outline_mask, path) for path in own),
+            patient=patient_of(image, r'(\d+)_\d*HC', '012_HC.png or 012_2HC.png'),
+        )
+
+
+HC18 = Release(
+    name='hc18',
+    page='https://hc18.grand-challenge.org',
+    licence='not verified',
+    walk=walk,
+    seg_classes=('background', 'head'),
+)

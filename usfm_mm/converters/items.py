@@ -1,0 +1,216 @@
+"""What the walk of a released data set yields, and what is known of the release."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from usfm_mm.io.image import IMAGE_EXTENSIONS
+
+MaskReader = Callable[[tuple[int, int]], np.ndarray]
+"""Given an image's (height, width): uint8 [H, W] of class indices, 0 is background."""
+
+
+class ReleaseError(ValueError):
+    """A release that cannot be used; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of a release.
+
+    Attributes:
+        image: The file.
+        name: Stem of the files to be written, see :func:`safe_name`.
+        organ: As in an index for pre-training.
+        masks: Readers of its masks, painted one over the other in this order; None where the
+            release has no segmentation.
+        label: Class, one of the release's ``cls_classes``, or None.
+        patient: Images of one patient stay in one split; None where it is not known.
+        split: As released, one of :data:`~usfm_mm.io.index.SPLITS`, or None.
+        high: The same image in high quality, where the release is one of pairs.
+        degrade: Makes the low quality of ``image``, uint8 [H, W], where that is of high quality.
+    """
+
+    image: Path
+    name: str
+    organ: str
+    masks: tuple[MaskReader, ...] | None = None
+    label: str | None = None
+    patient: str | None = None
+    split: str | None = None
+    high: Path | None = None
+    degrade: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """A data set as it was released.
+
+    Attributes:
+        name: On the command line, and of the folder under ``data/``.
+        page: Where it is described and downloaded.
+        licence: As its page states it.
+        walk: Yields the items of the folder that it was unpacked to.
+        seg_classes: Names of the mask values from 0 on; empty without segmentation.
+        cls_classes: Names of the labels in the order of their numbers; empty without.
+        notes: What a user has to know, printed with the counts.
+        enhance: Whether it is one of pairs of low and high quality.
+    """
+
+    name: str
+    page: str
+    licence: str
+    walk: Callable[[Path], Iterable[Item]]
+    seg_classes: tuple[str, ...] = ()
+    cls_classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    enhance: bool = False
+
+
+def nfc(text: str) -> str:
+    """The text with composed letters: macOS writes ``ö`` into names as ``o`` and two dots."""
+    return unicodedata.normalize('NFC', text)
+
+
+def safe_name(path: str) -> str:
+    """Stem for a file: the path without suffix, and with only letters, digits, ``_`` and ``-``.
+
+    Letters and digits are those of all scripts, with the marks that belong to them, composed
+    (NFC). The stem is empty where the path has none of these.
+    """
+    stem = nfc(str(Path(path).with_suffix('')))
+    return '_'.join(''.join(c if _is_safe(c) else ' ' for c in stem).split()).strip('_')
+
+
+def image_files(folder: Path, extensions: tuple[str, ...] = IMAGE_EXTENSIONS) -> list[Path]:
+    """Images directly in a folder, sorted; what macOS adds (``._name``) is left out."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in extensions and not path.name.startswith('.') and path.is_file()
+    )
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Folders directly in a folder, sorted, without those that :func:`is_litter` tells."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir()]
+    return [folder / name for name in sorted(names) if not is_litter(name)]
+
+
+def is_litter(name: str) -> bool:
+    """Is it the name of a file or folder that macOS or Windows adds unasked, or a hidden one?"""
+    return name.startswith('.') or name.lower() in ('__macosx', 'thumbs.db', 'desktop.ini')
+
+
+def find_folder(root: Path, is_it: Callable[[Path], bool], expected: str) -> Path:
+    """The folder of a release, at ``root`` or up to three folders below it.
+
+    Args:
+        root: What the user gave, or what the archive held.
+        is_it: True for the folder that is sought.
+        expected: What it looks like, for the message.
+
+    Raises:
+        ReleaseError: There is none, or more than one on the same level.
+    """
+    level = [root]
+    for _ in range(4):
+        found = [folder for folder in level if is_it(folder)]
+        if len(found) > 1:
+            raise ReleaseError(
+                f'{root} holds the release more than once: {found[0]} and {found[1]}. '
+                'Give one of them'
+            )
+        if found:
+            return found[0]
+        level = [child for folder in level for child in subfolders(folder)]
+    raise ReleaseError(f'{root} is not laid out as released: expected {expected}')
+
+
+def has_folders(*names: str) -> Callable[[Path], bool]:
+    """A test for folders that have all these folders in them."""
+    return lambda folder: all((folder / name).is_dir() for name in names)
+
+
+def pair(
+    images: Iterable[Path],
+    masks: Iterable[Path],
+    image_key: Callable[[Path], str] = lambda path: path.stem,
+    mask_key: Callable[[Path], str] = lambda path: path.stem,
+) -> Iterator[tuple[Path, list[Path]]]:
+    """Images with their masks, by a key made of the file name and composed (:func:`nfc`).
+
+    Raises:
+        ReleaseError: An image has no mask, a mask has no image, or two images have one key.
+    """
+    by_key: dict[str, list[Path]] = {}
+    for mask in masks:
+        by_key.setdefault(nfc(mask_key(mask)), []).append(mask)
+    seen: dict[str, Path] = {}
+    for image in images:
+        key = nfc(image_key(image))
+        if key in seen:
+            raise ReleaseError(
+                f'{image} and {seen[key]} belong to the same mask: rename or remove one'
+            )
+        seen[key] = image
+        if key not in by_key:
+            raise ReleaseError(
+                f'{image} has no mask: add it (an empty one where there is nothing to see), or '
+                'remove the image'
+            )
+        yield image, sorted(by_key[key])
+    for key, paths in by_key.items():
+        if key not in seen:
+            raise ReleaseError(f'{paths[0]} is the mask of no image: add the image or remove it')
+
+
+def pair_beside(folder: Path, ending: str) -> Iterator[tuple[Path, list[Path]]]:
+    """Images with the masks that lie beside them and are named like them, with an ending.
+
+    Args:
+        folder: Holds both.
+        ending: Regular expression for what a mask's stem has after its image's.
+
+    Raises:
+        ReleaseError: As :func:`pair`.
+    """
+    files = image_files(folder)
+    masks = [path for path in files if re.search(f'{ending}$', path.stem)]
+    images = sorted(set(files).difference(masks))
+    yield from pair(images, masks, mask_key=lambda path: re.sub(f'{ending}$', '', path.stem))
+
+
+def patient_of(image: Path, pattern: str, example: str) -> str:
+    """First group of a pattern that an image's whole stem has to match.
+
+    Raises:
+        ReleaseError: It does not; ``example`` is a name that does.
+    """
+    found = re.fullmatch(pattern, image.stem)
+    if found is None:
+        raise ReleaseError(f'{image} is not named like {example}: remove it')
+    return found[1]
+
+
+def named(value: str, names: Mapping[str, str], file: Path, what: str) -> str:
+    """The entry of ``names`` for a value found in a file.
+
+    Raises:
+        ReleaseError: There is none.
+    """
+    if value not in names:
+        raise ReleaseError(f'{file}: {what} {value!r} is unknown; known are {", ".join(names)}')
+    return names[value]
+
+
+def _is_safe(character: str) -> bool:
+    # Vowel signs, of Hindi or Thai for instance, are marks: without them names would collide.
+    is_mark = unicodedata.category(character).startswith('M')
+    return character.isalnum() or is_mark or character in '_-'

@@ -1,0 +1,48 @@
+"""Ultrasound Nerve Segmentation (Kaggle): the brachial plexus in images of the neck."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from usfm_mm.converters.items import (
+    Item,
+    Release,
+    find_folder,
+    has_folders,
+    pair_beside,
+    patient_of,
+    safe_name,
+)
+from usfm_mm.converters.masks import binary_mask
+
+
+def walk(source: Path) -> Iterator[Item]:
+    """Images of ``train``; ``test`` has no masks and is left out.
+
+    ``12_34.tif`` is the 34th image of person 12, and ``12_34_mask.tif`` its mask.
+
+    Raises:
+        ReleaseError: The layout is another one, or an image or mask stands alone.
+    """
+    root = find_folder(source, has_folders('train'), 'a folder train')
+    for image, own in pair_beside(root / 'train', '_mask'):
+        yield Item(
+            image=image,
+            name=safe_name(image.name),
+            organ='nerve',
+            masks=tuple(partial(binary_mask, path) for path in own),
+            patient=patient_of(image, r'(\d+)_\d+', '12_34.tif'),
+        )
+
+
+NERVE = Release(
+    name='nerve',
+    page='https://www.kaggle.com/c/ultrasound-nerve-segmentation',
+    licence='rules of the competition',
+    walk=walk,
+    seg_classes=('background', 'brachial plexus'),
+    notes=(
+        'The images are frames of videos, and similar ones differ in whether a nerve was marked; '
+        'more than half of the masks are empty.',
+    ),
+)

@@ -1,0 +1,80 @@
+"""What a conversion shows of a data set: a contact sheet and a table of counts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from usfm_mm.converters.items import Item, Release
+from usfm_mm.converters.pairs import HIGH, LOW
+from usfm_mm.io.image import read_grey
+from usfm_mm.io.index import SPLITS
+from usfm_mm.visualization.panels import save_figure
+from usfm_mm.visualization.results import Tile, tile_panel
+
+_SHEET = 18
+
+
+def contact_sheet(folder: Path, release: Release, items: list[Item], splits: list[str]) -> None:
+    """Draw images from the whole set, masks outlined, into ``folder/contact_sheet.png``."""
+    chosen = np.unique(np.linspace(0, len(items) - 1, _SHEET).round().astype(int))
+    tiles = []
+    for i in chosen:
+        item = items[i]
+        if item.high is not None:
+            tiles += [
+                Tile(read_grey(folder / side / f'{item.name}.png'), f'{item.name}\n{side}')
+                for side in (LOW, HIGH)
+            ]
+            continue
+        mask = folder / 'masks' / f'{item.name}.png'
+        tiles.append(
+            Tile(
+                image=read_grey(folder / 'images' / f'{item.name}.png'),
+                caption=f'{item.name}\n{splits[i]} {item.label or ""}',
+                truth=read_grey(mask) if mask.is_file() else None,
+            )
+        )
+    save_figure(
+        tile_panel({'': tiles}, release.seg_classes, release.name), folder / 'contact_sheet.png'
+    )
+
+
+def report_counts(
+    release: Release,
+    items: list[Item],
+    splits: list[str],
+    empty_masks: Sequence[bool],
+    copies: dict[str, int],
+    how: str,
+    console: Console,
+) -> None:
+    """Print images per class and split, how the split came about, and what is to be known."""
+    table = Table('', *SPLITS, title=release.name)
+    kinds = [item.organ if release.enhance else item.label or 'images' for item in items]
+    rows = Counter(zip(kinds, splits, strict=True))
+    for label in release.cls_classes or sorted(set(kinds)):
+        table.add_row(label, *(str(rows[label, split]) for split in SPLITS))
+    if release.seg_classes:
+        empty = Counter(
+            split for is_empty, split in zip(empty_masks, splits, strict=True) if is_empty
+        )
+        table.add_row('empty masks', *(str(empty[split]) for split in SPLITS))
+    console.print(table)
+    for note in (f'Split: {how}.', *release.notes):
+        console.print(note, markup=False)
+    if copies['images']:
+        console.print(
+            f'{copies["images"]} images have an exact copy, '
+            f'{copies["annotated_differently"]} of them with another mask or class.',
+            markup=False,
+        )
+    if copies['across_splits']:
+        console.print(
+            f'warning: {copies["across_splits"]} images have a copy, or another image of their '
+            'patient, in another split as released: results will be better than they should',
+            markup=False,
+        )

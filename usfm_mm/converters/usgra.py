@@ -1,0 +1,47 @@
+"""USGRA: regions of nerve blocks, with masks of two kinds of structure."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from usfm_mm.converters.items import (
+    Item,
+    Release,
+    find_folder,
+    has_folders,
+    image_files,
+    pair,
+    safe_name,
+)
+from usfm_mm.converters.masks import class_mask
+
+CLASSES = ('background', 'structure 1', 'structure 2')
+
+
+def walk(source: Path) -> Iterator[Item]:
+    """Images and masks of the same name.
+
+    Raises:
+        ReleaseError: The layout is another one, or an image or mask stands alone.
+    """
+    root = find_folder(source, has_folders('images', 'masks'), 'the folders images and masks')
+    for image, own in pair(image_files(root / 'images'), image_files(root / 'masks')):
+        yield Item(
+            image=image,
+            name=safe_name(image.name),
+            organ='nerve',
+            masks=tuple(partial(class_mask, path, num_classes=len(CLASSES)) for path in own),
+        )
+
+
+USGRA = Release(
+    name='usgra',
+    page='not verified',
+    licence='CC BY 4.0',
+    walk=walk,
+    seg_classes=CLASSES,
+    notes=(
+        'Which value is nerve and which vessel is not documented.',
+        'Patients are not told: images of one patient may lie in two splits.',
+    ),
+)

@@ -1,0 +1,1 @@
+"""Files that every part shares: images, packed store, index, atomic writing. No torch, no mm*."""

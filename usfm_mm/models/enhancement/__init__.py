@@ -1,0 +1,1 @@
+"""The CycleGAN generator with a frozen encoder."""
