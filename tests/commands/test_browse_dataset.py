@@ -1,9 +1,9 @@
 """tools/browse_dataset.py from the command line to the picture."""
 
-import importlib.util
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -39,12 +39,8 @@ randomness = dict(seed=3)
 
 
 @pytest.fixture
-def tool(project_root):
-    path = project_root / 'tools' / 'browse_dataset.py'
-    spec = importlib.util.spec_from_file_location('browse_dataset', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool():
+    return import_module('usfm_mm.commands.browse_dataset')
 
 
 @pytest.fixture

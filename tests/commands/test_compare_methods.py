@@ -102,8 +102,8 @@ def test_no_number_of_the_table_is_cut_off_on_a_narrow_console(tmp_path):
 
 def test_the_time_that_is_left(tmp_path, monkeypatch, capsys):
     clock = iter([0.0, 60.0, 130.0])
-    monkeypatch.setattr('tools.compare_methods.time.monotonic', lambda: next(clock))
-    monkeypatch.setattr('tools.compare_methods.execute', lambda *_: None)
+    monkeypatch.setattr('usfm_mm.commands.compare_methods.time.monotonic', lambda: next(clock))
+    monkeypatch.setattr('usfm_mm.commands.compare_methods.execute', lambda *_: None)
     (tmp_path / 'runs').mkdir()
     main(arguments(tmp_path, '--method', f'a: {SEG}', '--seeds', '0', '1', '2'))
     left = [line.partition(', about ')[2] for line in capsys.readouterr().out.splitlines()]

@@ -1,8 +1,8 @@
 """k-NN on frozen features against the whole chain written anew in float64."""
 
 import csv
-import importlib.util
 import json
+from importlib import import_module
 
 import cv2
 import numpy as np
@@ -69,11 +69,8 @@ test_cfg = dict()
 
 
 @pytest.fixture
-def tool(project_root):
-    spec = importlib.util.spec_from_file_location('knn_probe', project_root / 'tools/knn_probe.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool():
+    return import_module('usfm_mm.commands.knn_probe')
 
 
 @pytest.fixture

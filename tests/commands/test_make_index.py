@@ -104,7 +104,7 @@ def test_bad_images_are_listed_and_left_out(root, capsys):
 
 
 def test_parallel_gives_the_same(root, tmp_path, monkeypatch):
-    monkeypatch.setattr('tools.make_index._CHUNK', 5)
+    monkeypatch.setattr('usfm_mm.commands.make_index._CHUNK', 5)
     run(root, '--out', tmp_path / 'one')
     main([str(root), '--out', str(tmp_path / 'two'), '--workers', '2'])
     assert read_index(root, tmp_path / 'one/index.parquet').equals(

@@ -30,9 +30,9 @@ def test_the_wrapper_is_told_that_there_is_no_gpu(wrapper):
 
 CONNECT_AND_LEAVE = """
 import sys
-import own_threads
 import torch
 import torch.distributed as dist
+from support import own_threads
 from usfm_mm.compat import leave_process_group
 
 class Runner:
