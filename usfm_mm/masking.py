@@ -26,7 +26,7 @@ def spatial_mean_mask(images: Tensor, patch_mask: Tensor) -> Tensor:
     Raises:
         ValueError: If the shapes do not fit or the images are not floating point.
     """
-    return torch.where(_pixel_mask(images, patch_mask), _image_mean(images), images)
+    return torch.where(pixel_mask(images, patch_mask), _image_mean(images), images)
 
 
 def band_edges(num_bands: int = 7, first: int = 5) -> tuple[int, ...]:
@@ -148,9 +148,9 @@ def dual_mask(
     Raises:
         ValueError: If the shapes do not fit or the images are not floating point.
     """
-    pixel_mask = _pixel_mask(images, patch_mask)
+    mask = pixel_mask(images, patch_mask)
     filtered = band_stop_mask(images, bands, edges, protect)
-    return torch.where(pixel_mask, _image_mean(images), filtered)
+    return torch.where(mask, _image_mean(images), filtered)
 
 
 def _check_images(images: Tensor) -> None:
@@ -165,8 +165,12 @@ def _image_mean(images: Tensor) -> Tensor:
     return images.mean(dim=(-2, -1), keepdim=True)
 
 
-def _pixel_mask(images: Tensor, patch_mask: Tensor) -> Tensor:
-    """Patch mask ``[B, h, w]`` as a pixel mask ``[B, 1, H, W]``."""
+def pixel_mask(images: Tensor, patch_mask: Tensor) -> Tensor:
+    """Patch mask ``[B, h, w]`` as a pixel mask ``[B, 1, H, W]`` of images ``[B, C, H, W]``.
+
+    Raises:
+        ValueError: If the shapes do not fit, the mask is not bool or the images not floating point.
+    """
     _check_images(images)
     if patch_mask.ndim != 3 or patch_mask.shape[0] != images.shape[0]:
         raise ValueError(

@@ -1,0 +1,41 @@
+"""Validation loss of pre-training."""
+
+from collections.abc import Sequence
+
+from mmengine.evaluator import BaseMetric
+
+from usfm_mm.registry import METRICS
+
+
+@METRICS.register_module()
+class ReconstructionMetric(BaseMetric):
+    """Mean reconstruction errors over the validation images, each counted once on any ranks.
+
+    Reports ``pixel`` (L1 over all pixels), ``masked`` (L1 over masked patches), ``frequency``
+    (focal frequency loss) and ``loss = pixel + frequency_weight * frequency`` (Eq. 11), all on
+    normalised intensities.
+
+    Args:
+        frequency_weight: The paper's lambda, as in the model.
+        collect_device: As in mmengine.
+    """
+
+    default_prefix = 'val'
+
+    def __init__(self, frequency_weight: float = 0.4, collect_device: str = 'cpu') -> None:
+        super().__init__(collect_device=collect_device)
+        self.frequency_weight = frequency_weight
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the errors of a batch, as ``USFMPretrainer.predict`` returns them."""
+        self.results.extend(data_samples)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Average over images.
+
+        Args:
+            results: One dict per image with ``pixel``, ``masked`` and ``frequency``.
+        """
+        means = {key: sum(row[key] for row in results) / len(results) for key in results[0]}
+        means['loss'] = means['pixel'] + self.frequency_weight * means['frequency']
+        return means
