@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from usfm_mm.visualization.panels import dataset_panel
+from usfm_mm.visualization.reconstruction import dataset_panel
 
 CONFIG = """
 default_scope = 'mmpretrain'

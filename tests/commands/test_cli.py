@@ -81,7 +81,7 @@ def write_log(work_dir, name, rows):
 
 def test_report_of_a_run(tmp_path):
     rows = [dict(step=i, loss=1 / i, loss_pixel=0.8 / i, loss_frequency=0.2 / i) for i in (1, 2, 4)]
-    write_log(tmp_path, '20260101_000000', [*rows, {'val/loss': 0.5, 'step': 1}])
+    write_log(tmp_path, '20260101_000000', [*rows, {'val/total': 0.5, 'step': 1}])
     (tmp_path / 'last_checkpoint').write_text('somewhere/iter_4.pth')
     done = run('report_run', tmp_path)
     assert done.returncode == 0, done.stderr
@@ -95,16 +95,16 @@ def test_report_joins_the_parts_of_a_resumed_run(tmp_path):
     def part(*steps):
         return [dict(step=step, loss=loss) for step, loss in steps]
 
-    validation = {'val/loss': 0.7, 'step': 1}
+    validation = {'val/total': 0.7, 'step': 1}
     write_log(tmp_path, '20260101_000000', [*part((10, 5.0), (20, 4.0)), validation])
     # Stopped after step 40, resumed from 20: what was logged from there on is trained anew.
     write_log(
         tmp_path,
         '20260102_000000',
-        [*part((30, 3.0), (40, 9.0)), {'val/loss': 0.6, 'step': 2}],
+        [*part((30, 3.0), (40, 9.0)), {'val/total': 0.6, 'step': 2}],
     )
     write_log(tmp_path, '20260103_000000', part((35, 2.5), (50, 1.0)))
-    write_log(tmp_path, '20260104_000000', [{'val/loss': 0.1, 'step': 0}])  # tools/test.py
+    write_log(tmp_path, '20260104_000000', [{'val/total': 0.1, 'step': 0}])  # tools/test.py
     write_log(tmp_path, '20260105_000000', [])  # stopped before the first step was logged
     steps, validations = read_log(tmp_path)
     assert [(row['step'], row['loss']) for row in steps] == [

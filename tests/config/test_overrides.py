@@ -8,7 +8,7 @@ import pytest
 
 from usfm_mm.config.options import load_config
 from usfm_mm.config.overrides import set_image_size
-from usfm_mm.visualization.results import class_colours
+from usfm_mm.visualization.figures import class_colours
 
 ROOT = Path(__file__).resolve().parents[2]
 

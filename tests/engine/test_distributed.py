@@ -49,7 +49,7 @@ def curve(folder):
     val = [
         [row[key] for key in sorted(row) if key.startswith('val/')]
         for row in rows
-        if 'val/loss' in row
+        if 'val/total' in row
     ]
     return np.array(train), np.array(val)
 

@@ -1,8 +1,8 @@
 """The embedding: its images, its features and its silhouette, and what happens without any."""
 
-import builtins
 import json
 import logging
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,12 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from usfm_mm.engine.hooks.embedding import (
-    EmbeddingHook,
-    EmbeddingUnavailable,
-    silhouette_by_organ,
-    umap_points,
-)
+from usfm_mm.engine.hooks import EmbeddingHook
+from usfm_mm.evaluation.silhouette import silhouette_by_organ
+from usfm_mm.visualization.embedding import umap_points
 
 HOOK = dict(type='usfm_mm.EmbeddingHook', images_per_organ=5)
 
@@ -23,14 +20,7 @@ HOOK = dict(type='usfm_mm.EmbeddingHook', images_per_organ=5)
 @pytest.fixture
 def no_umap(monkeypatch):
     """As if umap-learn were not installed; its import takes seconds."""
-    real = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name == 'umap':
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, '__import__', refuse)
+    monkeypatch.setitem(sys.modules, 'umap', None)
 
 
 def clusters(distance: float) -> tuple[np.ndarray, list[str]]:
@@ -141,7 +131,7 @@ def test_missing_package_names_the_remedy_and_keeps_the_features(build_run, no_u
     runner = build_run([HOOK])
     messages = _warnings_of(runner)
     runner.train()
-    assert any('umap-learn' in text and 'usfm-mm[vis]' in text for text in messages)
+    assert any('package umap' in text and 'usfm-mm[vis]' in text for text in messages)
     names = {path.name for path in Path(runner.work_dir, 'embedding').iterdir()}
     assert names == {'epoch_002.npz', 'epoch_002.json'}
 
@@ -166,13 +156,6 @@ def test_too_little_to_compare_is_a_warning(build_run, organs, per_organ, found)
 
 
 def test_missing_sklearn_names_the_remedy(monkeypatch):
-    real = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.startswith('sklearn'):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, '__import__', refuse)
-    with pytest.raises(EmbeddingUnavailable, match='scikit-learn'):
+    monkeypatch.setitem(sys.modules, 'sklearn.metrics', None)
+    with pytest.raises(ModuleNotFoundError, match=r'sklearn.*usfm-mm\[vis\]'):
         silhouette_by_organ(*clusters(1.0))

@@ -22,7 +22,7 @@ pytest.importorskip('skimage')
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from usfm_mm.commands.compare_enhancement import main as compare
 from usfm_mm.engine.hooks import EnhancementHook
-from usfm_mm.engine.hooks import enhancement as hook_module
+from usfm_mm.evaluation import report_figures
 from usfm_mm.io.image import encode_png, read_grey
 from usfm_mm.visualization.enhancement import enhancement_panel, spread_over_organs
 
@@ -122,7 +122,7 @@ def drawn(monkeypatch):
         calls.append((groups, title))
         return tile_panel(groups, title=title)
 
-    tile_panel = hook_module.enhancement_panel.__globals__['tile_panel']
+    tile_panel = report_figures.enhancement_panel.__globals__['tile_panel']
     monkeypatch.setattr('usfm_mm.visualization.enhancement.tile_panel', keep)
     return calls
 

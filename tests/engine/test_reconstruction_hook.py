@@ -10,9 +10,9 @@ import pytest
 import torch
 from mmengine.dataset import default_collate
 
+from usfm_mm.datasets.samples import choose_per_organ, stored_image
 from usfm_mm.datasets.seeding import SeededIndex
-from usfm_mm.engine.hooks.reconstruction import evaluating, masked_patch_errors, reconstruct
-from usfm_mm.engine.hooks.samples import choose_per_organ, stored_image
+from usfm_mm.evaluation.reconstruction import evaluating, masked_patch_errors, reconstruct
 
 HOOK = dict(type='usfm_mm.ReconstructionHook', interval=1)
 

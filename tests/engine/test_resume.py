@@ -165,12 +165,12 @@ def test_other_images_a_step_are_an_error(config):
 
 
 def test_a_run_that_goes_on_elsewhere_leaves_the_first_one_alone(config, tmp_path):
-    config.default_hooks.checkpoint.update(interval=1, save_best='val/loss', rule='less')
+    config.default_hooks.checkpoint.update(interval=1, save_best='val/total', rule='less')
     config.train_cfg.update(val_interval=1, max_epochs=1)
     train(config)
     first = Path(config.work_dir)
     files = sorted(path.name for path in first.glob('*.pth'))
-    assert files == ['best_val_loss_iter_3.pth', 'iter_3.pth']
+    assert files == ['best_val_total_iter_3.pth', 'iter_3.pth']
     shutil.copytree(first, tmp_path / 'copy')
     assert latest_checkpoint(str(tmp_path / 'copy')) == tmp_path / 'copy' / 'iter_3.pth'
     config.train_cfg.max_epochs = 2
@@ -178,7 +178,7 @@ def test_a_run_that_goes_on_elsewhere_leaves_the_first_one_alone(config, tmp_pat
     train(config)
     assert sorted(path.name for path in first.glob('*.pth')) == files
     assert sorted(path.name for path in (tmp_path / 'copy').glob('*.pth')) == [
-        'best_val_loss_iter_6.pth',
+        'best_val_total_iter_6.pth',
         'iter_6.pth',
     ]
 
@@ -199,7 +199,7 @@ def test_sampler_that_cannot_continue_is_an_error(config):
 
 
 def test_stopped_while_writing_the_best_leaves_the_one_before(config):
-    config.default_hooks.checkpoint.update(interval=100, save_best='val/loss', rule='less')
+    config.default_hooks.checkpoint.update(interval=100, save_best='val/total', rule='less')
     config.train_cfg.val_interval = 1
     assert train_and_die(config, on_save=True) == -signal.SIGKILL
     (best,) = Path(config.work_dir).glob('best_*.pth')

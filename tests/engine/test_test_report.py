@@ -19,8 +19,9 @@ from torch.utils.data import Dataset
 pytest.importorskip('monai')
 
 from support.two_ranks import on_two_ranks
-from usfm_mm.engine.hooks import TestReportHook, test_report
-from usfm_mm.engine.hooks.test_report import _name
+from usfm_mm.engine.hooks import TestReportHook
+from usfm_mm.evaluation import report_figures
+from usfm_mm.evaluation.report_figures import _name
 
 CLASSES = ('benign', 'malignant', 'normal')
 COUNT = 9
@@ -121,13 +122,13 @@ def drawn(monkeypatch):
     """Arguments of the panels that are drawn."""
     calls = {}
     for name in ('tile_panel', 'confusion_panel'):
-        real = getattr(test_report, name)
+        real = getattr(report_figures, name)
 
         def keep(*args, real=real, name=name):
             calls.setdefault(name, []).append(args)
             return real(*args)
 
-        monkeypatch.setattr(test_report, name, keep)
+        monkeypatch.setattr(report_figures, name, keep)
     return calls
 
 

@@ -278,7 +278,7 @@ def test_grey_is_the_mean_of_the_channels():
 def test_missing_scikit_image_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, 'skimage.metrics', None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'usfm-mm\[enhance\]'"):
-        enhancement.require_skimage()
+        enhancement.require_packages()
     with pytest.raises(ModuleNotFoundError, match='scikit-image'):
         EnhancementMetric()
 

@@ -1,6 +1,5 @@
 """Segmentation measures against set formulas, SciPy and MONAI; the metric on one and two ranks."""
 
-import builtins
 import csv
 import math
 import os
@@ -20,8 +19,8 @@ pytest.importorskip('monai')
 ndimage = pytest.importorskip('scipy.ndimage')
 
 from usfm_mm.evaluation import PerImageSegMetric
-from usfm_mm.evaluation.per_image_seg import unpack_mask
 from usfm_mm.evaluation.segmentation import MEASURES, class_measures, require_monai
+from usfm_mm.io.image import decode_grey
 from usfm_mm.registry import METRICS
 
 CLASSES = ('background', 'liver', 'vein')
@@ -195,7 +194,7 @@ def test_metric_is_the_mean_over_images_of_the_mean_over_classes():
         assert result[f'{name}_std'] == pytest.approx(spread, rel=1e-5)
         assert [row[name] for row in metric.per_image] == pytest.approx(expected[name], rel=1e-5)
     assert len(result) == 10
-    truth, prediction = (unpack_mask(mask) for mask in metric.masks['images/2.png'])
+    truth, prediction = (decode_grey(mask) for mask in metric.masks['images/2.png'])
     np.testing.assert_array_equal(truth, sample(2)['gt_sem_seg']['data'][0])
     np.testing.assert_array_equal(prediction, sample(2)['pred_sem_seg']['data'][0])
 
@@ -229,7 +228,7 @@ def test_ignored_pixels_are_background_in_kept_masks_and_counts():
     result = metric.evaluate(1)
     assert result['DSC'] == pytest.approx(200 / 3)
     assert result['ACC'] == pytest.approx(50)
-    assert [unpack_mask(mask).tolist() for mask in metric.masks['a.png']] == [
+    assert [decode_grey(mask).tolist() for mask in metric.masks['a.png']] == [
         [[0, 1, 0, 0]],
         [[1, 1, 0, 0]],
     ]
@@ -311,15 +310,8 @@ def test_warns_of_lost_images_and_of_masks_without_foreground(monkeypatch):
 
 
 def test_missing_monai_names_the_remedy(monkeypatch):
-    real = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.startswith('monai'):
-            raise ModuleNotFoundError(name, name='monai')
-        return real(name, *args, **kwargs)
-
+    monkeypatch.setitem(sys.modules, 'monai', None)
     monkeypatch.delitem(sys.modules, 'monai.metrics')
-    monkeypatch.setattr(builtins, '__import__', refuse)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'usfm-mm\[seg\]'"):
         PerImageSegMetric(num_classes=2)
 

@@ -5,13 +5,12 @@ import pytest
 from PIL import Image
 
 from usfm_mm.io.atomic import write_atomic
-from usfm_mm.visualization.panels import (
+from usfm_mm.visualization.embedding import embedding_scatter
+from usfm_mm.visualization.figures import figure_to_array, save_figure
+from usfm_mm.visualization.reconstruction import (
     dataset_panel,
-    embedding_scatter,
-    figure_to_array,
     log_spectrum,
     reconstruction_panel,
-    save_figure,
 )
 
 

@@ -4,15 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 
-from usfm_mm.visualization.panels import figure_to_array
-from usfm_mm.visualization.results import (
-    PREDICTION_COLOUR,
-    TRUTH_COLOUR,
-    Tile,
-    class_colours,
-    confusion_panel,
-    tile_panel,
-)
+from usfm_mm.visualization.confusion import confusion_panel
+from usfm_mm.visualization.figures import class_colours, figure_to_array
+from usfm_mm.visualization.tiles import PREDICTION_COLOUR, TRUTH_COLOUR, Tile, tile_panel
 
 
 def disc(row: int, column: int, label: int = 1) -> np.ndarray:

@@ -17,9 +17,10 @@ from mmengine.runner import Runner
 
 from usfm_mm.compat import quiet_imports
 from usfm_mm.config.options import config_parser, load_config
-from usfm_mm.engine.hooks.samples import stored_image
+from usfm_mm.datasets.samples import stored_image
 from usfm_mm.registry import MODELS
-from usfm_mm.visualization.panels import dataset_panel, save_figure
+from usfm_mm.visualization.figures import save_figure
+from usfm_mm.visualization.reconstruction import dataset_panel
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

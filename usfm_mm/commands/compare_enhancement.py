@@ -13,7 +13,7 @@ from rich.table import Table
 from usfm_mm.evaluation.enhancement import MEASURES
 from usfm_mm.io.image import BadImageError, read_named
 from usfm_mm.visualization.enhancement import enhancement_panel, spread_over_organs
-from usfm_mm.visualization.panels import save_figure
+from usfm_mm.visualization.figures import save_figure
 
 Rows = dict[str, dict[str, str]]
 """A run's test/per_image.csv, by image."""

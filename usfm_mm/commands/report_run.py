@@ -11,7 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.visualization.panels import loss_curve, save_figure
+from usfm_mm.visualization.figures import save_figure
+from usfm_mm.visualization.loss import loss_curve
 
 TERMS = {'loss_pixel': 'in space (L1)', 'loss_frequency': 'in frequency'}
 
@@ -44,8 +45,8 @@ def read_log(work_dir: Path) -> tuple[list[dict], list[tuple[int, float]]]:
         for row in log:  # mmengine counts a validation's step in epochs
             if 'loss' in row:
                 steps.append(row)
-            elif 'val/loss' in row and steps:
-                validations.append((steps[-1]['step'], row['val/loss']))
+            elif 'val/total' in row and steps:
+                validations.append((steps[-1]['step'], row['val/total']))
     if not steps:
         raise FileNotFoundError(
             f'{work_dir} holds no run with a logged training step: train with --work-dir '

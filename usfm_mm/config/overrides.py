@@ -131,7 +131,7 @@ def _backbone(cfg: Config) -> Any:
 def _metainfo(task: str, classes: Sequence[str]) -> dict[str, Any]:
     if task == 'cls':
         return dict(classes=tuple(classes))
-    from usfm_mm.visualization.results import class_colours  # matplotlib
+    from usfm_mm.visualization.figures import class_colours  # matplotlib
 
     colours = [
         [int(colour[i : i + 2], 16) for i in (1, 3, 5)]

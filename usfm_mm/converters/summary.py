@@ -12,8 +12,8 @@ from usfm_mm.converters.items import Item, Release
 from usfm_mm.converters.pairs import HIGH, LOW
 from usfm_mm.io.image import read_grey
 from usfm_mm.io.index import SPLITS
-from usfm_mm.visualization.panels import save_figure
-from usfm_mm.visualization.results import Tile, tile_panel
+from usfm_mm.visualization.figures import save_figure
+from usfm_mm.visualization.tiles import Tile, tile_panel
 
 _SHEET = 18
 

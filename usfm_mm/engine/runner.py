@@ -1,63 +1,67 @@
-"""mmengine runners that keep the console readable and load checkpoints that fit.
+"""mmengine runners with a readable console, which load only checkpoints that fit.
 
-mmengine prints its environment, the whole config, the hooks and one paragraph per parameter on the
-console at start, hundreds of lines (open-mmlab/mmdetection#7136). Here they go to the
-log file alone; the console shows warnings, our own messages, progress and saved checkpoints. And
-where a checkpoint to resume from or to test lacks weights of the model, mmengine warns and goes on
+Where a checkpoint to resume from or to test lacks weights of the model, mmengine warns and goes on
 with random ones; here that is an error.
 """
 
-import logging
-from pathlib import Path
+from collections.abc import Callable
 from pickle import UnpicklingError
 from typing import Any
 
 from mmengine._strategy import BaseStrategy
 from mmengine.logging import MMLogger
-from mmengine.runner import FlexibleRunner, Runner
+from mmengine.runner import FlexibleRunner, LogProcessor, Runner
 
+from usfm_mm.compat.log_processor import ScoreLogProcessor
+from usfm_mm.compat.quiet_console import quieten
 from usfm_mm.config.provenance import compare_settings
 from usfm_mm.registry import RUNNERS
 
 _SHOWN = 2000  # characters of the list of weights that do not fit
-_SHOWN_MODULES = {'logger_hook', 'checkpoint_hook'}
-_OURS = str(Path(__file__).resolve().parents[1])
 
 
-def _worth_showing(record: logging.LogRecord) -> bool:
-    ours = record.pathname.startswith(_OURS) or record.module in _SHOWN_MODULES
-    message = str(record.msg)
-    # mmengine's own use of what it deprecates, and the name repeated before each line of progress.
-    # mmseg's images of different size are those of a test, one by one.
-    noise = (
-        'will be deprecated' in message
-        or message.startswith('Exp name')
-        or 'Image shapes are different in the batch' in message
-    )
-    # What print_log says is attributed to mmengine: the report on a loaded checkpoint is ours.
-    loaded = 'esumed' in message or message.startswith('Loaded ')
-    wanted = record.levelno >= logging.WARNING or ours or loaded
-    return wanted and not noise
+class _StrictRunner:
+    """What both runners share."""
 
+    cfg: Any
+    test_loop: Any
+    _testing = False
 
-def _quieten(logger: MMLogger) -> None:
-    # Parts of ours that do without mmengine log by Python's own means.
-    logging.getLogger('usfm_mm').handlers = logger.handlers
-    for handler in logger.handlers:
-        if not isinstance(handler, logging.FileHandler):
-            handler.addFilter(_worth_showing)
+    def build_log_processor(self, log_processor: Any) -> LogProcessor:
+        """Build mmengine's log processor, or the one that shows scores as they are."""
+        if isinstance(log_processor, dict) and log_processor.get('type') in (None, 'LogProcessor'):
+            settings = {key: value for key, value in log_processor.items() if key != 'type'}
+            log_processor = ScoreLogProcessor(**settings)
+        return super().build_log_processor(log_processor)  # type: ignore[misc]
+
+    def test(self) -> dict:
+        """Test a checkpoint that fits."""
+        self._testing = True
+        return super().test()  # type: ignore[misc]
+
+    def _load_strictly(self, load: Callable[..., dict], filename: str, **kwargs: Any) -> dict:
+        try:
+            checkpoint = load(filename, **kwargs)
+        except (RuntimeError, UnpicklingError) as error:
+            raise ValueError(
+                f'{filename} cannot be loaded into the model of {self.cfg.filename}: is it a '
+                'checkpoint of this config, with the same --arch, --image-size and classes?\n'
+                f'{str(error)[:_SHOWN]}'
+            ) from error
+        if self._testing:
+            metainfo = getattr(self.test_loop.dataloader.dataset, 'metainfo', {})
+            compare_settings(self.cfg, metainfo.get('classes'), checkpoint)
+        return checkpoint
 
 
 @RUNNERS.register_module()
-class QuietRunner(Runner):
+class QuietRunner(_StrictRunner, Runner):
     """``Runner`` with a readable console, which resumes and tests only checkpoints that fit."""
-
-    _testing = False
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build mmengine's logger, with a filter on its console handler."""
         logger = super().build_logger(*args, **kwargs)
-        _quieten(logger)
+        quieten(logger)
         return logger
 
     def load_checkpoint(
@@ -70,31 +74,26 @@ class QuietRunner(Runner):
                 file has no counterpart; or a test has the classes of training in another order.
         """
         strict = strict or self._resume or self._testing
-        try:
-            checkpoint = super().load_checkpoint(filename, map_location, strict, **kwargs)
-        except (RuntimeError, UnpicklingError) as error:
-            raise ValueError(
-                f'{filename} cannot be loaded into the model of {self.cfg.filename}: is it a '
-                'checkpoint of this config, with the same --arch, --image-size and classes?\n'
-                f'{str(error)[:_SHOWN]}'
-            ) from error
-        if self._testing:
-            metainfo = getattr(self.test_loop.dataloader.dataset, 'metainfo', {})
-            compare_settings(self.cfg, metainfo.get('classes'), checkpoint)
-        return checkpoint
-
-    def test(self) -> dict:
-        """Test a checkpoint that fits."""
-        self._testing = True
-        return super().test()
+        kwargs.update(map_location=map_location, strict=strict)
+        return self._load_strictly(super().load_checkpoint, filename, **kwargs)
 
 
 @RUNNERS.register_module()
-class QuietFlexibleRunner(FlexibleRunner):
-    """``FlexibleRunner`` with a readable console, for FSDP and DeepSpeed."""
+class QuietFlexibleRunner(_StrictRunner, FlexibleRunner):
+    """``FlexibleRunner`` for FSDP and DeepSpeed; else as :class:`QuietRunner`."""
 
     def build_strategy(self, *args: Any, **kwargs: Any) -> BaseStrategy:
-        """Build the strategy, which holds the logger here."""
+        """Build the strategy, which holds the logger here and loads the weights."""
         strategy = super().build_strategy(*args, **kwargs)
-        _quieten(strategy.logger)
+        quieten(strategy.logger)
+        load, load_state = strategy.load_checkpoint, strategy.load_model_state_dict
+
+        def load_checkpoint(filename: str, **kwargs: Any) -> dict:
+            return self._load_strictly(load, filename, **kwargs)
+
+        def load_model_state_dict(state: dict, *, strict: bool = False, **kwargs: Any) -> None:
+            load_state(state, strict=strict or bool(self._resume) or self._testing, **kwargs)
+
+        strategy.load_checkpoint = load_checkpoint
+        strategy.load_model_state_dict = load_model_state_dict
         return strategy

@@ -33,7 +33,7 @@ class BootstrapClsMetric(PerImageMetric):
         num_bootstraps: Resamples.
         seed: Of the resampling.
         csv_path: Where to write the table of images; None for none.
-        collect_device: As in mmengine.
+        kwargs: ``prefix``, ``collect_device`` and ``collect_dir``, as in mmengine.
 
     Raises:
         ValueError: If ``num_bootstraps`` is below 2.
@@ -48,11 +48,11 @@ class BootstrapClsMetric(PerImageMetric):
         num_bootstraps: int = 1000,
         seed: int = 0,
         csv_path: str | Path | None = None,
-        collect_device: str = 'cpu',
+        **kwargs: Any,
     ) -> None:
         if num_bootstraps < 2:
             raise ValueError(f'num_bootstraps must be at least 2, got {num_bootstraps}')
-        super().__init__(csv_path=csv_path, collect_device=collect_device)
+        super().__init__(csv_path, **kwargs)
         self.num_bootstraps = num_bootstraps
         self.seed = seed
         self.confusion: np.ndarray | None = None
@@ -67,8 +67,8 @@ class BootstrapClsMetric(PerImageMetric):
                 ``img_path``.
 
         Raises:
-            ValueError: If a sample lacks one of these or has several labels; the message names the
-                image.
+            ValueError: If a sample lacks one of these, has several labels or scores that are no
+                numbers; the message names the image.
         """
         for sample in data_samples:
             path = image_path(sample)
@@ -86,6 +86,8 @@ class BootstrapClsMetric(PerImageMetric):
                 )
             scores = numbers(scores.float().cpu())
             label = int(truth)
+            if not np.isfinite(scores).all():
+                raise ValueError(f'{path}: the scores are not finite; did the training diverge?')
             if not 0 <= label < len(scores):
                 raise ValueError(f'{path}: label {label}, but the model has {len(scores)} classes')
             self.results.append(dict(image=path, truth=label, scores=scores))

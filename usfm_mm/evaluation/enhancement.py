@@ -5,6 +5,8 @@ from types import ModuleType
 import cv2
 import numpy as np
 
+from usfm_mm.io.optional import optional_import
+
 MEASURES = ('SSIM', 'LNCC', 'NMI', 'PSNR')
 """The first three are columns of the paper's Table 4, in %; PSNR is in dB."""
 
@@ -25,7 +27,7 @@ def image_measures(image: np.ndarray, target: np.ndarray) -> dict[str, float]:
 
     Raises:
         ValueError: If an image is not uint8 ``[H, W]``, shapes differ, or a side is below 11.
-        ModuleNotFoundError: If scikit-image is not installed.
+        ModuleNotFoundError: If scikit-image or scikit-learn is not installed.
     """
     return dict(
         SSIM=100 * ssim(image, target),
@@ -52,10 +54,15 @@ def ssim(image: np.ndarray, target: np.ndarray) -> float:
     Raises:
         ValueError: If the images don't fit each other or are too small.
         ModuleNotFoundError: If scikit-image is not installed.
+
+    Example:
+        >>> black, grey = np.zeros((16, 16), np.uint8), np.full((16, 16), 100, np.uint8)
+        >>> round(ssim(black, grey), 6), ssim(grey, grey)
+        (0.00065, 1.0)
     """
     _check(image, target, smallest=11)
     return float(
-        require_skimage().structural_similarity(
+        _metrics('skimage').structural_similarity(
             target,
             image,
             data_range=255,
@@ -84,6 +91,11 @@ def lncc(image: np.ndarray, target: np.ndarray, window: int = LNCC_WINDOW) -> fl
 
     Raises:
         ValueError: If the images don't fit each other or are too small.
+
+    Example:
+        >>> ramp = np.arange(144, dtype=np.uint8).reshape(12, 12)
+        >>> lncc(ramp, ramp), lncc(255 - ramp, ramp)
+        (1.0, -1.0)
     """
     _check(image, target, smallest=window)
     a, b = image.astype(np.float64), target.astype(np.float64)
@@ -100,7 +112,7 @@ def lncc(image: np.ndarray, target: np.ndarray, window: int = LNCC_WINDOW) -> fl
 
 
 def nmi(image: np.ndarray, target: np.ndarray) -> float:
-    """Normalised mutual information 2 I(A; B) / (H(A) + H(B)) of 256 grey levels.
+    """Normalised mutual information 2 I(A; B) / (H(A) + H(B)) of 256 grey levels, by scikit-learn.
 
     The probabilities are the shares in the joint histogram of all pixels. It is 1 where both
     images are constant, and 0 where one of them is.
@@ -114,14 +126,18 @@ def nmi(image: np.ndarray, target: np.ndarray) -> float:
 
     Raises:
         ValueError: If the images don't fit each other.
+        ModuleNotFoundError: If scikit-learn is not installed.
+
+    Example:
+        >>> image = np.arange(16, dtype=np.uint8).reshape(4, 4)
+        >>> round(nmi(image, 255 - image), 6), nmi(image, image // 16)
+        (1.0, 0.0)
     """
     _check(image, target)
-    pairs = 256 * image.astype(np.intp).ravel() + target.ravel()
-    joint = np.bincount(pairs, minlength=256 * 256).reshape(256, 256) / image.size
-    entropy = _entropy(joint.sum(0)) + _entropy(joint.sum(1))
-    if entropy == 0:
-        return 1.0
-    return float(np.clip(2 * (entropy - _entropy(joint)) / entropy, 0, 1))
+    score = _metrics('sklearn').normalized_mutual_info_score(
+        target.ravel(), image.ravel(), average_method='arithmetic'
+    )
+    return float(np.clip(score, 0, 1))
 
 
 def psnr(image: np.ndarray, target: np.ndarray) -> float:
@@ -136,27 +152,29 @@ def psnr(image: np.ndarray, target: np.ndarray) -> float:
 
     Raises:
         ValueError: If the images don't fit each other.
+
+    Example:
+        >>> psnr(np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8))
+        0.0
     """
     _check(image, target)
     error = np.mean((image.astype(np.float64) - target) ** 2)
     return MAX_PSNR if error == 0 else float(min(MAX_PSNR, 10 * np.log10(255**2 / error)))
 
 
-def require_skimage() -> ModuleType:
-    """scikit-image's metrics.
+def require_packages() -> None:
+    """Import what the measures need, to fail early.
 
     Raises:
-        ModuleNotFoundError: If it is not installed; with the command that installs it.
+        ModuleNotFoundError: If scikit-image or scikit-learn is not installed.
     """
-    try:
-        import skimage.metrics
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "the measures of enhancement need scikit-image: pip install 'usfm-mm[enhance]', or "
-            "pip install -e '.[enhance]' in the clone",
-            name=error.name,
-        ) from error
-    return skimage.metrics
+    _metrics('skimage')
+    _metrics('sklearn')
+
+
+def _metrics(package: str) -> ModuleType:
+    purpose = 'measuring enhancement (by scikit-image and scikit-learn)'
+    return optional_import(f'{package}.metrics', purpose, 'usfm-mm[enhance]')
 
 
 def _check(image: np.ndarray, target: np.ndarray, smallest: int = 1) -> None:
@@ -184,8 +202,3 @@ def _window_sums(values: np.ndarray, window: int) -> np.ndarray:
         - table[window:, :-window]
         + table[:-window, :-window]
     )
-
-
-def _entropy(probabilities: np.ndarray) -> float:
-    present = probabilities[probabilities > 0]
-    return float(-(present * np.log(present)).sum())

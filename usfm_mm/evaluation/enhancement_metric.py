@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from usfm_mm.evaluation.enhancement import MEASURES, image_measures, require_skimage
+from usfm_mm.evaluation.enhancement import MEASURES, image_measures, require_packages
 from usfm_mm.evaluation.per_image import PerImageMetric
 from usfm_mm.io.image import decode_grey, encode_png
 from usfm_mm.registry import METRICS
@@ -30,10 +30,10 @@ class EnhancementMetric(PerImageMetric):
         source: Domain of low quality, as the model names it.
         target: Domain of high quality.
         csv_path: Where to write the table of images; None for none.
-        collect_device: As in mmengine.
+        kwargs: ``prefix``, ``collect_device`` and ``collect_dir``, as in mmengine.
 
     Raises:
-        ModuleNotFoundError: If scikit-image is not installed.
+        ModuleNotFoundError: If scikit-image or scikit-learn is not installed.
 
     Attributes:
         keep_images: Also keep the enhanced images, as the hooks do that draw them.
@@ -48,10 +48,10 @@ class EnhancementMetric(PerImageMetric):
         source: str = 'A',
         target: str = 'B',
         csv_path: str | Path | None = None,
-        collect_device: str = 'cpu',
+        **kwargs: Any,
     ) -> None:
-        require_skimage()  # now, rather than at the first validation
-        super().__init__(csv_path=csv_path, collect_device=collect_device)
+        require_packages()  # now, rather than at the first validation
+        super().__init__(csv_path, **kwargs)
         self.source = source
         self.target = target
         self.predictions: dict[str, bytes] = {}

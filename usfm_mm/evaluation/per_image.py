@@ -25,7 +25,7 @@ class PerImageMetric(BaseMetric):
 
     Args:
         csv_path: Where to write the table of images; None for none.
-        collect_device: As in mmengine.
+        kwargs: ``prefix``, ``collect_device`` and ``collect_dir``, as in mmengine.
 
     Attributes:
         per_image: After an evaluation, on the main rank: a dict per image with ``image`` (its path)
@@ -36,8 +36,8 @@ class PerImageMetric(BaseMetric):
     default_prefix = ''
     results: list
 
-    def __init__(self, csv_path: str | Path | None = None, collect_device: str = 'cpu') -> None:
-        super().__init__(collect_device=collect_device)
+    def __init__(self, csv_path: str | Path | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.csv_path = csv_path
         self.per_image: list[dict[str, Any]] = []
 

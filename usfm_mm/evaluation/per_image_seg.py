@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
+import torch
 from mmengine.logging import print_log
 
 from usfm_mm.evaluation.per_image import PerImageMetric, image_path, numbers
 from usfm_mm.evaluation.segmentation import MEASURES, class_measures, require_monai
+from usfm_mm.io.image import encode_png
 from usfm_mm.registry import METRICS
 
 
@@ -19,8 +20,9 @@ class PerImageSegMetric(PerImageMetric):
     """DSC, IoU, ACC and SEN in % and HD95 in pixels: mean and standard deviation over images.
 
     Of each image the mean over the foreground classes is taken; the background is no class here.
-    HD95 is in pixels of the mask that is evaluated, in mmseg usually of the image's own size. The
-    rules for empty masks are those of :func:`~usfm_mm.evaluation.segmentation.class_measures`.
+    An image whose truth is ``ignore_index`` everywhere is left out, counted in a warning. HD95 is
+    in pixels of the mask that is evaluated, in mmseg usually of the image's own size. The rules for
+    empty masks are those of :func:`~usfm_mm.evaluation.segmentation.class_measures`.
     mmseg's ``IoUMetric`` instead pools the pixels of the whole data set.
 
     Reports ``DSC`` and so on, and ``DSC_std``: the population's standard deviation (ddof 0) over
@@ -31,7 +33,7 @@ class PerImageSegMetric(PerImageMetric):
         num_classes: With the background; by default as many as the data set names.
         ignore_index: Truth of pixels that are left out.
         csv_path: Where to write the table of images; None for none.
-        collect_device: As in mmengine.
+        kwargs: ``prefix``, ``collect_device`` and ``collect_dir``, as in mmengine.
 
     Raises:
         ModuleNotFoundError: If MONAI is not installed.
@@ -39,7 +41,7 @@ class PerImageSegMetric(PerImageMetric):
     Attributes:
         keep_masks: Also keep the masks, compressed, as ``TestReportHook`` does to draw them.
         masks: After an evaluation with ``keep_masks``, on the main rank: by image its truth and
-            prediction, for :func:`unpack_mask`. Ignored pixels are background in both.
+            prediction as PNG, for ``decode_grey``. Ignored pixels are background in both.
     """
 
     keep_masks = False
@@ -49,10 +51,10 @@ class PerImageSegMetric(PerImageMetric):
         num_classes: int | None = None,
         ignore_index: int = 255,
         csv_path: str | Path | None = None,
-        collect_device: str = 'cpu',
+        **kwargs: Any,
     ) -> None:
         require_monai()  # now, rather than at the first validation
-        super().__init__(csv_path=csv_path, collect_device=collect_device)
+        super().__init__(csv_path, **kwargs)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.masks: dict[str, tuple[bytes, bytes]] = {}
@@ -66,17 +68,24 @@ class PerImageSegMetric(PerImageMetric):
                 ``img_path``.
 
         Raises:
-            ValueError: If masks don't fit each other or the classes; the message names the image.
+            ValueError: If masks don't fit each other or the classes, or the model's scores are no
+                numbers; the message names the image.
         """
         num_classes = self.count_classes()
         for sample in data_samples:
             path = image_path(sample)
             truth, prediction = (_labels(sample, key) for key in ('gt_sem_seg', 'pred_sem_seg'))
+            scores = _pixels(sample.get('seg_logits'))
+            if scores is not None and not torch.isfinite(scores).all():
+                raise ValueError(f'{path}: the scores are not finite; did the training diverge?')
             try:
                 measures = class_measures(truth, prediction, num_classes, self.ignore_index)
             except ValueError as error:
                 raise ValueError(f'{path}: {error}') from error
             ignored = truth == self.ignore_index
+            if ignored.all():
+                self.results.append(dict(image=path))
+                continue
             truth, prediction = np.where(ignored, 0, truth), np.where(ignored, 0, prediction)
             row = dict(
                 image=path,
@@ -85,11 +94,19 @@ class PerImageSegMetric(PerImageMetric):
                 pred_pixels=int((prediction > 0).sum()),
             )
             if self.keep_masks:
-                row['masks'] = pack_mask(truth), pack_mask(prediction)
+                row['masks'] = tuple(encode_png(x.astype(np.uint8), 3) for x in (truth, prediction))
             self.results.append(row)
 
     def summarise(self, rows: list[dict]) -> dict[str, float]:
-        """Mean and standard deviation over the images."""
+        """Mean and standard deviation over the images that have a pixel to compare."""
+        listed, rows = rows, [row for row in rows if 'measures' in row]
+        if len(rows) < len(listed):
+            without = [row['image'] for row in listed if 'measures' not in row]
+            text = f'{len(without)} of {len(listed)} images have no pixel to compare: all are '
+            text += f'{self.ignore_index}, as in {without[0]}'
+            if not rows:
+                raise ValueError(text)
+            print_log(f'PerImageSegMetric: {text}. They are left out.', 'current', logging.WARNING)
         if not any(row['truth_pixels'] for row in rows):
             print_log(
                 'PerImageSegMetric: no image has foreground in the truth. Do masks hold class '
@@ -138,19 +155,6 @@ class PerImageSegMetric(PerImageMetric):
         return count
 
 
-def pack_mask(mask: np.ndarray) -> bytes:
-    """Compress labels 0..255, ``[H, W]``, to a PNG of some hundred bytes to a few thousand."""
-    done, data = cv2.imencode('.png', mask.astype(np.uint8))
-    if not done:
-        raise ValueError(f'OpenCV cannot encode a mask of shape {mask.shape} as PNG')
-    return data.tobytes()
-
-
-def unpack_mask(data: bytes) -> np.ndarray:
-    """Labels that :func:`pack_mask` compressed, uint8 ``[H, W]``."""
-    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE))
-
-
 def _labels(sample: Any, key: str) -> np.ndarray:
     """Labels ``[H, W]`` of a data sample's ``PixelData``, or of the dict made of it."""
     field = sample.get(key)
@@ -159,5 +163,9 @@ def _labels(sample: Any, key: str) -> np.ndarray:
             f'{image_path(sample)}: the data sample has no {key}; the test pipeline must load the '
             'annotation (LoadAnnotations) and the model predict'
         )
-    labels = (field['data'] if isinstance(field, dict) else field.data).cpu().numpy()
+    labels = _pixels(field).cpu().numpy()
     return labels[0] if labels.ndim == 3 else labels
+
+
+def _pixels(field: Any) -> Any:
+    return field['data'] if isinstance(field, dict) else getattr(field, 'data', None)

@@ -7,6 +7,8 @@ from types import ModuleType
 import numpy as np
 import torch
 
+from usfm_mm.io.optional import optional_import
+
 MEASURES = ('DSC', 'IoU', 'ACC', 'SEN', 'HD95')
 """Columns of the paper's Table 2; all in % except HD95, in pixels."""
 
@@ -89,19 +91,9 @@ def class_measures(
 
 
 def require_monai() -> ModuleType:
-    """MONAI's metrics.
-
-    Imported only here: pre-training does without MONAI, whose import takes seconds.
+    """MONAI's metrics, imported only here: pre-training does without their seconds of import.
 
     Raises:
         ModuleNotFoundError: If MONAI is not installed; the message says how to.
     """
-    try:
-        import monai.metrics
-    except ModuleNotFoundError as error:
-        if error.name is None or not error.name.startswith('monai'):
-            raise
-        raise ModuleNotFoundError(
-            "the metrics of segmentation need MONAI: pip install 'usfm-mm[seg]'", name='monai'
-        ) from error
-    return monai.metrics
+    return optional_import('monai.metrics', 'measuring segmentation', 'usfm-mm[seg]')

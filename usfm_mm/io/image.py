@@ -110,9 +110,9 @@ def read_named(path: str | os.PathLike) -> np.ndarray:
         raise BadImageError(f'{path}: {error}') from error
 
 
-def encode_png(image: np.ndarray) -> bytes:
-    """Encode grey uint8 [H, W] as PNG without compression, the paper's format (3.1)."""
-    done, data = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+def encode_png(image: np.ndarray, compression: int = 0) -> bytes:
+    """Encode grey uint8 [H, W] as PNG, by default without compression, the paper's format (3.1)."""
+    done, data = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, compression])
     if not done:
         raise ValueError(f'OpenCV cannot encode {image.dtype} of shape {image.shape} as PNG')
     return data.tobytes()

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from usfm_mm.io.image import read_named
-from usfm_mm.visualization.results import Tile, tile_panel
+from usfm_mm.visualization.tiles import Tile, tile_panel
 
 Enhanced = tuple[np.ndarray, float]
 """An enhanced image, uint8 [H, W], and its SSIM in %."""

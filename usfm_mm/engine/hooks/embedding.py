@@ -11,11 +11,14 @@ from mmengine.model import is_model_wrapper
 
 from usfm_mm.apis.features import encoder_of, extract_features
 from usfm_mm.compat.message_hub import forget_unsaved
+from usfm_mm.datasets.samples import choose_per_organ, stored_image
 from usfm_mm.datasets.seeding import seeded
-from usfm_mm.engine.hooks.samples import choose_per_organ, show_image, stored_image
+from usfm_mm.engine.show_image import show_image
+from usfm_mm.evaluation.silhouette import silhouette_by_organ
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.registry import HOOKS
-from usfm_mm.visualization.panels import embedding_scatter, figure_to_array, save_figure
+from usfm_mm.visualization.embedding import embedding_scatter, umap_points
+from usfm_mm.visualization.figures import figure_to_array, save_figure
 
 
 class EmbeddingUnavailable(Exception):
@@ -32,10 +35,9 @@ class EmbeddingHook(Hook):
     organs), ``NAME.png`` (UMAP), and ``NAME.json`` with the silhouette by organ; NAME is
     ``epoch_XXX``.
 
-    The silhouette (Rousseeuw 1987) compares an image's distances to its own organ with those to the
-    nearest other one: 1 is separate, 0 overlapping, -1 misplaced. It is measured in the feature
-    space, not in the picture, where UMAP would have pulled clusters apart; on Euclidean distances,
-    which UMAP uses as well and which don't depend on an offset that all features share.
+    The silhouette is measured in the feature space, not in the picture, where UMAP would have
+    pulled clusters apart; on Euclidean distances, which UMAP uses as well and which don't depend on
+    an offset that all features share.
 
     Only the main process works. What is missing (packages, a second organ) is a warning, never an
     error: it must not cost a finished training. Under FSDP no process has the whole model, and the
@@ -89,8 +91,8 @@ class EmbeddingHook(Hook):
         try:
             with seeded(self.seed):  # UMAP and data sets may draw from the global generators
                 self._write(runner, epoch)
-        except EmbeddingUnavailable as reason:
-            runner.logger.warning(f'EmbeddingHook: no embedding, since {reason}')
+        except (EmbeddingUnavailable, ImportError) as reason:
+            runner.logger.warning(f'EmbeddingHook: no embedding: {reason}')
 
     def _write(self, runner: Any, epoch: int) -> None:
         stem = Path(runner.work_dir, 'embedding', f'epoch_{epoch:03d}')
@@ -149,56 +151,3 @@ class EmbeddingHook(Hook):
             order = np.random.default_rng(self.seed).permutation(len(images))
             picked += [(organ, *images[n]) for n in np.sort(order[: self.images_per_organ])]
         return picked
-
-
-def silhouette_by_organ(features: np.ndarray, organs: list[str]) -> dict[str, Any]:
-    """Silhouette of features grouped by organ, on Euclidean distances.
-
-    Args:
-        features: ``[N, D]``.
-        organs: N names, of at least two organs and fewer than N.
-
-    Returns:
-        ``silhouette``, the mean over images, and ``organs``, the mean over each organ's images, all
-        in [-1, 1].
-
-    Raises:
-        EmbeddingUnavailable: If scikit-learn is not installed.
-    """
-    try:
-        from sklearn.metrics import silhouette_samples
-    except ImportError as error:
-        raise EmbeddingUnavailable(
-            'scikit-learn is not installed: pip install "usfm-mm[vis]"'
-        ) from error
-    values = silhouette_samples(features.astype(np.float64), organs)
-    names = np.asarray(organs)
-    by_organ = {name: float(values[names == name].mean()) for name in sorted(set(organs))}
-    return dict(silhouette=float(values.mean()), organs=by_organ)
-
-
-def umap_points(features: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Two-dimensional UMAP embedding (McInnes et al. 2018) with the package's own defaults.
-
-    Args:
-        features: ``[N, D]``, N at least 3.
-        seed: The same seed gives the same points.
-
-    Returns:
-        ``[N, 2]``.
-
-    Raises:
-        EmbeddingUnavailable: If umap-learn is not installed.
-    """
-    try:
-        from umap import UMAP
-    except ImportError as error:
-        raise EmbeddingUnavailable(
-            'umap-learn is not installed: pip install "usfm-mm[vis]"'
-        ) from error
-    count = len(features)
-    # The spectral start needs more points than it has dimensions to look for.
-    start = 'spectral' if count > 10 else 'random'
-    # n_jobs=1 is what a fixed seed implies; said openly, UMAP doesn't warn of it.
-    reducer = UMAP(n_neighbors=min(15, count - 1), init=start, random_state=seed, n_jobs=1)
-    return reducer.fit_transform(features)

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from usfm_mm.engine.hooks.samples import show_image
+from usfm_mm.engine.show_image import show_image
 from usfm_mm.evaluation.enhancement_metric import EnhancementMetric
+from usfm_mm.evaluation.report_figures import panel_of
 from usfm_mm.io.image import BadImageError
 from usfm_mm.registry import HOOKS
-from usfm_mm.visualization.enhancement import enhancement_panel, spread_over_organs
-from usfm_mm.visualization.panels import figure_to_array, save_figure
+from usfm_mm.visualization.enhancement import spread_over_organs
+from usfm_mm.visualization.figures import figure_to_array, save_figure
 
 
 @HOOKS.register_module()
@@ -63,18 +63,6 @@ class EnhancementHook(Hook):
         path = save_figure(figure, Path(runner.work_dir, 'enhancement', f'{name}.png'))
         show_image(runner, 'enhancement', figure_to_array(figure), runner.iter)
         runner.logger.info(f'Enhancement panel: {path}')
-
-
-def panel_of(metric: EnhancementMetric, rows: list[dict], title: str = '') -> Figure:
-    """Draw some of a metric's images beside their counterparts.
-
-    Args:
-        metric: After an evaluation with ``keep_images``.
-        rows: Of its ``per_image``.
-        title: A line above the panel.
-    """
-    enhanced = [{'enhanced': (metric.prediction(row['image']), row['SSIM'])} for row in rows]
-    return enhancement_panel(rows, enhanced, title)
 
 
 def _metric_of(runner: Any) -> EnhancementMetric:

@@ -1,28 +1,24 @@
 """Shows during training what the model recovers, as the paper's Fig. 6."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.dataset import default_collate
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from torch import Tensor, nn
+from torch import nn
 
+from usfm_mm.datasets.samples import choose_per_organ
 from usfm_mm.datasets.seeding import SeededIndex, seeded
-from usfm_mm.engine.hooks.samples import choose_per_organ, show_image
+from usfm_mm.engine.show_image import show_image
+from usfm_mm.evaluation.reconstruction import evaluating, masked_patch_errors, reconstruct
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.registry import HOOKS
-from usfm_mm.visualization.panels import (
-    figure_to_array,
-    reconstruction_panel,
-    save_figure,
-)
+from usfm_mm.visualization.figures import figure_to_array, save_figure
+from usfm_mm.visualization.reconstruction import reconstruction_panel
 
 
 @HOOKS.register_module()
@@ -99,7 +95,7 @@ class ReconstructionHook(Hook):
         if self._batch is None:
             self._batch, self._labels = self._load(runner)
         caller = runner.model if sharded else model
-        with evaluating(runner.model), torch.no_grad():
+        with evaluating(runner.model):
             images = reconstruct(model, self._batch, caller)
         if not is_main_process():
             return
@@ -138,79 +134,7 @@ class ReconstructionHook(Hook):
         runner.logger.info(text)
 
 
-def reconstruct(model: Any, batch: dict, caller: Any = None) -> dict[str, np.ndarray]:
-    """Mask and reconstruct a batch.
-
-    Args:
-        model: ``USFMPretrainer``, or another with such a ``data_preprocessor``.
-        batch: A collated batch of the data set.
-        caller: What to call in the model's place, such as an FSDP wrapper of it.
-
-    Returns:
-        ``original``, ``masked`` and ``reconstruction``, ``[B, C, H, W]`` float32 intensities whose
-        original lies in [0, 1]; and ``pixel_mask``, ``[B, 1, H, W]`` bool, all False where no
-        patches were masked.
-    """
-    preprocessor = model.data_preprocessor
-    data = preprocessor(batch, False)
-    samples = data['data_samples']
-    output = (caller or model)(data['inputs'], samples, mode='tensor')
-    stages = dict(original=samples['target'], masked=data['inputs'], reconstruction=output)
-    images = {key: _to_numpy(preprocessor.to_unit(value)) for key, value in stages.items()}
-    batch_size, _, height, width = images['original'].shape
-    mask = np.zeros((batch_size, 1, height, width), dtype=bool)
-    if samples.get('patch_mask') is not None:
-        patches = samples['patch_mask'].cpu().numpy()
-        block = np.ones((height // patches.shape[1], width // patches.shape[2]), dtype=bool)
-        mask = np.kron(patches, block[None])[:, None].astype(bool)
-    return {**images, 'pixel_mask': mask}
-
-
-def masked_patch_errors(images: dict[str, np.ndarray], labels: list[str]) -> dict[str, Any]:
-    """Mean absolute error within masked patches, of the reconstruction and of the mean fill.
-
-    The reconstruction is not clipped to [0, 1] here, which would flatter it.
-
-    Args:
-        images: As :func:`reconstruct` gives them.
-        labels: One name per image, usually the organ.
-
-    Returns:
-        ``l1_reconstruction`` and ``l1_mean_fill`` over all masked pixels, None where nothing is
-        masked, and the same two per label under ``organs``.
-    """
-
-    def errors(chosen: np.ndarray) -> dict[str, float | None]:
-        mask = np.broadcast_to(images['pixel_mask'], images['original'].shape)[chosen]
-        result: dict[str, float | None] = {}
-        for key, stage in (('l1_reconstruction', 'reconstruction'), ('l1_mean_fill', 'masked')):
-            error = np.abs(images[stage][chosen] - images['original'][chosen])[mask]
-            result[key] = float(error.mean(dtype=np.float64)) if error.size else None
-        return result
-
-    names = np.asarray(labels)
-    organs = {name: errors(names == name) for name in dict.fromkeys(labels)}
-    return {**errors(np.ones(len(names), dtype=bool)), 'organs': organs}
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model into eval mode, and then each of its modules back into its own former mode."""
-    former = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in former:
-            # Not train(): frozen parts inside a model in training must stay frozen.
-            module.training = training
-
-
 def _is_sharded(model: nn.Module) -> bool:
     return 'FullyShardedDataParallel' in {
         base.__name__ for module in model.modules() for base in type(module).__mro__
     }
-
-
-def _to_numpy(images: Tensor) -> np.ndarray:
-    return images.detach().float().cpu().numpy()

@@ -7,18 +7,17 @@ import torch
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.runner import EpochBasedTrainLoop
 from rich.console import Console
 from rich.table import Table
 
 from usfm_mm.registry import HOOKS
+from usfm_mm.sampling import organ_probabilities
 
 
 @HOOKS.register_module()
 class SummaryHook(Hook):
-    """Logs data by organ, model size, batch and device at the start of training.
-
-    Needs a dataset with ``organ_ids`` and ``metainfo['organs']``, as ``UltrasoundDataset``.
-    """
+    """Logs data (by organ where the data set tells), model size, batch and device at the start."""
 
     priority = 'LOW'
 
@@ -41,43 +40,54 @@ def summary(runner: Any) -> str:
         runner: mmengine runner whose training parts are built.
 
     Returns:
-        Two short tables as text, at most 80 columns wide.
+        A short table or two as text, at most 80 columns wide; images by organ where the data set
+        tells the organs.
     """
     loader = runner.train_dataloader
-    table = Table(box=None)
-    for column in ('training images', 'number', 'share', 'drawn'):
-        table.add_column(column, justify='left' if column == 'training images' else 'right')
+    console = Console(width=80, color_system=None)
+    with console.capture() as text:
+        if hasattr(loader.dataset, 'organ_ids') and 'organs' in loader.dataset.metainfo:
+            console.print(_organs(loader))
+        facts = Table(box=None, show_header=False)
+        for key, value in _facts(runner).items():
+            facts.add_row(key, value)
+        console.print(facts)
+    return text.get()
+
+
+def _organs(loader: Any) -> Table:
+    table = Table('training images', box=None)
+    for column in ('number', 'share', 'drawn'):
+        table.add_column(column, justify='right')
     organs = loader.dataset.metainfo['organs']
     counts = np.bincount(loader.dataset.organ_ids, minlength=len(organs))
-    power = getattr(loader.sampler, 'power', 0.0)
-    chance = np.where(counts > 0, counts.clip(1) ** (1.0 - power), 0.0)
+    chance = organ_probabilities(counts, getattr(loader.sampler, 'power', 0.0))
     for i in np.argsort(-counts):
-        share, drawn = counts[i] / counts.sum(), chance[i] / chance.sum()
-        table.add_row(organs[i], f'{counts[i]:,}', f'{share:.2%}', f'{drawn:.2%}')
+        table.add_row(
+            organs[i], f'{counts[i]:,}', f'{counts[i] / counts.sum():.2%}', f'{chance[i]:.2%}'
+        )
+    return table
 
+
+def _facts(runner: Any) -> dict[str, str]:
+    loader = runner.train_dataloader
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     parameters = sum(p.numel() for p in model.parameters()) / 1e6
     world, batch = get_world_size(), loader.batch_size
     steps = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
     device = next(model.parameters()).device
-    name = (
-        torch.cuda.get_device_name(device)
-        if device.type == 'cuda'
-        else (f'CPU, {torch.get_num_threads()} threads')
-    )
-    rows = {
+    name = f'CPU, {torch.get_num_threads()} threads'
+    if device.type == 'cuda':
+        name = torch.cuda.get_device_name(device)
+    length = f'{runner.max_iters:,} iterations'
+    if isinstance(runner.train_loop, EpochBasedTrainLoop):
+        length = f'{runner.max_epochs} epochs x {len(loader):,} iterations'
+    return {
+        'images': f'{len(loader.dataset):,}',
         'model': f'{type(model).__name__}, {parameters:.1f} M parameters',
         'device': f'{world} x {name}',
         'batch': f'{world} x {batch} x {steps} = {world * batch * steps} images per step',
-        'length': f'{runner.max_epochs} epochs x {len(loader):,} iterations',
+        'length': length,
         'seed': str(runner.seed),
         'folder': runner.work_dir,
     }
-    facts = Table(box=None, show_header=False)
-    for key, value in rows.items():
-        facts.add_row(key, value)
-    console = Console(width=80, color_system=None)
-    with console.capture() as text:
-        console.print(table)
-        console.print(facts)
-    return text.get()

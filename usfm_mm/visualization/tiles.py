@@ -1,23 +1,19 @@
-"""Figures of results as plain functions: arrays in, a matplotlib figure out.
-
-As in :mod:`usfm_mm.visualization.panels`, which also writes them to files, pyplot is never touched.
-"""
+"""Images in rows, with captions and the outlines of their masks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+
+from usfm_mm.visualization.figures import DPI, class_colours
 
 TRUTH_COLOUR, PREDICTION_COLOUR = '#ffe100', '#1fd655'
 """Yellow and green, as in the paper's Fig. 8."""
 
-_DPI = 100
 _TILE_INCHES = 1.7
 _CAPTION_INCHES = 0.12  # of each line
 _COLUMNS = 6
@@ -79,7 +75,7 @@ def tile_panel(
         rows = -(-len(tiles) // columns)
         height += line * bool(heading) + rows * (_TILE_INCHES + above)
 
-    figure = Figure(figsize=(width, height), dpi=_DPI)
+    figure = Figure(figsize=(width, height), dpi=DPI)
     top = height
     if title:
         top -= line
@@ -110,76 +106,6 @@ def tile_panel(
             handlelength=2.2,
         )
     return figure
-
-
-def confusion_panel(confusion: np.ndarray, classes: Sequence[str], title: str = '') -> Figure:
-    """Draw a confusion matrix: counts, and their share of the row in colour and in %.
-
-    Args:
-        confusion: ``[K, K]`` counts, rows truth, columns prediction. A class without images has an
-            empty row.
-        classes: K names.
-        title: A line above the matrix.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: If the shape isn't ``[K, K]`` for K names.
-    """
-    confusion, count = np.asarray(confusion), len(classes)
-    if confusion.shape != (count, count) or not count:
-        raise ValueError(f'confusion must be [K, K] for K names, got {confusion.shape} and {count}')
-    totals = confusion.sum(1, keepdims=True)
-    shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
-    side = 1.6 + max(2.0, 0.62 * count)
-    figure = Figure(figsize=(side + 0.4, side), dpi=_DPI, layout='constrained')
-    axes = figure.add_subplot()
-    picture = axes.imshow(100 * shares, cmap='Blues', vmin=0, vmax=100)
-    for i, j in np.ndindex(count, count):
-        if totals[i] == 0:
-            continue
-        number, share = confusion[i, j], shares[i, j]
-        axes.text(
-            j,
-            i,
-            f'{number}\n{100 * share:.0f} %' if number else '0',
-            ha='center',
-            va='center',
-            fontsize=8,
-            color='white' if share > 0.55 else 'black' if number else '#999999',
-        )
-    axes.set(
-        xticks=range(count),
-        yticks=range(count),
-        xticklabels=classes,
-        yticklabels=[f'{name} ({n})' for name, n in zip(classes, totals[:, 0], strict=True)],
-        xlabel='prediction',
-        ylabel='truth',
-    )
-    axes.tick_params(labelsize=8, length=0)
-    axes.tick_params(axis='x', labelrotation=0 if count <= 3 else 45)
-    if count > 3:
-        for label in axes.get_xticklabels():
-            label.set(ha='right', rotation_mode='anchor')
-    bar = figure.colorbar(picture, ax=axes, shrink=0.8, label='% of the row')
-    bar.ax.tick_params(labelsize=8)
-    if title:
-        axes.set_title(title, fontsize=10)
-    return figure
-
-
-def class_colours(count: int) -> list[str]:
-    """Colours of foreground classes, bright on grey images and evenly spread over a palette.
-
-    Args:
-        count: How many.
-
-    Returns:
-        Colours as ``#rrggbb``.
-    """
-    middles = (np.arange(count) + 0.5) / count  # turbo's ends are dark
-    return [to_hex(colour) for colour in matplotlib.colormaps['turbo'](middles)]
 
 
 def _draw_tile(axes: Axes, tile: Tile, num_classes: int) -> None:

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from usfm_mm.engine import runner
+from usfm_mm.compat import quiet_console
 
-HOST, OURS = '/site-packages/mmengine/logging/logger.py', runner.__file__
+HOST, OURS = '/site-packages/mmengine/logging/logger.py', quiet_console.__file__
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ HOST, OURS = '/site-packages/mmengine/logging/logger.py', runner.__file__
 )
 def test_worth_showing(shown, level, path, message):
     record = logging.LogRecord('mmengine', level, path, 1, message, None, None)
-    assert runner._worth_showing(record) is shown
+    assert quiet_console.worth_showing(record) is shown

@@ -1,9 +1,8 @@
-"""What the drawing hooks share: a few images chosen by organ, and showing a picture."""
+"""A few images of a data set to look at: chosen by organ, as they are stored."""
 
 from typing import Any
 
 import numpy as np
-from mmengine.visualization import LocalVisBackend
 
 from usfm_mm.datasets.seeding import SeededIndex
 
@@ -58,19 +57,3 @@ def stored_image(dataset: Any, index: int) -> np.ndarray:
     bare.__dict__.update(dataset.__dict__)
     bare.pipeline = lambda results: results
     return bare[SeededIndex(index, 0)]['img']
-
-
-def show_image(runner: Any, name: str, image: np.ndarray, step: int) -> None:
-    """Hand a picture to the run's visualizer backends, such as TensorBoard.
-
-    The local backend is left out: it would only write the file again that the hook has written.
-
-    Args:
-        runner: The run.
-        name: Of the picture.
-        image: ``[H, W, 3]`` uint8 RGB.
-        step: Iterations done so far.
-    """
-    for backend in runner.visualizer._vis_backends.values():
-        if not isinstance(backend, LocalVisBackend):
-            backend.add_image(name, image, step)

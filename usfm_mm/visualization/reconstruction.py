@@ -1,40 +1,16 @@
-"""Figures of the method as plain functions: arrays in, a matplotlib figure or a file out.
+"""Panels of masked images and their reconstruction, as the paper's Fig. 6."""
 
-The figures are drawn on the Agg canvas and never touch pyplot, so they need no display, leave no
-global state behind and may be made from any thread of a training run.
-"""
-
-import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image  # comes with matplotlib
 
-from usfm_mm.io.atomic import write_atomic
+from usfm_mm.visualization.figures import DPI
 
 PANEL_COLUMNS = ('Original', 'Masked', 'Reconstruction')
 """Columns of the paper's Fig. 6, drawn once in space and once in the log spectrum."""
 
 _TILE_INCHES = 1.12
-_DPI = 100
-# Twelve organs (3M-US) must stay distinguishable, also for the colour-blind and in print: ten
-# colours, and the marker changes when they come round again.
-_COLOURS = (
-    '#4477aa',
-    '#ee6677',
-    '#228833',
-    '#ccbb44',
-    '#66ccee',
-    '#aa3377',
-    '#ee7733',
-    '#009988',
-    '#882255',
-    '#777777',
-)
-_MARKERS = ('o', '^', 's', 'D')
 
 
 def log_spectrum(images: np.ndarray) -> np.ndarray:
@@ -147,106 +123,6 @@ def dataset_panel(
     return _contact_sheet(rows, labels, columns, title, tile=1.5)
 
 
-def embedding_scatter(points: np.ndarray, labels: Sequence[str], title: str = '') -> Figure:
-    """Draw a two-dimensional embedding, one colour and marker per label (Fig. 7).
-
-    Args:
-        points: ``[N, 2]`` coordinates; their scale carries no meaning and is not drawn.
-        labels: N names, usually the organs. The legend counts the images of each.
-        title: A line above the plot.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: If ``points`` is not ``[N, 2]`` or the number of labels differs from N.
-    """
-    points = np.asarray(points)
-    names = np.asarray(labels)
-    if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(names):
-        raise ValueError(
-            f'points must be [N, 2] with N labels, got {points.shape} and {len(names)} labels'
-        )
-    figure = Figure(figsize=(7.2, 5.2), dpi=_DPI, layout='constrained')
-    axes = figure.add_subplot()
-    for index, name in enumerate(sorted(set(names.tolist()))):
-        chosen = points[names == name]
-        axes.scatter(
-            chosen[:, 0],
-            chosen[:, 1],
-            s=16,
-            linewidths=0,
-            alpha=0.8,
-            color=_COLOURS[index % len(_COLOURS)],
-            marker=_MARKERS[index // len(_COLOURS) % len(_MARKERS)],
-            label=f'{name} ({len(chosen)})',
-        )
-    axes.set(xticks=[], yticks=[], xlabel='UMAP 1', ylabel='UMAP 2')
-    axes.spines[['top', 'right']].set_visible(False)
-    axes.legend(
-        loc='center left', bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9, handletextpad=0.2
-    )
-    if title:
-        axes.set_title(title, fontsize=10)
-    return figure
-
-
-def loss_curve(train: Sequence[tuple[int, float]], val: Sequence[tuple[int, float]]) -> Figure:
-    """Draw how the loss fell.
-
-    Args:
-        train: Iteration and training loss, in the order of training.
-        val: Iteration and validation loss; may be empty.
-
-    Returns:
-        The figure.
-    """
-    figure = Figure(figsize=(5.2, 3.2), dpi=_DPI, layout='constrained')
-    axes = figure.subplots()
-    axes.plot(*np.transpose(train), color=_COLOURS[0], linewidth=1, label='training')
-    if len(val):
-        axes.plot(*np.transpose(val), 'o-', color=_COLOURS[1], markersize=3, label='validation')
-    axes.set(xlabel='iteration', ylabel='loss', ylim=(0, None))
-    axes.legend(frameon=False)
-    return figure
-
-
-def figure_to_array(figure: Figure) -> np.ndarray:
-    """Render a figure.
-
-    Returns:
-        ``[H, W, 3]`` uint8 RGB, as mmengine's visualizer backends take it.
-    """
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure as a PNG with a palette, whole or not at all.
-
-    The file is written under a temporary name and renamed, so that a run that is killed meanwhile
-    leaves no truncated picture. A palette of 32 greys keeps a panel of speckle a few times smaller;
-    figures in colour get 256, so that neighbouring colours of a legend stay apart.
-
-    Args:
-        figure: What to draw.
-        path: Where to; missing folders are made.
-
-    Returns:
-        The path written.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = figure_to_array(figure)
-    colours = 32 if (pixels == pixels[..., :1]).all() else 256
-    image = Image.fromarray(pixels).quantize(colours, dither=Image.Dither.NONE)
-    buffer = io.BytesIO()
-    image.save(buffer, 'PNG', optimize=True)
-    write_atomic(path, buffer.getvalue())
-    return path
-
-
 def _displayable(image: np.ndarray) -> np.ndarray:
     """``[C, H, W]`` as ``imshow`` takes it: ``[H, W]`` grey or ``[H, W, 3]``."""
     return image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
@@ -263,7 +139,7 @@ def _contact_sheet(
     left, top = 0.28, 0.34 + (0.24 if title else 0.0)  # inches for row and column headings
     width = left + tile * len(columns) + 0.05
     height = top + tile * len(rows) + 0.05
-    figure = Figure(figsize=(width, height), dpi=_DPI)
+    figure = Figure(figsize=(width, height), dpi=DPI)
     if title:
         figure.text(0.5, 1 - 0.17 / height, title, ha='center', va='center', fontsize=10)
     for j, column in enumerate(columns):
