@@ -141,3 +141,38 @@ def test_errors():
         OrganBalancedSampler(images, seed=0).start_at(5)
     with pytest.raises(ValueError, match='empty'):
         OrganBalancedSampler(Images([0]))
+
+
+def test_no_block_repeats_another_of_any_epoch():
+    """Neither images nor seeds; blocks are seeded with (seed, epoch, block)."""
+    sampler = OrganBalancedSampler(Images([5000, 5000]), num_samples=3 * module._BLOCK, seed=4)
+    blocks = {}
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        draws = np.array([(int(draw), draw.seed) for draw in sampler])
+        for number, block in enumerate(np.split(draws, 3)):
+            blocks[epoch, number] = block
+    seeds = np.concatenate([block[:, 1] for block in blocks.values()])
+    # 9 * 8192 seeds of 2**32: by chance 0.6 pairs are equal.
+    assert len(np.unique(seeds)) > len(seeds) - 8
+    first, *others = (block[:, 0] for block in blocks.values())
+    assert all(np.mean(first == other) < 0.01 for other in others)
+    # The sequence of a seed stays what it was, so that old runs resume with the same draws.
+    generator = np.random.default_rng([4, 1, 2])
+    organs = np.searchsorted([0.5, 1.0], generator.random(module._BLOCK), side='right')
+    generator.integers(0, [5000, 5000][0], module._BLOCK)
+    expected = generator.integers(0, 2**32, module._BLOCK, dtype=np.uint32)
+    np.testing.assert_array_equal(blocks[1, 2][:, 1], expected)
+    np.testing.assert_array_equal(
+        np.bincount(Images([5000, 5000]).organ_ids[blocks[1, 2][:, 0]]), np.bincount(organs)
+    )
+
+
+def test_positions_across_blocks_and_ranks(monkeypatch):
+    images = Images([50, 70])
+    whole = pairs(OrganBalancedSampler(images, num_samples=module._BLOCK + 10, seed=1))
+    at_rank(monkeypatch, 1, 3)
+    one = OrganBalancedSampler(images, num_samples=module._BLOCK + 10, seed=1)
+    assert pairs(one)[:-1] == whole[1::3][: len(one) - 1]
+    one.start_at(len(one) - 2)
+    assert pairs(one)[0] == whole[1::3][len(one) - 2]

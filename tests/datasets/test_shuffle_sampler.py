@@ -79,3 +79,11 @@ def test_the_seed_reaches_the_hosts_pipeline():
     expected = torch.rand(1).item()
     torch.manual_seed(3)
     assert dataset[2][3] == expected
+
+
+def test_seeds_of_an_epoch_stay_what_they_were():
+    """From (seed, epoch), by position: old runs resume with the same draws."""
+    sampler = ShuffleSampler(IMAGES, seed=5)
+    sampler.set_epoch(3)
+    expected = np.random.default_rng([5, 3]).integers(0, 2**32, len(IMAGES)).tolist()
+    assert [seed for _, seed in pairs(sampler)] == expected

@@ -1,6 +1,7 @@
 """Learning rate and weight decay of every parameter, in both hosts."""
 
 import pytest
+import torch
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 
@@ -94,3 +95,17 @@ def test_a_backbone_without_depths_is_named():
         model = MODELS.build(config)
         with pytest.raises(NotImplementedError, match='get_layer_depth.*not VGG'):
             build_optim_wrapper(model, OPTIM_WRAPPER)
+
+
+def test_mask_token_and_position_embedding_are_inputs_without_weight_decay():
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        backbone = dict(type='VisionTransformer', arch='deit-tiny', img_size=32)
+        model = MODELS.build(dict(classifier(), backbone=backbone))
+        model.backbone.mask_token = torch.nn.Parameter(torch.zeros(1, 1, 192))
+        optimizer = build_optim_wrapper(model, OPTIM_WRAPPER).optimizer
+    groups = {group['param_name']: group for group in optimizer.param_groups}
+    for name in ('pos_embed', 'cls_token', 'mask_token'):
+        assert groups[f'backbone.{name}']['weight_decay'] == 0, name
+    for name in ('pos_embed', 'cls_token'):
+        assert groups[f'backbone.{name}']['lr'] == pytest.approx(LR * 0.65 ** (BLOCKS + 1)), name
+    assert groups['backbone.patch_embed.projection.weight']['weight_decay'] == DECAY

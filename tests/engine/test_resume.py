@@ -229,3 +229,30 @@ def test_resuming_warns_of_nothing(build_run, hook):
     runner.load_or_resume()
     assert runner.iter == 6
     assert not [text for text in messages if 'resumed key' in text]
+
+
+def test_a_run_goes_on_from_its_best(config, uninterrupted, tmp_path):
+    config.default_hooks.checkpoint.update(interval=100, save_best='val/total', rule='greater')
+    config.train_cfg.val_interval = 1
+    assert train_and_die(config, 5) == -signal.SIGKILL
+    (best,) = Path(config.work_dir).glob('best_*_iter_3.pth')
+    config.load_from, config.work_dir = str(best), str(tmp_path / 'from_best')
+    train(config)
+    assert_equal(weights(config), uninterrupted)
+
+
+def test_short_epochs_are_saved_though_the_interval_is_long(config, uninterrupted):
+    config.default_hooks.checkpoint.update(interval=100, max_minutes=0)
+    assert train_and_die(config, 4) == -signal.SIGKILL
+    assert latest_checkpoint(config.work_dir).name == 'iter_3.pth'
+    train(config)
+    assert_equal(weights(config), uninterrupted)
+    assert [path.name for path in Path(config.work_dir).glob('*.pth')] == ['iter_6.pth']
+
+
+def test_a_stop_where_the_interval_has_saved_keeps_that_checkpoint(config):
+    config.default_hooks.checkpoint.update(interval=2, max_keep_ckpts=2)
+    assert train_and_die(config, 4, signal.SIGTERM) == 143
+    train(config)
+    kept = sorted(path.name for path in Path(config.work_dir).glob('*.pth'))
+    assert kept == ['iter_4.pth', 'iter_6.pth']

@@ -212,6 +212,10 @@ def test_two_ranks_equal_one(free_port, tmp_path, monkeypatch):
         (dict(pred_score=None), 'has no pred_score'),
         (dict(gt_label=torch.tensor([3])), 'label 3, but the model has 3 classes'),
         (dict(img_path=None), 'img_path'),
+        (
+            dict(pred_score=torch.tensor([0.2, float('nan'), 0.1])),
+            r'images/0\.png: the scores are not finite',
+        ),
     ],
 )
 def test_bad_samples_are_named(change, message):
@@ -240,3 +244,24 @@ def test_warns_of_classes_that_do_not_occur(monkeypatch):
     assert 'no image is of class malignant, normal' in messages[0]
     assert 'MCC is 0' in messages[0]
     assert result['MCC'] == 0
+
+
+def test_the_spread_over_resamples_is_the_sample_s(monkeypatch):
+    """Two resamples tell ddof 1 (their distance / sqrt 2) from ddof 0 (their distance / 2)."""
+    draws = np.array([[[3, 1], [1, 3]], [[4, 0], [2, 2]]])
+    confusion = np.array([[3, 1], [1, 3]])
+
+    class Generator:
+        def multinomial(self, total, shares, size):
+            return draws.reshape(2, 4)
+
+    monkeypatch.setattr(np.random, 'default_rng', lambda seed: Generator())
+    first, second = class_scores(draws)
+    expected = np.abs(first - second) / np.sqrt(2)
+    np.testing.assert_allclose(bootstrap_std(confusion, 2, 0), expected)
+
+
+def test_prefix_and_collect_dir(tmp_path):
+    plain = evaluate(range(3), 3)[1]
+    named = evaluate(range(3), 3, prefix='busi', collect_dir=str(tmp_path))[1]
+    assert named == {f'busi/{name}': value for name, value in plain.items()}

@@ -322,3 +322,37 @@ def test_importing_the_metrics_needs_neither_monai_nor_a_host():
         "assert not {'monai', 'mmseg', 'mmpretrain', 'sklearn', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def pixels(path, truth, prediction, **more):
+    fields = dict(gt_sem_seg=truth, pred_sem_seg=prediction, **more)
+    return dict(img_path=path, **{key: dict(data=torch.tensor(x)) for key, x in fields.items()})
+
+
+def test_an_image_that_is_ignored_as_a_whole_is_left_out_and_said(monkeypatch):
+    messages = []
+    monkeypatch.setattr(
+        'usfm_mm.evaluation.per_image_seg.print_log', lambda text, **_: messages.append(text)
+    )
+    metric = PerImageSegMetric(num_classes=2)
+    nothing, wrong = pixels('a.png', [[255, 255]], [[0, 1]]), pixels('b.png', [[1, 0]], [[0, 0]])
+    metric.process(None, [nothing, wrong])
+    result = metric.evaluate(2)
+    assert result['DSC'] == 0
+    assert [row['image'] for row in metric.per_image] == ['b.png']
+    assert any('1 of 2 images have no pixel' in text and 'a.png' in text for text in messages)
+    metric.process(None, [nothing])
+    with pytest.raises(ValueError, match='1 of 1 images have no pixel'):
+        metric.evaluate(1)
+
+
+def test_scores_that_are_no_numbers_are_refused():
+    sample = pixels('a.png', [[1, 0]], [[0, 0]], seg_logits=[[[0.0, float('nan')]]])
+    with pytest.raises(ValueError, match=r'a\.png: the scores are not finite'):
+        PerImageSegMetric(num_classes=2).process(None, [sample])
+
+
+def test_prefix_and_collect_dir(tmp_path):
+    _, plain = evaluate(range(2), 2)
+    _, named = evaluate(range(2), 2, prefix='organs', collect_dir=str(tmp_path))
+    assert named == {f'organs/{name}': value for name, value in plain.items()}

@@ -63,6 +63,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = build_config(parse_args(argv))
     runner = build_runner(cfg)
     check_data(cfg, ('train', 'val'))  # the processes are connected, no data set is built yet
-    runner.train()
+    status = None
+    try:
+        runner.train()
+    except SystemExit as stopped:  # by a signal, on all ranks
+        status = stopped.code
     del runner  # its model holds the process group
     leave_process_group()
+    if status is not None:
+        raise SystemExit(status)

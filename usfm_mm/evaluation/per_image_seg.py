@@ -106,7 +106,11 @@ class PerImageSegMetric(PerImageMetric):
             text += f'{self.ignore_index}, as in {without[0]}'
             if not rows:
                 raise ValueError(text)
-            print_log(f'PerImageSegMetric: {text}. They are left out.', 'current', logging.WARNING)
+            print_log(
+                f'PerImageSegMetric: {text}. They are left out.',
+                logger='current',
+                level=logging.WARNING,
+            )
         if not any(row['truth_pixels'] for row in rows):
             print_log(
                 'PerImageSegMetric: no image has foreground in the truth. Do masks hold class '

@@ -1,0 +1,101 @@
+"""What the runners log, and which checkpoints they take."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import RUNNERS
+from torch.utils.data import TensorDataset
+
+from usfm_mm.engine.hooks.summary import SummaryHook
+from usfm_mm.evaluation import ReconstructionMetric
+from usfm_mm.registry import METRICS
+
+
+@METRICS.register_module()
+class ToldMetric(ReconstructionMetric):
+    """Reports also what it is told, under a name like a loss."""
+
+    told = (3.0, 1.0, 8.0)
+
+    def compute_metrics(self, results):
+        self.count = getattr(self, 'count', -1) + 1
+        return {**super().compute_metrics(results), 'SSIM/genioglossus': self.told[self.count]}
+
+
+def keep_metrics(runner):
+    """What each validation of a runner gives, in a list that fills."""
+    own, call_hook = [], runner.call_hook
+
+    def keep(name, **given):
+        if name == 'after_val_epoch':
+            own.append(given['metrics'])
+        call_hook(name, **given)
+
+    runner.call_hook = keep
+    return own
+
+
+@pytest.mark.parametrize(
+    ('runner_type', 'metric'),
+    [('Runner', 'ReconstructionMetric'), ('usfm_mm.QuietRunner', 'ToldMetric')],
+)
+def test_logged_scores_are_the_metric_s_own(tiny_config, runner_type, metric):
+    """Mmengine gives the mean of the validations so far for what is named like a loss."""
+    config = copy.deepcopy(tiny_config)
+    config.update(runner_type=runner_type, experiment_name=f'scores-{metric}')
+    config.train_cfg.max_epochs = 3
+    config.val_evaluator.type = f'usfm_mm.{metric}'
+    runner = RUNNERS.build(config)
+    own = keep_metrics(runner)
+    runner.train()
+    (log,) = Path(runner.work_dir).glob('*/vis_data/scalars.json')
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    logged = [row for row in rows if 'val/total' in row]
+    assert len(logged) == len(own) == 3
+    assert own[0]['val/total'] != pytest.approx(own[2]['val/total'], rel=1e-3)
+    for row, metrics in zip(logged, own, strict=True):
+        assert {name: row[name] for name in metrics} == pytest.approx(metrics)
+    for name, value in own[-1].items():
+        assert runner.message_hub.get_scalar(f'val/{name}').current() == pytest.approx(value)
+
+
+@pytest.mark.parametrize('runner_type', ['QuietRunner', 'QuietFlexibleRunner'])
+def test_only_a_checkpoint_that_fits_is_resumed_or_tested(tiny_config, tmp_path, runner_type):
+    config = copy.deepcopy(tiny_config)
+    config.update(runner_type=f'usfm_mm.{runner_type}', experiment_name=f'fits-{runner_type}')
+    config.train_cfg.max_epochs = 1
+    config.default_hooks.checkpoint = dict(type='CheckpointHook', interval=1)
+    config.env_cfg = dict(dist_cfg=dict(backend='gloo'))
+    for part in ('dataloader', 'evaluator', 'cfg'):
+        config[f'test_{part}'] = copy.deepcopy(config[f'val_{part}'])
+    RUNNERS.build(copy.deepcopy(config)).train()
+    path = tmp_path / 'run' / 'epoch_1.pth'
+    config.load_from = str(path)
+    assert RUNNERS.build(copy.deepcopy(config)).test()['val/total'] > 0
+    checkpoint = torch.load(path, weights_only=False)
+    del checkpoint['state_dict']['decoder.0.bias']
+    torch.save(checkpoint, tmp_path / 'less.pth')
+    config.load_from = str(tmp_path / 'less.pth')
+    with pytest.raises(ValueError, match=r'less\.pth cannot be loaded(?s:.)*decoder\.0\.bias'):
+        RUNNERS.build(copy.deepcopy(config)).test()
+    config.resume, config.train_cfg.max_epochs = True, 2
+    with pytest.raises(ValueError, match=r'less\.pth cannot be loaded(?s:.)*decoder\.0\.bias'):
+        RUNNERS.build(config).train()
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_the_summary_needs_no_organs(build_run, by_epoch):
+    runner = build_run([])
+    if not by_epoch:
+        runner._train_loop = dict(type='IterBasedTrainLoop', max_iters=7)
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.train_loop.dataloader.__dict__['dataset'] = TensorDataset(torch.zeros(5, 1))
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    messages = []
+    runner.logger.info = messages.append
+    SummaryHook().before_train(runner)
+    assert 'images  5' in messages[0]
+    assert ('2 epochs x 3 iterations' if by_epoch else '7 iterations') in messages[0]
