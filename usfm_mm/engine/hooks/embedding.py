@@ -14,6 +14,7 @@ from usfm_mm.compat.message_hub import forget_unsaved
 from usfm_mm.datasets.samples import choose_per_organ, stored_image
 from usfm_mm.datasets.seeding import seeded
 from usfm_mm.engine.show_image import show_image
+from usfm_mm.engine.validated_weights import validated_weights
 from usfm_mm.evaluation.silhouette import silhouette_by_organ
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.registry import HOOKS
@@ -89,7 +90,8 @@ class EmbeddingHook(Hook):
         if not is_main_process():
             return
         try:
-            with seeded(self.seed):  # UMAP and data sets may draw from the global generators
+            # UMAP and data sets may draw from the global generators.
+            with seeded(self.seed), validated_weights(runner):
                 self._write(runner, epoch)
         except (EmbeddingUnavailable, ImportError) as reason:
             runner.logger.warning(f'EmbeddingHook: no embedding: {reason}')

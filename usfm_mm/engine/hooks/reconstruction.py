@@ -14,6 +14,7 @@ from torch import nn
 from usfm_mm.datasets.samples import choose_per_organ
 from usfm_mm.datasets.seeding import SeededIndex, seeded
 from usfm_mm.engine.show_image import show_image
+from usfm_mm.engine.validated_weights import validated_weights
 from usfm_mm.evaluation.reconstruction import evaluating, masked_patch_errors, reconstruct
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.registry import HOOKS
@@ -95,7 +96,7 @@ class ReconstructionHook(Hook):
         if self._batch is None:
             self._batch, self._labels = self._load(runner)
         caller = runner.model if sharded else model
-        with evaluating(runner.model):
+        with validated_weights(runner), evaluating(runner.model):
             images = reconstruct(model, self._batch, caller)
         if not is_main_process():
             return
