@@ -2,6 +2,10 @@
 
 import copy
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,8 @@ from torch.utils.data import TensorDataset
 from usfm_mm.engine.hooks.summary import SummaryHook
 from usfm_mm.evaluation import ReconstructionMetric
 from usfm_mm.registry import METRICS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @METRICS.register_module()
@@ -97,5 +103,45 @@ def test_the_summary_needs_no_organs(build_run, by_epoch):
     messages = []
     runner.logger.info = messages.append
     SummaryHook().before_train(runner)
-    assert 'images  5' in messages[0]
+    assert re.search(r'images +5 ', messages[0])
     assert ('2 epochs x 3 iterations' if by_epoch else '7 iterations') in messages[0]
+
+
+def test_fewer_images_than_a_batch_are_told_before_the_start(tiny_config):
+    tiny_config.update(runner_type='usfm_mm.QuietRunner', experiment_name='few')
+    tiny_config.train_dataloader.update(batch_size=64, drop_last=True)
+    with pytest.raises(ValueError, match='12 training images .* fewer than a batch of 64'):
+        RUNNERS.build(tiny_config).train()
+
+
+NOISE = """
+import sys
+from usfm_mm.commands.train import main
+sys.argv[1:] = ['{config}']
+main()
+"""
+
+
+@pytest.mark.slow
+def test_the_console_has_no_warning_of_the_hosts(tiny_config, tmp_path):
+    tiny_config.merge_from_dict(
+        {
+            'log_level': 'INFO',
+            'custom_hooks': [dict(type='usfm_mm.SummaryHook')],
+            'train_cfg.max_epochs': 1,
+            'train_dataloader': dict(num_workers=8, persistent_workers=True, batch_size=2),
+            'default_hooks.checkpoint.type': 'usfm_mm.SafeCheckpointHook',
+        }
+    )
+    tiny_config.dump(tmp_path / 'config.py')
+    done = subprocess.run(
+        [sys.executable, '-c', NOISE.format(config=tmp_path / 'config.py')],
+        cwd=ROOT,
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for text in ('MultiScaleDeformable', 'OneDL', 'DataLoader will create', 'Warning'):
+        assert text not in done.stdout + done.stderr, text
+    assert '8 workers per process' in done.stdout

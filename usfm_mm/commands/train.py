@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 
 from usfm_mm.compat import leave_process_group, set_up_cpu
+from usfm_mm.config.latest_checkpoint import latest_checkpoint
 from usfm_mm.config.options import (
     add_run_options,
     add_tensorboard,
@@ -15,7 +16,6 @@ from usfm_mm.config.options import (
     load_config,
 )
 from usfm_mm.datasets.checks import check_data
-from usfm_mm.engine.hooks.checkpoint import latest_checkpoint
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -10,8 +10,10 @@ def quiet_imports() -> None:
 
     mmcv warns at import that it has no compiled operators, which nothing here uses; BEiT calls
     ``torch.meshgrid`` without an indexing argument; the mmpretrain
-    fork prints 'Could not import OneDL'. Other warnings stay.
+    fork prints 'Could not import OneDL'. And PyTorch warns of more data workers than cores, at each
+    loader twice; the summary of a run says both numbers. Other warnings stay.
     """
+    warnings.filterwarnings('ignore', message='This DataLoader will create')
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformable')
     warnings.filterwarnings('ignore', message='torch.meshgrid')
     with redirect_stdout(io.StringIO()):

@@ -8,26 +8,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pyarrow as pa
-import torch
 from mmengine.dataset import Compose
 from mmengine.logging import print_log
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
+from usfm_mm.datasets.bad_images import BadImageCounter
+from usfm_mm.datasets.organ_table import OrganTable, read_organ_table
 from usfm_mm.datasets.seeding import SeededIndex, seeded
 from usfm_mm.io.image import BadImageError, read_grey
-from usfm_mm.io.index import check_splits, codes, find_index, hold_out, read_index
 from usfm_mm.io.packed import PACKED_NAME, PackedImages
 from usfm_mm.registry import DATASETS
-
-# Fewer bad images than this are no ground to stop, whatever their share.
-_MIN_BAD = 10
-_PROCESSES = 256
-_HOLD_OUT = (
-    'Hold images out for validation: tools/make_index.py does with --val-fraction 0.1, '
-    'tools/build_database.py of organs with 20 images or more; or write "val" into the column '
-    '"split" yourself'
-)
 
 
 @DATASETS.register_module()
@@ -107,89 +97,59 @@ class UltrasoundDataset(Dataset):
             )
         self.packed = PackedImages(store) if packed or packed is None and store.is_file() else None
         self._organs = None if organs is None else list(organs)
-        # Draws and bad draws of the main process and of each worker, in shared memory. Every
-        # process writes to its own row, so that no lock is needed.
-        self._counts = torch.zeros((_PROCESSES, 2), dtype=torch.int64).share_memory_()
+        self._counter = BadImageCounter(max_bad_fraction)
         self._reported: set[int] = set()
-        self._fully_initialized = False
+        self._table: OrganTable | None = None
         if not lazy_init:
             self.full_init()
 
     def full_init(self) -> None:
         """Read the index, unless that is done."""
-        if self._fully_initialized:
-            return
-        table = read_index(self.data_root, self.index, ('path', 'organ', 'patient', 'split'))
-        self._check_packed(table['path'][0].as_py())
-        organ_codes, names = codes(table['organ'])
-        rows = self._rows_of_split(table, organ_codes)
-        wanted = names if self._organs is None else self._organs
-        for name in wanted:
-            if name not in names:
-                raise ValueError(
-                    f'{self._where()} has no organ {name!r}; it has {", ".join(names)}'
-                )
-        renumber = np.full(len(names), -1, np.int32)
-        renumber[[names.index(name) for name in wanted]] = np.arange(len(wanted))
-        organ_ids = renumber[organ_codes]
-        rows &= organ_ids >= 0
-        counts = np.bincount(organ_ids[rows], minlength=len(wanted))
-        empty = [name for name, count in zip(wanted, counts, strict=True) if count == 0]
-        must_be_full = self._organs is not None or self.split in (None, 'train')
-        if not rows.any() or (empty and must_be_full):
-            remedy = (
-                _HOLD_OUT
-                if self.split == 'val' and self._organs is None
-                else 'add images, name another split, or leave the organ out with organs=[…]'
+        if self._table is None:
+            self._table = read_organ_table(
+                self.data_root, self.index, self.split, self._organs, self.val_fraction
             )
-            raise ValueError(
-                f'{self._where()} has no images of {", ".join(empty)} in split {self.split!r}: '
-                + remedy
-            )
-        if rows.all():
-            self._paths = table['path'].chunk(0)
-            self._organ_ids = organ_ids
-        else:
-            self._paths = table['path'].chunk(0).filter(pa.array(rows))
-            self._organ_ids = organ_ids[rows]
-        self._names = list(wanted)
-        self._fully_initialized = True
+            self._check_packed(self._table)
+
+    @property
+    def table(self) -> OrganTable:
+        """Paths and organs of the images."""
+        self.full_init()
+        assert self._table is not None
+        return self._table
 
     @property
     def metainfo(self) -> dict:
         """``organs``: names, in the order of ``organ_id``."""
-        self.full_init()
-        return {'organs': list(self._names)}
+        return {'organs': list(self.table.organs)}
 
     @property
     def organ_ids(self) -> np.ndarray:
         """Organ of every image, int32 [N]."""
-        self.full_init()
-        return self._organ_ids
+        return self.table.organ_ids
 
     @property
     def organ_counts(self) -> dict[str, int]:
         """Images of each organ."""
-        counts = np.bincount(self.organ_ids, minlength=len(self._names))
-        return dict(zip(self._names, counts.tolist(), strict=True))
+        names = self.table.organs
+        counts = np.bincount(self.organ_ids, minlength=len(names))
+        return dict(zip(names, counts.tolist(), strict=True))
 
     @property
     def num_bad(self) -> int:
         """Draws so far, over all workers, that met a bad image and took another one instead."""
-        return int(self._counts[:, 1].sum())
+        return self._counter.bad
 
     def __len__(self) -> int:
         """Number of images."""
-        self.full_init()
-        return len(self._paths)
+        return len(self.table.paths)
 
     def get_data_info(self, idx: int) -> dict:
         """``img_path`` (relative to the data root), ``organ``, ``organ_id``, ``sample_idx``."""
-        self.full_init()
-        organ_id = int(self._organ_ids[idx])
+        organ_id = int(self.organ_ids[idx])
         return {
-            'img_path': self._paths[int(idx)].as_py(),
-            'organ': self._names[organ_id],
+            'img_path': self.table.paths[int(idx)].as_py(),
+            'organ': self.table.organs[organ_id],
             'organ_id': organ_id,
             'sample_idx': int(idx),
         }
@@ -210,49 +170,17 @@ class UltrasoundDataset(Dataset):
 
     def __getstate__(self) -> dict:
         # A spawned worker reads the index again: that is faster than shipping the table.
-        state = self.__dict__.copy()
-        for name in ('_paths', '_organ_ids', '_names'):
-            state.pop(name, None)
-        state['_fully_initialized'] = False
-        return state
+        return {**self.__dict__, '_table': None}
 
-    def _rows_of_split(self, table: pa.Table, organ_codes: np.ndarray) -> np.ndarray:
-        if self.split is None:
-            return np.ones(len(table), bool)
-        if 'split' in table.column_names:
-            check_splits(find_index(self.data_root, self.index), table['split'], self.split)
-            split_codes, splits = codes(table['split'])
-            if self.split not in splits:
-                remedy = f'. {_HOLD_OUT}' if self.split == 'val' else ''
-                raise ValueError(
-                    f'{self._where()} has no split {self.split!r}; its column "split" '
-                    f'has {", ".join(splits)}{remedy}'
-                )
-            return split_codes == splits.index(self.split)
-        if self.split not in ('train', 'val'):
-            raise ValueError(
-                f'{self._where()} has no column "split", so that only "train" and '
-                f'"val" can be made of it, not {self.split!r}'
-            )
-        if 'patient' in table.column_names:
-            patients, _ = codes(table['patient'])
-        else:
-            patients = np.full(len(table), -1, np.int32)
-        held_out = hold_out(organ_codes, patients, self.val_fraction)
-        return held_out if self.split == 'val' else ~held_out
-
-    def _where(self) -> str:
-        return str(find_index(self.data_root, self.index))
-
-    def _check_packed(self, path: str) -> None:
+    def _check_packed(self, table: OrganTable) -> None:
         # Where there are no files beside the store, as in a database, none can have changed.
-        if self.packed is None or not Path(self.data_root, path).is_file():
+        if self.packed is None or not Path(self.data_root, table.paths[0].as_py()).is_file():
             return
-        index, store = find_index(self.data_root, self.index), Path(self.packed.path)
-        if index.stat().st_mtime > store.stat().st_mtime:
+        store = Path(self.packed.path)
+        if table.index.stat().st_mtime > store.stat().st_mtime:
             print_log(
-                f'{index} is newer than {store}, which the pixels are read from: if images have '
-                f'changed since, {self._how_to_read_files()}',
+                f'{table.index} is newer than {store}, which the pixels are read from: if images '
+                f'have changed since, {self._how_to_read_files()}',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -271,19 +199,17 @@ class UltrasoundDataset(Dataset):
         return int(np.random.SeedSequence([self.seed, int(idx)]).generate_state(1)[0])
 
     def _load(self, idx: int, seed: int | None) -> dict:
-        worker = get_worker_info()
-        row = 0 if worker is None else 1 + worker.id % (_PROCESSES - 1)
         replacements = None
         while True:
-            self._counts[row, 0] += 1
+            self._counter.count_draw()
             results = self.get_data_info(idx)
             try:
                 image = self._read(results['img_path'])
                 break
             except BadImageError as error:
-                self._report(row, idx, results['img_path'], error)
+                self._report(idx, results['img_path'], error)
             if replacements is None:
-                same_organ = np.flatnonzero(self._organ_ids == results['organ_id'])
+                same_organ = np.flatnonzero(self.organ_ids == results['organ_id'])
                 # From the draw's seed: the replacement is the same after a restart.
                 draw = np.random.randint(2**32, dtype=np.uint64) if seed is None else seed
                 replacements = np.random.default_rng([int(draw), idx])
@@ -297,14 +223,13 @@ class UltrasoundDataset(Dataset):
             return self.packed.read(path)
         return read_grey(f'{self.data_root}/{path}')
 
-    def _report(self, row: int, idx: int, path: str, error: BadImageError) -> None:
-        self._counts[row, 1] += 1
+    def _report(self, idx: int, path: str, error: BadImageError) -> None:
+        self._counter.count_bad()
         if idx not in self._reported:
             self._reported.add(idx)
             print_log(f'image skipped: {path}: {error}', logger='current', level=logging.WARNING)
-        draws, bad = self._counts.sum(0).tolist()
-        if bad >= _MIN_BAD and bad > self.max_bad_fraction * draws:
-            examples = ', '.join(self._paths[i].as_py() for i in sorted(self._reported)[:5])
+        if self._counter.too_many():
+            examples = ', '.join(self.table.paths[i].as_py() for i in sorted(self._reported)[:5])
             remedy = (
                 'Check data_root; "python tools/make_index.py" verifies every image, lists the bad '
                 'ones and leaves them out of the index'
@@ -312,7 +237,7 @@ class UltrasoundDataset(Dataset):
                 else f'If images have been added or changed, {self._how_to_read_files()}'
             )
             raise RuntimeError(
-                f'{bad} of {draws} images drawn from {self.data_root} are missing or broken, more '
-                f'than max_bad_fraction={self.max_bad_fraction}; for instance {examples} ({error})'
-                f'. {remedy}'
+                f'{self._counter.bad} of {self._counter.draws} images drawn from {self.data_root} '
+                f'are missing or broken, more than max_bad_fraction={self.max_bad_fraction}; for '
+                f'instance {examples} ({error}). {remedy}'
             )

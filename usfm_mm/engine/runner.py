@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine._strategy import BaseStrategy
 from mmengine.logging import MMLogger
-from mmengine.runner import FlexibleRunner, LogProcessor, Runner
+from mmengine.runner import BaseLoop, FlexibleRunner, LogProcessor, Runner
 
 from usfm_mm.compat.log_processor import ScoreLogProcessor
 from usfm_mm.compat.quiet_console import quieten
@@ -33,6 +33,22 @@ class _StrictRunner:
             settings = {key: value for key, value in log_processor.items() if key != 'type'}
             log_processor = ScoreLogProcessor(**settings)
         return super().build_log_processor(log_processor)  # type: ignore[misc]
+
+    def build_train_loop(self, loop: Any) -> BaseLoop:
+        """Build mmengine's loop.
+
+        Raises:
+            ValueError: If an epoch has not one iteration.
+        """
+        loop = super().build_train_loop(loop)  # type: ignore[misc]
+        loader = loop.dataloader
+        if not len(loader):
+            raise ValueError(
+                f'{self.cfg.filename}: the {len(loader.sampler)} training images of a process are '
+                f'fewer than a batch of {loader.batch_size}, and incomplete batches are left out '
+                '(drop_last): lower train_dataloader.batch_size or add images'
+            )
+        return loop
 
     def test(self) -> dict:
         """Test a checkpoint that fits."""

@@ -1,5 +1,6 @@
 """What is about to be trained, on one screen."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,7 @@ def _facts(runner: Any) -> dict[str, str]:
         'device': f'{world} x {name}',
         'batch': f'{world} x {batch} x {steps} = {world * batch * steps} images per step',
         'length': length,
+        'loading': f'{loader.num_workers} workers per process, {os.cpu_count()} cores',
         'seed': str(runner.seed),
         'folder': runner.work_dir,
     }
