@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from usfm_mm.visualization.reconstruction import dataset_panel
+from usfm_mm.visualization import reconstruction
 
 CONFIG = """
 default_scope = 'mmpretrain'
@@ -59,15 +59,17 @@ def config(tmp_path) -> Path:
 
 
 @pytest.fixture
-def seen(tool, monkeypatch) -> dict:
+def seen(monkeypatch) -> dict:
     """What the sheet was drawn from."""
     seen = {}
 
+    draw = reconstruction.dataset_panel
+
     def keep(stored, augmented, masked, labels):
         seen.update(stored=stored, augmented=augmented, masked=masked, labels=labels)
-        return dataset_panel(stored, augmented, masked, labels)
+        return draw(stored, augmented, masked, labels)
 
-    monkeypatch.setattr(tool, 'dataset_panel', keep)
+    monkeypatch.setattr(reconstruction, 'dataset_panel', keep)
     return seen
 
 

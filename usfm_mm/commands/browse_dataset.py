@@ -3,24 +3,19 @@
 python tools/browse_dataset.py CONFIG [--data-root DIR] [--num 8] [--out sheet.png]
 """
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.dataset import default_collate
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
-
-from usfm_mm.compat import quiet_imports
 from usfm_mm.config.options import config_parser, load_config
-from usfm_mm.datasets.samples import stored_image
-from usfm_mm.registry import MODELS
-from usfm_mm.visualization.figures import save_figure
-from usfm_mm.visualization.reconstruction import dataset_panel
+
+if TYPE_CHECKING:  # imported once they are needed
+    import numpy as np
+    from mmengine.config import Config
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -51,6 +46,13 @@ def draw(config: Config, num: int, out: Path) -> Path:
     Raises:
         ValueError: If the config is of another kind.
     """
+    from mmengine.registry import init_default_scope
+    from mmengine.runner import Runner
+
+    from usfm_mm.datasets.samples import stored_image
+    from usfm_mm.visualization.figures import save_figure
+    from usfm_mm.visualization.reconstruction import dataset_panel
+
     kind = config.train_dataloader.dataset.type
     if str(kind).split('.')[-1] != 'UltrasoundDataset':
         raise ValueError(
@@ -84,6 +86,10 @@ def dual_mask_images(items: list[dict], preprocessor: dict) -> tuple[np.ndarray,
     Returns:
         Both float ``[N, C, H, W]``, intensities around [0, 1].
     """
+    from mmengine.dataset import default_collate
+
+    from usfm_mm.registry import MODELS
+
     module = MODELS.build(preprocessor)
     data = module(default_collate(items), True)
     target, inputs = data['data_samples']['target'], data['inputs']
@@ -101,6 +107,9 @@ def simmim_images(items: list[dict]) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Both float ``[N, C, H, W]`` in [0, 1].
     """
+    import numpy as np
+    import torch
+
     images = torch.stack([item['inputs'] for item in items]).float().numpy() / 255
     masks = np.stack([np.asarray(item['data_samples'].mask) for item in items]).astype(bool)
     patch = images.shape[-1] // masks.shape[-1]
@@ -111,6 +120,8 @@ def simmim_images(items: list[dict]) -> tuple[np.ndarray, np.ndarray]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw and print the path."""
     args = parse_args(argv)
+    from usfm_mm.compat import quiet_imports
+
     quiet_imports()
     config = load_config(args)
     out = args.out or Path(f'{Path(args.config).stem}_data.png')

@@ -2,18 +2,15 @@
 
 import argparse
 import csv
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.evaluation.enhancement import MEASURES
-from usfm_mm.io.image import BadImageError, read_named
-from usfm_mm.visualization.enhancement import enhancement_panel, spread_over_organs
-from usfm_mm.visualization.figures import save_figure
+MEASURES = ('SSIM', 'LNCC', 'NMI', 'PSNR')  # of usfm_mm.EnhancementMetric
 
 Rows = dict[str, dict[str, str]]
 """A run's test/per_image.csv, by image."""
@@ -34,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f'{len(args.runs)} runs need as many different --names, got {names}')
     if args.num_images < 1:
         parser.error('--num-images must be at least 1')
+    from usfm_mm.io.image import BadImageError, read_named  # imported once they are needed
+    from usfm_mm.visualization.enhancement import enhancement_panel, spread_over_organs
+    from usfm_mm.visualization.figures import save_figure
+
     try:
         runs = dict(zip(names, [read_run(run) for run in args.runs], strict=True))
         first = check_same_images(runs)
@@ -110,8 +111,8 @@ def organ_table(runs: dict[str, Rows]) -> Table:
 
 
 def _mean_std(values: Sequence[str]) -> str:
-    numbers = np.array(values, np.float64)
-    return f'{numbers.mean():.1f} ± {numbers.std():.1f}'
+    numbers = [float(value) for value in values]
+    return f'{statistics.fmean(numbers):.1f} ± {statistics.pstdev(numbers):.1f}'
 
 
 def _unit(name: str) -> str:

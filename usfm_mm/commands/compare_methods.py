@@ -5,12 +5,11 @@ that tools/prepare_data.py wrote. What is done is kept: the same command continu
 """
 
 import argparse
-import csv
-import io
 import json
 import math
 import shlex
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -19,12 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.config.options import load_plain
 from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.table import write_table
 
 EXAMPLES = """example:
   python tools/compare_methods.py --data-root data/busi --work-dir work_dirs/compare_busi \\
@@ -33,7 +31,7 @@ EXAMPLES = """example:
       --seeds 0 1 2 --percent 20 100 --common='--cfg-options train_cfg.max_epochs=100'
 """
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
-WIDE = 1000  # columns; the table takes what it needs
+WIDE = 1000  # columns; a table takes what it needs
 TRAIN_ONLY = ('--amp', '--auto-scale-lr')
 
 
@@ -77,7 +75,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work-dir', type=Path, required=True, help='folder for runs and table')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument(
-        '--percent', type=int, nargs='+', default=[100], help='shares of the training list'
+        '--percent', type=int, nargs='+', default=[100], help='of the training list'
     )
     parser.add_argument(
         '--common',
@@ -99,7 +97,7 @@ def plan(args: argparse.Namespace) -> list[Run]:
     for text in args.method:
         name, colon, command = text.partition(':')
         words = tuple(shlex.split(command))
-        if not colon or not words or name in methods:
+        if not (colon and words) or name in methods:
             raise ValueError(f"--method {text!r}: give 'NAME: CONFIG [OPTIONS]', each name once")
         if not Path(words[0]).is_file():
             raise FileNotFoundError(f'--method {name}: no config {words[0]}')
@@ -120,6 +118,8 @@ def commands(run: Run, data_root: str, common: Sequence[str]) -> tuple[list[str]
     """
     options = ['--cfg-options', f'randomness.seed={run.seed}']
     if run.percent != 100:
+        from usfm_mm.config.options import load_plain
+
         whole = load_plain(run.arguments[0]).train_dataloader.dataset.ann_file
         ann_file = whole.replace('.txt', f'_{run.percent}.txt')
         if not Path(data_root, ann_file).is_file():
@@ -201,9 +201,9 @@ def tabulate(runs: Sequence[Run]) -> list[dict[str, str]]:
         for name in results[0]:
             if name.endswith('_std') or '/' in name:
                 continue
-            values = np.array([metrics[name] for metrics in results])
-            spread = f' ± {values.std(ddof=1):.1f}' if len(values) > 1 else ''
-            row[name] = f'{values.mean():.1f}{spread}'
+            values = [metrics[name] for metrics in results]
+            spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
+            row[name] = f'{statistics.fmean(values):.1f}{spread}'
         rows.append(row)
     return rows
 
@@ -212,20 +212,14 @@ def report(rows: list[dict[str, str]], folder: Path, console: Console) -> None:
     """Print the table and write it as ``results.csv`` and ``results.md``."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     rows = [{name: row.get(name, '') for name in columns} for row in rows]
-    table = Table(title='Test set: mean ± standard deviation over the seeds')
-    for name in columns:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*row.values())
-    # To the width of the console numbers would be cut off, and without a terminal that is 80.
-    console.width = max(console.width, WIDE)
+    table = Table(*columns, title='Test set: mean ± standard deviation over the seeds')
+    lines = [list(row.values()) for row in rows]
+    for line in lines:
+        table.add_row(*line)
+    console.width = max(console.width, WIDE)  # numbers would be cut off without a terminal
     console.print(table)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomic(folder / 'results.csv', text.getvalue().encode())
-    lines = [columns, ['---'] * len(columns), *(list(row.values()) for row in rows)]
+    write_table(folder / 'results.csv', rows)
+    lines = [columns, ['---'] * len(columns), *lines]
     markdown = ''.join(f'| {" | ".join(line)} |\n' for line in lines)
     write_atomic(folder / 'results.md', markdown.encode())
     console.print(f'{folder / "results.md"}', soft_wrap=True, highlight=False)
@@ -233,8 +227,7 @@ def report(rows: list[dict[str, str]], folder: Path, console: Console) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what is missing, and tabulate."""
-    args = parse_args(argv)
-    console = Console()
+    args, console = parse_args(argv), Console()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave a training behind
     try:
         runs = plan(args)

@@ -4,32 +4,23 @@ The neighbours are the config's training images, the question its test images; b
 test pipeline, without augmentation, and nothing is trained or chosen. Results: WORK_DIR/knn.
 """
 
+from __future__ import annotations
+
 import argparse
 import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from mmengine.config import Config, ConfigDict
-from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, load_checkpoint
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
-from torch import nn
-from torch.utils.data import DataLoader
-
-from usfm_mm.compat import quiet_imports, set_up_cpu
 from usfm_mm.config.options import config_parser, load_config
-from usfm_mm.datasets.checks import check_data
-from usfm_mm.evaluation.bootstrap_cls import BootstrapClsMetric
-from usfm_mm.evaluation.classification import MEASURES
-from usfm_mm.evaluation.knn import LabelledFeatures, classifier_features, knn_scores
-from usfm_mm.io.atomic import write_atomic
-from usfm_mm.registry import MODELS
+
+if TYPE_CHECKING:  # imported once they are needed
+    from mmengine.config import Config
+    from torch import nn
+    from torch.utils.data import DataLoader
+
+    from usfm_mm.evaluation.knn import LabelledFeatures
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -67,6 +58,12 @@ def check_task(cfg: Config) -> None:
 
 def build_model(cfg: Config, checkpoint: str | None) -> nn.Module:
     """The config's model with its weights, in eval mode, on the GPU where there is one."""
+    import torch
+    from mmengine.config import ConfigDict
+    from mmengine.runner import load_checkpoint
+
+    from usfm_mm.registry import MODELS
+
     backbone = cfg.model.backbone
     ours = backbone.type == 'usfm_mm.USFMViT'
     if checkpoint and ours:
@@ -81,6 +78,8 @@ def build_model(cfg: Config, checkpoint: str | None) -> nn.Module:
 
 def build_loaders(cfg: Config) -> tuple[DataLoader, DataLoader]:
     """Loaders of the training and the test images, both with the test pipeline and in order."""
+    from mmengine.runner import Runner
+
     test = copy.deepcopy(cfg.test_dataloader)
     dataset = copy.deepcopy(cfg.train_dataloader.dataset)
     while 'dataset' in dataset:  # a repeated or balanced data set: each image once here
@@ -128,6 +127,11 @@ def evaluate(
     train: LabelledFeatures, test: LabelledFeatures, classes: list[str], k: int, table: Path
 ) -> dict[str, float]:
     """Measures in % with their bootstrap standard deviations; the table of images is written."""
+    import torch
+
+    from usfm_mm.evaluation.bootstrap_cls import BootstrapClsMetric
+    from usfm_mm.evaluation.knn import knn_scores
+
     scores = torch.from_numpy(knn_scores(train, test.features, len(classes), k))
     metric = BootstrapClsMetric(csv_path=table)
     metric.dataset_meta = dict(classes=classes)
@@ -142,6 +146,18 @@ def evaluate(
 def main(argv: Sequence[str] | None = None) -> None:
     """Extract, classify and report."""
     args = parse_args(argv)
+    from mmengine.logging import MMLogger
+    from mmengine.registry import init_default_scope
+    from rich.console import Console
+    from rich.progress import track
+    from rich.table import Table
+
+    from usfm_mm.compat import quiet_imports, set_up_cpu
+    from usfm_mm.datasets.checks import check_data
+    from usfm_mm.evaluation.classification import MEASURES
+    from usfm_mm.evaluation.knn import classifier_features
+    from usfm_mm.io.atomic import write_atomic
+
     cfg = load_config(args)
     check_task(cfg)
     set_up_cpu(cfg)

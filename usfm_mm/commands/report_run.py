@@ -11,9 +11,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.visualization.figures import save_figure
-from usfm_mm.visualization.loss import loss_curve
-
 TERMS = {'loss_pixel': 'in space (L1)', 'loss_frequency': 'in frequency'}
 
 
@@ -72,6 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description='Sum up a pre-training run.')
     parser.add_argument('work_dir', type=Path)
     work_dir = parser.parse_args(argv).work_dir
+    from usfm_mm.visualization.figures import save_figure  # imported once it is needed
+    from usfm_mm.visualization.loss import loss_curve
+
     try:
         steps, validations = read_log(work_dir)
     except FileNotFoundError as error:

@@ -1,4 +1,7 @@
-"""Measures of an enhanced image against its counterpart of high quality."""
+"""Measures of an enhanced image against its counterpart of high quality.
+
+Both are uint8 ``[H, W]`` of one size; all else is a ``ValueError``.
+"""
 
 from types import ModuleType
 
@@ -17,10 +20,6 @@ MAX_PSNR = 100.0
 
 def image_measures(image: np.ndarray, target: np.ndarray) -> dict[str, float]:
     """Compare two images.
-
-    Args:
-        image: uint8 ``[H, W]``.
-        target: uint8 ``[H, W]``, the image in high quality.
 
     Returns:
         SSIM, LNCC and NMI in % and PSNR in dB, under the names of ``MEASURES``.
@@ -44,16 +43,11 @@ def ssim(image: np.ndarray, target: np.ndarray) -> float:
     population covariances; mean over the pixels whose window lies within the image. Two constant
     images of levels a and b have (2ab + C1) / (a^2 + b^2 + C1).
 
-    Args:
-        image: uint8 ``[H, W]``, at least 11 pixels a side.
-        target: Likewise.
-
     Returns:
         In [-1, 1], 1 for equal images.
 
     Raises:
-        ValueError: If the images don't fit each other or are too small.
-        ModuleNotFoundError: If scikit-image is not installed.
+        ValueError: If a side is below 11 pixels.
 
     Example:
         >>> black, grey = np.zeros((16, 16), np.uint8), np.full((16, 16), 100, np.uint8)
@@ -82,15 +76,13 @@ def lncc(image: np.ndarray, target: np.ndarray, window: int = LNCC_WINDOW) -> fl
     structure term does; where one is, 0. Sums are of whole numbers, and so "constant" is exact.
 
     Args:
-        image: uint8 ``[H, W]``, at least ``window`` pixels a side.
-        target: Likewise.
-        window: Pixels. The paper prints none; 9 is the usual one of image registration.
+        image: Enhanced.
+        target: In high quality.
+        window: Pixels, at most a side of the images. The paper prints none; 9 is the usual one of
+            image registration.
 
     Returns:
         In [-1, 1], 1 for equal images.
-
-    Raises:
-        ValueError: If the images don't fit each other or are too small.
 
     Example:
         >>> ramp = np.arange(144, dtype=np.uint8).reshape(12, 12)
@@ -117,16 +109,8 @@ def nmi(image: np.ndarray, target: np.ndarray) -> float:
     The probabilities are the shares in the joint histogram of all pixels. It is 1 where both
     images are constant, and 0 where one of them is.
 
-    Args:
-        image: uint8 ``[H, W]``.
-        target: Likewise.
-
     Returns:
         In [0, 1], 1 where each image's levels tell the other's.
-
-    Raises:
-        ValueError: If the images don't fit each other.
-        ModuleNotFoundError: If scikit-learn is not installed.
 
     Example:
         >>> image = np.arange(16, dtype=np.uint8).reshape(4, 4)
@@ -143,15 +127,8 @@ def nmi(image: np.ndarray, target: np.ndarray) -> float:
 def psnr(image: np.ndarray, target: np.ndarray) -> float:
     """Peak signal-to-noise ratio 10 log10(255^2 / MSE) in dB; at most ``MAX_PSNR``.
 
-    Args:
-        image: uint8 ``[H, W]``.
-        target: Likewise.
-
     Returns:
         dB, above 0 except for black against white.
-
-    Raises:
-        ValueError: If the images don't fit each other.
 
     Example:
         >>> psnr(np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8))

@@ -1,9 +1,7 @@
 """What the metrics of single images share: exact gathering over ranks and a table of images."""
 
-import csv
-import io
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.table import write_table
 
 
 class PerImageMetric(BaseMetric):
@@ -114,19 +112,6 @@ def image_path(sample: Any) -> str:
             'step (PackSegInputs or PackInputs)'
         )
     return str(path)
-
-
-def write_table(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows of equal keys as CSV, whole or not at all; missing folders are made.
-
-    Floats are written with all digits that float64 needs, so that the file gives the metrics again.
-    """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, text.getvalue().encode())
 
 
 def numbers(values: Iterable[Any]) -> list[float]:

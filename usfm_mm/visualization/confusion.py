@@ -17,9 +17,6 @@ def confusion_panel(confusion: np.ndarray, classes: Sequence[str], title: str = 
         classes: K names.
         title: A line above the matrix.
 
-    Returns:
-        The figure.
-
     Raises:
         ValueError: If the shape isn't ``[K, K]`` for K names.
     """

@@ -41,9 +41,6 @@ def embedding_scatter(points: np.ndarray, labels: Sequence[str], title: str = ''
         labels: N names, usually the organs. The legend counts the images of each.
         title: A line above the plot.
 
-    Returns:
-        The figure.
-
     Raises:
         ValueError: If ``points`` is not ``[N, 2]`` or the number of labels differs from N.
     """

@@ -29,9 +29,6 @@ def enhancement_panel(
         methods: For each row, by the method's name its enhanced image.
         title: A line above the panel.
 
-    Returns:
-        The figure.
-
     Raises:
         ValueError: If there is no row.
         BadImageError: If a file cannot be read; the message names it.

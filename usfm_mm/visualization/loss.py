@@ -14,9 +14,6 @@ def loss_curve(train: Sequence[tuple[int, float]], val: Sequence[tuple[int, floa
     Args:
         train: Iteration and training loss, in the order of training.
         val: Iteration and validation loss; may be empty.
-
-    Returns:
-        The figure.
     """
     figure = Figure(figsize=(5.2, 3.2), dpi=DPI, layout='constrained')
     axes = figure.subplots()

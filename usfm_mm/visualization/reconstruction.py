@@ -47,9 +47,6 @@ def reconstruction_panel(
         labels: N names for the rows, usually the organs.
         title: A line above the panel.
 
-    Returns:
-        The figure, six columns wide.
-
     Raises:
         ValueError: If the shapes or the number of labels disagree, or there is no image.
     """
@@ -92,9 +89,6 @@ def dataset_panel(
         masked: The augmented images after the dual mask, of the same shape.
         labels: N names for the rows, usually the organs.
         title: A line above the panel.
-
-    Returns:
-        The figure, four columns wide.
 
     Raises:
         ValueError: If the numbers of images and labels disagree, or there is no image.

@@ -49,9 +49,6 @@ def tile_panel(
         classes: Names of the classes, background first; empty where there are no masks.
         title: A line above the panel.
 
-    Returns:
-        The figure.
-
     Raises:
         ValueError: If there is no tile, or a mask is not of its image's size.
     """
