@@ -126,6 +126,19 @@ def test_two_processes_with_workers(tiny_config, tmp_path, free_port, number):
 
 
 @pytest.mark.slow
+def test_an_iteration_based_run_whose_workers_start_before_any_hook(tiny_config, tmp_path):
+    path = write_config(tiny_config, tmp_path / 'run', workers=2)
+    text = path.read_text()
+    loop = "train_cfg = dict(type='IterBasedTrainLoop', max_iters=10**6, val_interval=10**6)"
+    path.write_text(f'{text}\n{loop}\nlog_processor = dict(by_epoch=False)\n')
+    process = start(path)
+    wait_for('Iter(train)', path, process)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert saved(path, process) >= 1
+    assert process.returncode == 143
+
+
+@pytest.mark.slow
 def test_in_a_validation_the_iteration_is_saved_at_once(tiny_config, tmp_path):
     path = write_config(tiny_config, tmp_path / 'run', 2, **{'train_cfg.val_interval': 1})
     process = start(path)

@@ -168,11 +168,7 @@ def execute(run: Run, data_root: str, common: Sequence[str]) -> None:
 
 
 def call(command: Sequence[str], log: TextIO) -> None:
-    """Run a tool, and stop it if this process is stopped.
-
-    Raises:
-        RuntimeError: It failed.
-    """
+    """Run a tool, and stop it if this process is stopped; its failure is a ``RuntimeError``."""
     print(shlex.join(command), file=log, flush=True)
     with subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as process:
         try:

@@ -11,10 +11,12 @@ from typing import Any
 from mmengine._strategy import BaseStrategy
 from mmengine.logging import MMLogger
 from mmengine.runner import BaseLoop, FlexibleRunner, LogProcessor, Runner
+from torch.utils.data import DataLoader
 
 from usfm_mm.compat.log_processor import ScoreLogProcessor
 from usfm_mm.compat.quiet_console import quieten
 from usfm_mm.config.provenance import compare_settings
+from usfm_mm.engine.stop_signals import shield_workers
 from usfm_mm.registry import RUNNERS
 
 _SHOWN = 2000  # characters of the list of weights that do not fit
@@ -79,6 +81,13 @@ class QuietRunner(_StrictRunner, Runner):
         logger = super().build_logger(*args, **kwargs)
         quieten(logger)
         return logger
+
+    @staticmethod
+    def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
+        """Build mmengine's loader, whose workers outlive a signal to the process group."""
+        loader = Runner.build_dataloader(*args, **kwargs)
+        shield_workers(loader)  # here, since an iteration-based loop starts them at once
+        return loader
 
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', strict: bool = False, **kwargs: Any

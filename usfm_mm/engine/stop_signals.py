@@ -52,8 +52,9 @@ def shield_workers(loader: DataLoader) -> None:
     A terminal and ``timeout`` signal the whole process group, Slurm all processes: without its
     workers, a run could not finish the iteration that it is in.
     """
-    if loader.num_workers:
-        loader.worker_init_fn = partial(_shielded, loader.worker_init_fn)
+    init = loader.worker_init_fn
+    if loader.num_workers and getattr(init, 'func', None) is not _shielded:
+        loader.worker_init_fn = partial(_shielded, init)
 
 
 def _shielded(init: Callable[[int], None] | None, worker_id: int) -> None:
