@@ -261,7 +261,7 @@ def test_bad_samples_are_named():
         (dict(fake_B=torch.zeros(3, 40, 50)), r'low_quality/0\.png: the image is \(40, 50\)'),
         (dict(fake_B=torch.full((3, 40, 52), math.nan)), r'low_quality/0\.png: .*diverge'),
         (dict(img_B=None), r'low_quality/0\.png: the data sample has no img_B'),
-        (dict(img_A_path=None), 'no img_A_path: add it to meta_keys of PackInputs'),
+        (dict(img_A_path=None), 'no img_A_path: name a path in meta_keys of PackInputs'),
     ):
         with pytest.raises(ValueError, match=message):
             metric.process(None, [{**sample(0), **change}])

@@ -71,7 +71,7 @@ class EnhancementMetric(PerImageMetric):
         """
         for sample in data_samples:
             path, reference = (
-                _text(sample, f'img_{domain}_path') for domain in (self.source, self.target)
+                str(_field(sample, f'img_{domain}_path')) for domain in (self.source, self.target)
             )
             try:
                 before, enhanced, target = (
@@ -136,14 +136,7 @@ def _field(sample: Any, key: str) -> Any:
     value = sample.get(key)
     if value is None:
         raise ValueError(
-            f"the data sample has no {key}: name it in data_keys of PackInputs and of the model's "
-            'data_preprocessor, and its domain in the metric'
+            f'the data sample has no {key}: name a path in meta_keys of PackInputs; an image in its '
+            "data_keys and the model's data_preprocessor, and its domain in the metric"
         )
     return value
-
-
-def _text(sample: Any, key: str) -> str:
-    value = sample.get(key)
-    if value is None:
-        raise ValueError(f'a data sample has no {key}: add it to meta_keys of PackInputs')
-    return str(value)

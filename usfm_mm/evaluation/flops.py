@@ -72,6 +72,13 @@ def matmul_peak(device: torch.device, dtype: torch.dtype, seconds: float = 1.0) 
     return 2 * size**3 / statistics.median(times)
 
 
+def device_name(device: torch.device) -> str:
+    """Name of a GPU, or the number of threads on a CPU."""
+    if device.type == 'cuda':
+        return torch.cuda.get_device_name(device)
+    return f'CPU, {torch.get_num_threads()} threads'
+
+
 def _time_matmul(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> float:
     """Seconds of one product."""
     began = time.perf_counter()

@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -12,6 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from rich.console import Console
 from rich.table import Table
 
+from usfm_mm.evaluation.flops import device_name
 from usfm_mm.registry import HOOKS
 from usfm_mm.sampling import organ_probabilities
 
@@ -76,10 +76,7 @@ def _facts(runner: Any) -> dict[str, str]:
     parameters = sum(p.numel() for p in model.parameters()) / 1e6
     world, batch = get_world_size(), loader.batch_size
     steps = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
-    device = next(model.parameters()).device
-    name = f'CPU, {torch.get_num_threads()} threads'
-    if device.type == 'cuda':
-        name = torch.cuda.get_device_name(device)
+    name = device_name(next(model.parameters()).device)
     length = f'{runner.max_iters:,} iterations'
     if isinstance(runner.train_loop, EpochBasedTrainLoop):
         length = f'{runner.max_epochs} epochs x {len(loader):,} iterations'

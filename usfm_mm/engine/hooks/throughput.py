@@ -14,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 
 from usfm_mm.compat.message_hub import forget_unsaved
-from usfm_mm.evaluation.flops import count_flops, matmul_peak
+from usfm_mm.evaluation.flops import count_flops, device_name, matmul_peak
 from usfm_mm.evaluation.throughput import Span, batch_size_of, summarise
 from usfm_mm.registry import HOOKS
 
@@ -154,7 +154,7 @@ class ThroughputHook(Hook):
         if not is_main_process():
             return
         record = dict(
-            device=_device_name(self._device),
+            device=device_name(self._device),
             world_size=len(ranks),
             batch_size=self._batch_size * len(ranks),
             dtype=str(dtype).removeprefix('torch.'),
@@ -175,12 +175,6 @@ def _compute_dtype(runner: Any) -> torch.dtype:
     probe = torch.ones(1, 1, dtype=weight.dtype, device=weight.device)
     with wrapper.optim_context(runner.model), torch.no_grad():
         return (probe @ probe).dtype  # whichever wrapper it is
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == 'cuda':
-        return torch.cuda.get_device_name(device)
-    return f'{device.type} ({torch.get_num_threads()} threads)'
 
 
 def _in_words(record: dict) -> str:
