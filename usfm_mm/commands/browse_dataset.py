@@ -107,14 +107,13 @@ def simmim_images(items: list[dict]) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Both float ``[N, C, H, W]`` in [0, 1].
     """
-    import numpy as np
     import torch
 
-    images = torch.stack([item['inputs'] for item in items]).float().numpy() / 255
-    masks = np.stack([np.asarray(item['data_samples'].mask) for item in items]).astype(bool)
-    patch = images.shape[-1] // masks.shape[-1]
-    hidden = masks.repeat(patch, axis=1).repeat(patch, axis=2)
-    return images, np.where(hidden[:, None], 0, images)
+    from usfm_mm.masking import pixel_mask
+
+    images = torch.stack([item['inputs'] for item in items]).float() / 255
+    masks = torch.stack([torch.as_tensor(item['data_samples'].mask) for item in items]).bool()
+    return images.numpy(), images.masked_fill(pixel_mask(images, masks), 0).numpy()
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -136,7 +136,7 @@ def _field(sample: Any, key: str) -> Any:
     value = sample.get(key)
     if value is None:
         raise ValueError(
-            f'the data sample has no {key}: name a path in meta_keys of PackInputs; an image in its '
-            "data_keys and the model's data_preprocessor, and its domain in the metric"
+            f'the data sample has no {key}: name a path in meta_keys of PackInputs; an image in '
+            "data_keys of it and of the model's data_preprocessor, and its domain in the metric"
         )
     return value
