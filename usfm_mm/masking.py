@@ -5,8 +5,6 @@ Everything runs on the images' device; Fourier transforms run in float32 (float6
 images) also under autocast.
 """
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
@@ -187,15 +185,15 @@ def pixel_mask(images: Tensor, patch_mask: Tensor) -> Tensor:
     return mask.repeat_interleave(width // columns, dim=2).unsqueeze(1)
 
 
-@lru_cache(maxsize=16)
 def _band_map(
     height: int, width: int, edges: tuple[float, ...], protect: int, device: torch.device
 ) -> Tensor:
     """Band number of each frequency of the half spectrum; ``len(edges) - 1`` = in no band."""
-    u = (torch.fft.fftfreq(height, dtype=torch.float64) * height).round()[:, None]
-    v = torch.arange(width // 2 + 1, dtype=torch.float64)[None, :]
+    u = torch.arange(height, device=device)[:, None]
+    u = torch.minimum(u, height - u)  # its sign does not matter
+    v = torch.arange(width // 2 + 1, device=device)[None, :]
     # Squares are whole numbers, so that a frequency on an edge falls on its exact side.
-    limits = torch.tensor(edges, dtype=torch.float64).square()
+    limits = torch.tensor([int(min(edge * edge, 2**53)) for edge in edges], device=device)
     band = torch.bucketize(u.square() + v.square(), limits) - 1
-    outside = (band < 0) | (torch.maximum(u.abs(), v.abs()) <= protect)
-    return band.masked_fill(outside, len(edges) - 1).to(device)
+    outside = (band < 0) | (torch.maximum(u, v) <= protect)
+    return band.masked_fill(outside, len(edges) - 1)

@@ -94,7 +94,7 @@ def test_predictions_average_to_the_losses():
     means = metric.compute_metrics(metric.results)
     losses = model(**data, mode='loss')
     total = losses['loss_pixel'] + losses['loss_frequency']
-    assert means['loss'] == pytest.approx(total.item(), rel=1e-5)
+    assert means['total'] == pytest.approx(total.item(), rel=1e-5)
     assert means['pixel'] == pytest.approx(losses['loss_pixel'].item(), rel=1e-5)
     error = (model(data['inputs']) - data['data_samples']['target']).abs()[:, 0]
     mask = data['data_samples']['patch_mask'].repeat_interleave(32, 1).repeat_interleave(32, 2)

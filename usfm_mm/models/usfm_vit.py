@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from usfm_mm.models.checkpoints.loading import load_pretrained, resize_tables
-from usfm_mm.models.rel_pos_bias import relative_position_index, resize_relative_position_bias
+from usfm_mm.models.rel_pos_bias import relative_position_bias, resize_relative_position_bias
 from usfm_mm.registry import MODELS
 
 
@@ -167,8 +167,6 @@ class USFMViT(BEiTViT):
             # offers no argument for another one.
             layer.__class__ = USFMBlock
             layer.fused_attention = fused_attention
-        self._index_cache: dict[tuple, Tensor] = {}
-        self._bias_cache: dict[tuple, tuple[Tensor, int, Tensor]] = {}
         if frozen:
             self.requires_grad_(False)
             self.eval()
@@ -240,7 +238,7 @@ class USFMViT(BEiTViT):
         """Run the blocks on patch tokens ``[B, hw, D]`` of a grid (h, w)."""
         x = tokens
         if self.cls_token is not None:
-            x = torch.cat((self.cls_token.expand(len(x), -1, -1), x), dim=1)
+            x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)
         if self.pos_embed is not None:
             x = x + self.resize_pos_embed(
                 self.pos_embed,
@@ -269,27 +267,10 @@ class USFMViT(BEiTViT):
         return tuple(outs)
 
     def _bias(self, table: Tensor, grid: tuple[int, int]) -> Tensor:
-        """Bias ``[heads, N, N]`` of a grid, from a table made for ``patch_resolution``.
-
-        Kept until the table changes where it carries no gradient, as in evaluation.
-        """
-        grid = (int(grid[0]), int(grid[1]))
-        reuse = not (torch.is_grad_enabled() and table.requires_grad) and not table.is_inference()
-        key = (id(table), grid, table.device, table.dtype)
-        known = self._bias_cache.get(key)
-        if reuse and known and known[0] is table and known[1] == table._version:
-            return known[2]
-        index_key = (grid, table.device)
-        if index_key not in self._index_cache:
-            self._index_cache[index_key] = relative_position_index(*grid).to(table.device)
-        index = self._index_cache[index_key]
+        """Bias ``[heads, N, N]`` of a grid, from a table made for ``patch_resolution``."""
         resized = resize_relative_position_bias(table, self.patch_resolution, grid)
-        if self.cls_token is None:
-            index = index[1:, 1:]
-        bias = resized[index.flatten()].view(*index.shape, -1).permute(2, 0, 1).contiguous()
-        if reuse:
-            self._bias_cache[key] = (table, table._version, bias.detach())
-        return bias
+        bias = relative_position_bias(resized, *grid)
+        return bias if self.cls_token is not None else bias[:, 1:, 1:]
 
     def _prepare_relative_position_bias_table(
         self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any
