@@ -1,7 +1,7 @@
 # CycleGAN (Zhu et al. 2017) from low quality (A) to high quality (B) and back: model, schedule,
 # runtime. Networks, losses, Adam and its learning rate are those of CycleGAN and of stock mmagic;
 # 200 epochs and the cosine are the paper's (4.2). The best model on validation is tested once.
-_base_ = 'runtime.py'
+_base_ = ['runtime.py', 'enhance_data.py']
 default_scope = 'mmagic'
 model = dict(
     type='CycleGAN',
@@ -43,15 +43,8 @@ optim_wrapper = dict(
 )
 model_wrapper_cfg = dict(type='usfm_mm.SyncedGAN')
 train_cfg = dict(type='usfm_mm.ResumableEpochTrainLoop', max_epochs=200, val_interval=5)
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=0.0,
-        by_epoch=True,
-        begin=0,
-        end=200,
-        convert_to_iter_based=True,
-    )
+param_scheduler = [  # without an end: that of the run
+    dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, convert_to_iter_based=True)
 ]
 default_hooks = dict(
     checkpoint=dict(

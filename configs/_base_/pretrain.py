@@ -3,33 +3,13 @@ _base_ = 'runtime.py'
 default_scope = 'mmpretrain'
 data_root = 'data/3mus'  # index.parquet and the images: docs/data.md
 image_size = 224
+fit_normalisation = True  # mean and std are those of the images, as the index tells them
 
 # ------------------------------------------------------------------------------------------ data
 # Augmentation: the kinds are the paper's (3.1), the strengths are ours (it prints none).
-train_pipeline = [
-    dict(
-        type='usfm_mm.RandomAffineCrop',
-        size=image_size,
-        rotation=(-15, 15),  # degrees
-        scale=(0.67, 1.0),  # share of the image's area
-        ratio=(3 / 4, 4 / 3),  # of the window, relative to the image's
-    ),
-    dict(type='usfm_mm.RandomBrightnessContrast', brightness=(0.8, 1.2), contrast=(0.8, 1.2)),
-    dict(type='usfm_mm.RandomGaussianBlur', prob=0.5, sigma=(0.1, 0.8)),
-    dict(type='usfm_mm.DrawDualMask', mask_size=32, mask_ratio=0.4, num_bands=7, num_stopped=2),
-    dict(type='usfm_mm.PackUltrasound'),
-]
-val_pipeline = [
-    dict(
-        type='usfm_mm.RandomAffineCrop',
-        size=image_size,
-        rotation=(0, 0),
-        scale=(1, 1),
-        ratio=(1, 1),
-    ),
-    dict(type='usfm_mm.DrawDualMask', mask_size=32, mask_ratio=0.4, num_bands=7, num_stopped=2),
-    dict(type='usfm_mm.PackUltrasound'),
-]
+draw_mask = dict(
+    type='usfm_mm.DrawDualMask', mask_size=32, mask_ratio=0.4, num_bands=7, num_stopped=2
+)
 train_dataloader = dict(
     batch_size=128,  # per GPU; 8 GPUs
     num_workers=8,
@@ -43,7 +23,23 @@ train_dataloader = dict(
         data_root=data_root,
         split='train',
         channels=1,
-        pipeline=train_pipeline,
+        pipeline=[
+            dict(
+                type='usfm_mm.RandomAffineCrop',
+                size=image_size,
+                rotation=(-15, 15),  # degrees
+                scale=(0.67, 1.0),  # share of the image's area
+                ratio=(3 / 4, 4 / 3),  # of the window, relative to the image's
+            ),
+            dict(
+                type='usfm_mm.RandomBrightnessContrast',
+                brightness=(0.8, 1.2),
+                contrast=(0.8, 1.2),
+            ),
+            dict(type='usfm_mm.RandomGaussianBlur', prob=0.5, sigma=(0.1, 0.8)),
+            draw_mask,
+            dict(type='usfm_mm.PackUltrasound'),
+        ],
     ),
 )
 val_dataloader = dict(
@@ -59,9 +55,20 @@ val_dataloader = dict(
         split='val',
         channels=1,
         seed=0,  # the same masks at every validation
-        pipeline=val_pipeline,
+        pipeline=[
+            dict(
+                type='usfm_mm.RandomAffineCrop',
+                size=image_size,
+                rotation=(0, 0),
+                scale=(1, 1),
+                ratio=(1, 1),
+            ),
+            draw_mask,
+            dict(type='usfm_mm.PackUltrasound'),
+        ],
     ),
 )
+del draw_mask  # what a config changes is in the pipelines
 val_evaluator = dict(type='usfm_mm.ReconstructionMetric', frequency_weight=0.4)
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
@@ -71,7 +78,7 @@ model = dict(
     type='usfm_mm.USFMPretrainer',
     data_preprocessor=dict(
         type='usfm_mm.DualMaskDataPreprocessor',
-        mean=[55.0],  # of your own images: tools/make_index.py prints both
+        mean=[55.0],  # where the data does not tell: see fit_normalisation
         std=[50.0],
     ),
     backbone=dict(
@@ -88,7 +95,6 @@ model = dict(
 
 # -------------------------------------------------------------------------------------- schedule
 # SimMIM's base learning rate is 1e-4 for 512 images; 8 GPUs x 128 = 1024 images.
-base_batch_size = 1024
 optim_wrapper = dict(
     type='usfm_mm.BF16OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-4, betas=(0.9, 0.999), weight_decay=0.05, fused=True),
@@ -104,24 +110,12 @@ optim_wrapper = dict(
         },
     ),
 )
-auto_scale_lr = dict(base_batch_size=base_batch_size)  # enabled by --auto-scale-lr
+auto_scale_lr = dict(base_batch_size=1024)  # images of a step that lr is for: --auto-scale-lr
 train_cfg = dict(type='usfm_mm.ResumableEpochTrainLoop', max_epochs=200, val_interval=5)
-param_scheduler = [
+param_scheduler = [  # without an end: that of the run
+    dict(type='LinearLR', start_factor=1e-3, by_epoch=True, end=10, convert_to_iter_based=True),
     dict(
-        type='LinearLR',
-        start_factor=1e-3,
-        by_epoch=True,
-        begin=0,
-        end=10,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=1e-6,
-        by_epoch=True,
-        begin=10,
-        end=200,
-        convert_to_iter_based=True,
+        type='CosineAnnealingLR', eta_min=1e-6, by_epoch=True, begin=10, convert_to_iter_based=True
     ),
 ]
 

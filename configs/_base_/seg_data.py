@@ -1,8 +1,9 @@
 # Images and masks with lists of names, as mmseg reads them: docs/adaptation.md.
 # Augmentation: the kinds are the paper's (4.2), the strengths are ours (it prints none).
+_base_ = 'finetune.py'
+default_scope = 'mmseg'
 data_root = 'data/custom'
 image_size = 224
-fit_classes = True  # to those of data_root/dataset.json, where it is there
 train_pipeline = [
     dict(type='usfm_mm.SeedDraw'),  # a resumed run augments as the first one would have
     dict(type='LoadImageFromFile'),
@@ -14,9 +15,8 @@ train_pipeline = [
         ratio_range=(1.0, 1.5),
         keep_ratio=False,
     ),
-    dict(
-        type='RandomCrop', crop_size=(image_size, image_size)
-    ),  # of a larger image: crop and translation
+    # Of a larger image: crop and translation.
+    dict(type='RandomCrop', crop_size=(image_size, image_size)),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
@@ -81,3 +81,5 @@ test_dataloader = dict(
 )
 val_evaluator = dict(type='usfm_mm.PerImageSegMetric')
 test_evaluator = val_evaluator
+auto_scale_lr = dict(base_batch_size=16)  # images of a step that lr is for: --auto-scale-lr
+default_hooks = dict(checkpoint=dict(save_best='DSC', rule='greater'))

@@ -1,5 +1,5 @@
 # A network of MONAI under a 1x1 convolution, trained from scratch.
-default_scope = 'mmseg'
+_base_ = 'seg_data.py'
 model = dict(
     type='EncoderDecoder',
     data_preprocessor=dict(
@@ -9,7 +9,7 @@ model = dict(
         bgr_to_rgb=True,
         pad_val=0,
         seg_pad_val=255,
-        size=(224, 224),
+        size=(_base_.image_size, _base_.image_size),
         test_cfg=dict(size_divisor=32),
     ),
     decode_head=dict(
@@ -29,3 +29,4 @@ model = dict(
     train_cfg=dict(),
     test_cfg=dict(mode='whole'),
 )
+optim_wrapper = dict(optimizer=dict(lr=1e-3))  # ours, the paper prints none

@@ -1,6 +1,6 @@
 # UPerNet on USFM (paper 3.3; the authors' released values): blocks 3, 5, 7, 11 brought to strides
 # 4, 8, 16, 32, pyramid pooling 1, 2, 3, 6, and an auxiliary head on the third.
-default_scope = 'mmseg'
+_base_ = 'seg_data.py'
 norm_cfg = dict(type='SyncBN', requires_grad=True)  # BN where there is no GPU
 model = dict(
     type='EncoderDecoder',
@@ -11,13 +11,13 @@ model = dict(
         bgr_to_rgb=True,
         pad_val=0,
         seg_pad_val=255,
-        size=(224, 224),
+        size=(_base_.image_size, _base_.image_size),
         test_cfg=dict(size_divisor=16),
     ),
     backbone=dict(
         type='usfm_mm.USFMViT',
         arch='base',
-        img_size=224,
+        img_size=_base_.image_size,
         in_channels=3,
         drop_path_rate=0.1,
         out_type='featmap',
@@ -58,4 +58,10 @@ model = dict(
     ),
     train_cfg=dict(),
     test_cfg=dict(mode='whole'),
+)
+# The authors' 3e-4 is for 512 images.
+optim_wrapper = dict(
+    optimizer=dict(lr=3e-4 * 16 / 512),
+    constructor='usfm_mm.LayerDecayOptimWrapperConstructor',
+    paramwise_cfg=dict(layer_decay_rate=0.65),
 )

@@ -2,32 +2,27 @@
 # left out as in USFM's own augmentation) on the same images, sampled without balance. mmpretrain's
 # SimMIM parts around our ViT; they are made for three channels.
 _base_ = ['../_base_/pretrain.py']
-train_pipeline = [
-    dict(
-        type='usfm_mm.RandomAffineCrop',
-        size=224,
-        rotation=(-15, 15),  # degrees
-        scale=(0.67, 1.0),  # share of the image's area
-        ratio=(3 / 4, 4 / 3),  # of the window, relative to the image's
-    ),
-    dict(type='usfm_mm.RandomBrightnessContrast', brightness=(0.8, 1.2), contrast=(0.8, 1.2)),
-    dict(type='usfm_mm.RandomGaussianBlur', prob=0.5, sigma=(0.1, 0.8)),
+_base_.train_dataloader.dataset.pipeline[-2:] = [
     dict(
         type='SimMIMMaskGenerator',
-        input_size=224,
+        input_size=_base_.image_size,
         mask_patch_size=32,
         model_patch_size=16,
         mask_ratio=0.6,
     ),
     dict(type='PackInputs'),
 ]
-train_dataloader = dict(sampler=dict(power=0.0), dataset=dict(channels=3, pipeline=train_pipeline))
+train_dataloader = dict(sampler=dict(power=0.0), dataset=dict(channels=3))
 model = dict(
     _delete_=True,
     type='SimMIM',
     data_preprocessor=dict(type='SelfSupDataPreprocessor', mean=[55.0] * 3, std=[50.0] * 3),
     backbone=dict(
-        type='usfm_mm.SimMIMViT', arch='base', img_size=224, in_channels=3, drop_path_rate=0.1
+        type='usfm_mm.SimMIMViT',
+        arch='base',
+        img_size=_base_.image_size,
+        in_channels=3,
+        drop_path_rate=0.1,
     ),
     neck=dict(type='SimMIMLinearDecoder', in_channels=768, encoder_stride=16),
     head=dict(
@@ -38,14 +33,6 @@ model = dict(
 )
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(mask_token=dict(decay_mult=0.0))))
 # SimMIM has no validation of its own, and its images are not ours to unmask in a panel.
-val_dataloader = None
-val_evaluator = None
-val_cfg = None
-test_dataloader = None
-test_evaluator = None
-test_cfg = None
-custom_hooks = [
-    dict(type='usfm_mm.SummaryHook'),
-    dict(type='usfm_mm.IterationSeedHook'),
-    dict(type='usfm_mm.ThroughputHook'),
-]
+val_dataloader = val_evaluator = val_cfg = None
+test_dataloader = test_evaluator = test_cfg = None
+custom_hooks = _base_.custom_hooks[:3]

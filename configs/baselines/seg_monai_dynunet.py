@@ -1,6 +1,6 @@
 # nnU-Net's network with its deep supervision, as MONAI's DynUNet. Only the network: data,
 # augmentation, loss and schedule are those of the other methods, not nnU-Net's own.
-_base_ = ['../_base_/finetune.py', '../_base_/seg_monai.py', '../_base_/seg_data.py']
+_base_ = '../_base_/seg_monai.py'
 deep_head = dict(
     type='FCNHead',
     in_channels=32,
@@ -36,14 +36,4 @@ model = dict(
         dict(**deep_head, in_index=2, loss_decode=dict(**deep_loss, loss_weight=0.25)),
     ],
 )
-# No layers to decay by, and a rate for training from scratch: ours, the paper prints none.
-optim_wrapper = dict(
-    optimizer=dict(lr=1e-3),
-    constructor='DefaultOptimWrapperConstructor',
-    # DynUNet registers its blocks twice.
-    paramwise_cfg=dict(
-        _delete_=True, norm_decay_mult=0.0, bias_decay_mult=0.0, bypass_duplicate=True
-    ),
-)
-auto_scale_lr = dict(base_batch_size=16)  # several GPUs: --auto-scale-lr
-default_hooks = dict(checkpoint=dict(save_best='DSC', rule='greater'))
+optim_wrapper = dict(paramwise_cfg=dict(bypass_duplicate=True))  # blocks are registered twice

@@ -1,5 +1,5 @@
 # ResUNet, as MONAI's residual UNet: https://docs.monai.io/en/stable/networks.html#unet
-_base_ = ['../_base_/finetune.py', '../_base_/seg_monai.py', '../_base_/seg_data.py']
+_base_ = '../_base_/seg_monai.py'
 model = dict(
     backbone=dict(
         type='usfm_mm.MONAINetwork',
@@ -15,11 +15,3 @@ model = dict(
         ),
     )
 )
-# No layers to decay by, and a rate for training from scratch: ours, the paper prints none.
-optim_wrapper = dict(
-    optimizer=dict(lr=1e-3),
-    constructor='DefaultOptimWrapperConstructor',
-    paramwise_cfg=dict(_delete_=True, norm_decay_mult=0.0, bias_decay_mult=0.0),
-)
-auto_scale_lr = dict(base_batch_size=16)  # several GPUs: --auto-scale-lr
-default_hooks = dict(checkpoint=dict(save_best='DSC', rule='greater'))

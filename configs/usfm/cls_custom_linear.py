@@ -1,6 +1,2 @@
 # Your own classes of images: set data_root. Class names: docs/adaptation.md.
-_base_ = ['../_base_/finetune.py', '../_base_/cls_linear.py', '../_base_/cls_data.py']
-# The authors' 1.25e-3 is for 512 images.
-optim_wrapper = dict(optimizer=dict(lr=1.25e-3 * 32 / 512))
-auto_scale_lr = dict(base_batch_size=32)  # several GPUs: --auto-scale-lr
-default_hooks = dict(checkpoint=dict(save_best='F1', rule='greater'))
+_base_ = '../_base_/cls_linear.py'

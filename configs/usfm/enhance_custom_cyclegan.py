@@ -1,5 +1,5 @@
 # Your own images of low and of high quality: docs/enhancement.md
-_base_ = ['../_base_/enhance_cyclegan.py', '../_base_/enhance_data.py']
+_base_ = '../_base_/enhance_cyclegan.py'
 model = dict(
     generator=dict(
         type='usfm_mm.USFMResnetGenerator',
@@ -8,7 +8,7 @@ model = dict(
         backbone=dict(
             type='usfm_mm.USFMViT',
             arch='base',
-            img_size=224,
+            img_size=_base_.image_size,
             in_channels=3,
             out_indices=[3, 5, 7, 11],  # as the authors' release does in segmentation
             init_cfg=dict(type='Pretrained', checkpoint='checkpoints/USFM_latest.pth'),

@@ -2,6 +2,4 @@
 # python tools/prepare_data.py usenhance SOURCE data/usenhance
 _base_ = 'enhance_custom_cyclegan.py'
 data_root = 'data/usenhance'
-train_dataloader = dict(dataset=dict(data_root=data_root))
-val_dataloader = dict(dataset=dict(data_root=data_root))
-test_dataloader = dict(dataset=dict(data_root=data_root))
+train_dataloader = val_dataloader = test_dataloader = dict(dataset=dict(data_root=data_root))

@@ -1,11 +1,4 @@
 # Thyroid nodules: python tools/prepare_data.py tn3k SOURCE data/tn3k
-_base_ = ['../_base_/finetune.py', '../_base_/seg_upernet.py', '../_base_/seg_data.py']
+_base_ = 'seg_custom_upernet.py'
 data_root = 'data/tn3k'
-metainfo = dict(classes=('background', 'nodule'), palette=[[0, 0, 0], [0, 200, 0]])
-train_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
-val_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
-test_dataloader = dict(dataset=dict(data_root=data_root, metainfo=metainfo))
-# The authors' 3e-4 is for 512 images.
-optim_wrapper = dict(optimizer=dict(lr=3e-4 * 16 / 512))
-auto_scale_lr = dict(base_batch_size=16)  # several GPUs: --auto-scale-lr
-default_hooks = dict(checkpoint=dict(save_best='DSC', rule='greater'))
+train_dataloader = val_dataloader = test_dataloader = dict(dataset=dict(data_root=data_root))
