@@ -11,9 +11,7 @@ del loader
 train_dataloader = dict(batch_size=16)
 # LayerScale starts at 1: at 0.1 the blocks hardly take part in so short a run.
 model = dict(
-    backbone=dict(
-        arch='tiny', img_size=image_size, drop_path_rate=0.0, layer_scale_init_value=1.0
-    )
+    backbone=dict(arch='tiny', img_size=image_size, drop_path_rate=0.0, layer_scale_init_value=1.0)
 )
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=1e-3))
 auto_scale_lr = dict(base_batch_size=16)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from usfm_mm.config.image_size import set_image_size
 from usfm_mm.config.options import load_config
-from usfm_mm.config.overrides import set_image_size
 from usfm_mm.visualization.figures import class_colours
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,9 @@ def test_arch_sets_the_widths_that_follow(arch, width, blocks):
     assert (model.backbone.arch, model.backbone.out_indices) == (arch, blocks)
     assert model.neck.embed_dim == model.auxiliary_head.in_channels == width
     assert model.decode_head.in_channels == [width] * 4
-    assert model.decode_head.channels == 768  # the head's own width, not the backbone's
+    # The heads' own channels keep their ratio to the encoder's: 61 M parameters beside 5.5 M else.
+    assert model.decode_head.channels == width
+    assert model.auxiliary_head.channels == round(width / 3 / 16) * 16
     assert load('usfm/cls_custom_linear.py', arch=arch).model.head.in_channels == width
 
 
@@ -71,7 +73,12 @@ def test_classes_come_from_the_prepared_data(tmp_path):
 
 
 def test_classes_stay_without_prepared_data(tmp_path):
-    cfg = load('usfm/seg_usgra_upernet.py', data_root=str(tmp_path))
+    config = tmp_path / 'three.py'
+    config.write_text(
+        f"_base_ = '{ROOT}/configs/usfm/seg_custom_upernet.py'\n"
+        'model = dict(decode_head=dict(num_classes=3, out_channels=3))\n'
+    )
+    cfg = load(str(config), data_root=str(tmp_path))
     assert cfg.model.decode_head.num_classes == 3
 
 

@@ -16,8 +16,9 @@ from mmengine.registry import MODELS, RUNNERS
 
 from support.two_ranks import on_two_ranks
 from usfm_mm.compat import check_synced, import_mmagic, set_up_cpu
+from usfm_mm.config.arch import set_arch
+from usfm_mm.config.image_size import set_image_size
 from usfm_mm.config.options import set_data_root
-from usfm_mm.config.overrides import set_arch, set_image_size
 from usfm_mm.io.image import encode_png
 from usfm_mm.models import USFMViT
 

@@ -15,8 +15,8 @@ from mmengine.registry import init_default_scope
 
 from support.release_files import image, mask, seg_names
 from usfm_mm.compat import import_mmseg, quiet_imports
+from usfm_mm.config.classes import fit_classes
 from usfm_mm.config.options import set_data_root
-from usfm_mm.config.overrides import fit_classes
 from usfm_mm.converters.items import safe_name
 from usfm_mm.datasets import EnhancementDataset
 from usfm_mm.datasets.checks import find_problems

@@ -2,6 +2,7 @@
 
 from .bf16_optim_wrapper import BF16OptimWrapper
 from .compiled_ops import stand_in_for_compiled_ops
+from .host import import_host
 from .message_hub import forget_unsaved
 from .mmagic import import_mmagic
 from .mmseg import find_mmseg_configs, import_mmseg
@@ -16,6 +17,7 @@ __all__ = [
     'check_synced',
     'find_mmseg_configs',
     'forget_unsaved',
+    'import_host',
     'import_mmagic',
     'import_mmseg',
     'leave_process_group',

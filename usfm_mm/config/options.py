@@ -1,41 +1,33 @@
 """What the command-line tools share: their common options and small changes to a config."""
 
 import argparse
-import inspect
-from collections.abc import Iterable
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
-from mmengine.runner import FlexibleRunner, Runner
+from mmengine.runner import Runner
 
-from usfm_mm.compat import (
-    check_synced,
-    find_mmseg_configs,
-    import_mmagic,
-    import_mmseg,
-    quiet_imports,
-)
-from usfm_mm.config.overrides import fit_classes, set_arch, set_image_size
+from usfm_mm.compat import check_synced, find_mmseg_configs, import_host
+from usfm_mm.config.arch import check_widths, set_arch
+from usfm_mm.config.cfg_options import check_options
+from usfm_mm.config.classes import fit_classes
+from usfm_mm.config.image_size import check_image_size, check_masks, set_image_size, set_mask_size
+from usfm_mm.config.loading import set_batch_size, set_data_root, set_workers, settle_workers
+from usfm_mm.config.normalisation import fit_normalisation
+from usfm_mm.config.schedule import check_schedule, follow_max_epochs, set_epochs, set_lr
 
-# What mmengine's runners and our tools read where a config has it. Not ``data_preprocessor``: the
-# runner ignores it beside the model's own, so that it must be in the config to be meant.
-_OPTIONAL_KEYS = {
-    *inspect.signature(Runner).parameters,
-    *inspect.signature(FlexibleRunner).parameters,
-    'activation_checkpointing',
-    'compile',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'model_wrapper_cfg',
-    'runner_type',
-    'sync_bn',
-    'check_data',
-    'fit_classes',
-} - {'cfg', 'data_preprocessor'}
+# Each option, and what puts it into all places of a config that depend on it.
+_SETTERS = {
+    'data_root': set_data_root,
+    'image_size': set_image_size,
+    'mask_size': set_mask_size,
+    'arch': set_arch,
+    'epochs': set_epochs,
+    'lr': set_lr,
+    'batch_size': set_batch_size,
+    'workers': set_workers,
+}
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:
@@ -44,7 +36,12 @@ def config_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument('config', help='config file')
     parser.add_argument('--data-root', help='data folder, in place of the one in the config')
     parser.add_argument('--image-size', type=int, help='pixels, in place of the size in the config')
+    parser.add_argument('--mask-size', type=int, help='pixels of a mask patch in pre-training')
     parser.add_argument('--arch', help='size of the ViT: tiny, small, base, large, huge')
+    parser.add_argument('--epochs', type=int, help='length of the run and of its schedule')
+    parser.add_argument('--lr', type=float, help='highest learning rate, as it is for any batch')
+    parser.add_argument('--batch-size', type=int, help='images that each process loads at once')
+    parser.add_argument('--workers', type=int, help='processes that load data, for each of ours')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='override settings: key=value ...'
     )
@@ -71,80 +68,35 @@ def load_config(args: argparse.Namespace) -> Config:
     """Config with the command line's changes merged in.
 
     Args:
-        args: From a parser with the options above.
+        args: From a parser with the options above; ``checkpoint``, where it has one, is what is
+            tested.
 
     Raises:
         FileNotFoundError: If the config file or the data folder does not exist.
-        KeyError: If there is ``--data-root`` for a config without ``data_root``, or
-            ``--image-size`` for one without ``image_size``.
-        ValueError: If ``--image-size`` or ``--arch`` does not fit, or ``--cfg-options`` names what
-            has an option of its own or a top-level key that neither the config nor a tool knows.
+        KeyError: If an option is for what the config does not have.
+        ValueError: If an option does not fit the config, ``--cfg-options`` names what nothing
+            reads, or two places of the result disagree.
     """
     options = args.cfg_options or {}
-    for name in ('data_root', 'image_size'):
-        if name in options:
-            raise ValueError(
-                f'--cfg-options {name}: use --{name.replace("_", "-")}, which changes it wherever '
-                'it stands'
-            )
     cfg = load_plain(args.config)
-    _check_options(options, cfg)
-    if args.data_root:
-        set_data_root(cfg, args.data_root)
-    if args.image_size:
-        set_image_size(cfg, args.image_size)
-    if args.arch:
-        set_arch(cfg, args.arch)
+    check_options(options, cfg)
+    for name, put in _SETTERS.items():
+        value = getattr(args, name, None)
+        if value is not None:
+            put(cfg, value)
     if options.get('fit_classes', True):
         fit_classes(cfg)
+    follow_max_epochs(cfg, options)
     cfg.merge_from_dict(options)
+    settle_workers(cfg, options)
+    fit_normalisation(cfg, options, getattr(args, 'checkpoint', None))
+    for check in (check_image_size, check_masks, check_widths, check_schedule):
+        check(cfg)
     if 'work_dir' in args:
         cfg.launcher = args.launcher
         default = Path('work_dirs') / Path(args.config).stem
         cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
     return cfg
-
-
-def _check_options(options: Iterable[str], cfg: Config) -> None:
-    """Refuse a top-level key that nothing would read."""
-    for option in options:
-        name = option.split('.')[0]
-        if name in cfg or name in _OPTIONAL_KEYS:
-            continue
-        parents = [key for key, value in cfg.items() if isinstance(value, dict) and name in value]
-        close = [f'{key}.{name}' for key in parents]
-        close = close or get_close_matches(name, {*cfg, *_OPTIONAL_KEYS})
-        hint = f': did you mean {" or ".join(close)}?' if close else ''
-        raise ValueError(f'--cfg-options {option}: {cfg.filename} has no {name!r}{hint}')
-
-
-def set_data_root(cfg: Config, data_root: str) -> None:
-    """Put ``data_root`` in the place of the config's own wherever it stands.
-
-    Args:
-        cfg: Config with a top-level ``data_root``; changed in place.
-        data_root: The new folder.
-
-    Raises:
-        KeyError: If the config has no top-level ``data_root``.
-        FileNotFoundError: If the folder does not exist.
-    """
-    if 'data_root' not in cfg:
-        raise KeyError(f'{cfg.filename} has no data_root: use --cfg-options for its own names')
-    if not Path(data_root).is_dir():
-        raise FileNotFoundError(f'--data-root {data_root}: no such folder')
-    old = cfg.data_root
-
-    def replace(node: Any) -> None:
-        if isinstance(node, dict):
-            if node.get('data_root') == old:
-                node['data_root'] = data_root
-            node = list(node.values())
-        if isinstance(node, list):
-            for child in node:
-                replace(child)
-
-    replace(cfg._cfg_dict)
 
 
 def add_tensorboard(cfg: Config) -> None:
@@ -169,11 +121,8 @@ def build_runner(cfg: Config) -> Runner:
         ModuleNotFoundError: If the host is not installed, with the command that installs it.
         ValueError: If a GAN's processes would train apart.
     """
-    quiet_imports()
-    if cfg.get('default_scope') == 'mmseg':
-        import_mmseg()
-    elif cfg.get('default_scope') == 'mmagic':
+    import_host(cfg)
+    if cfg.get('default_scope') == 'mmagic':
         check_synced(cfg)
-        import_mmagic()
     cfg.setdefault('runner_type', 'usfm_mm.QuietRunner')
     return RUNNERS.build(cfg)

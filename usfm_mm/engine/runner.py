@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from usfm_mm.compat.log_processor import ScoreLogProcessor
 from usfm_mm.compat.quiet_console import quieten
 from usfm_mm.config.provenance import compare_settings
+from usfm_mm.config.schedule import without_empty
 from usfm_mm.engine.stop_signals import shield_workers
 from usfm_mm.registry import RUNNERS
 
@@ -88,6 +89,11 @@ class QuietRunner(_StrictRunner, Runner):
         loader = Runner.build_dataloader(*args, **kwargs)
         shield_workers(loader)  # here, since an iteration-based loop starts them at once
         return loader
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """Build mmengine's schedulers but those of less than an iteration, which it refuses."""
+        scheduler = without_empty(scheduler, len(self.train_dataloader))
+        return super().build_param_scheduler(scheduler)
 
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', strict: bool = False, **kwargs: Any

@@ -1,0 +1,154 @@
+"""Mean and standard deviation of the intensities: from the weights or the data, or by hand."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from usfm_mm.config.places import backbone_of
+from usfm_mm.config.provenance import trained_with
+from usfm_mm.io.index import INDEX_NAMES, find_index
+
+Values = tuple[list[float], list[float]]
+_FILES = ('dataset.json', 'database.json')
+
+
+def fit_normalisation(
+    cfg: Config, options: dict[str, Any] | None = None, checkpoint: str | None = None
+) -> None:
+    """Take mean and std from where they are known, where ``fit_normalisation`` is True.
+
+    ``--cfg-options`` go before all. Else they are those of the checkpoint that is tested or that
+    training starts from; a model without one takes those of its data, and what starts from weights
+    that do not tell keeps the config's. One line says what was taken and from where.
+
+    Args:
+        cfg: Changed in place.
+        options: Of ``--cfg-options``.
+        checkpoint: What is tested, in place of what the config starts from.
+    """
+    path, node = _place(cfg)
+    if node is None:
+        return
+    weights = checkpoint or cfg.get('load_from') or _start(cfg)
+    found = of_weights(weights) if weights else of_data(cfg)
+    source = weights or cfg.get('data_root')
+    if found is None:
+        return
+    now = [list(node['mean']), list(node['std'])]
+    fitted = [_spread(values, _channels(cfg, node)) for values in found]
+    by_hand = any(
+        option in (path, f'{path}.mean', f'{path}.std') or path.startswith(f'{option}.')
+        for option in options or ()
+    )
+    if by_hand or not cfg.get('fit_normalisation'):
+        if weights and fitted != now:
+            _say(
+                f'Images are normalised with mean {_text(now[0])}, std {_text(now[1])}, but '
+                f'{source} was trained with mean {_text(found[0])}, std {_text(found[1])}.',
+                logging.WARNING,
+            )
+        return
+    node['mean'], node['std'] = fitted
+    _say(f'Mean {_text(found[0])} and std {_text(found[1])} of intensities: of {source}.')
+
+
+def of_weights(source: str) -> Values | None:
+    """Mean and std that a checkpoint of ours was trained with; None where it does not tell.
+
+    A missing or broken file does not tell either: what loads the weights says so.
+    """
+    from usfm_mm.models.checkpoints.files import load_file  # torch
+
+    try:
+        settings = trained_with(load_file(source))
+    except (OSError, ValueError):
+        return None
+    for value in settings.values():
+        if isinstance(value, dict) and value.get('mean') and value.get('std'):
+            return _lists(value)
+    return None
+
+
+def of_data(cfg: Config) -> Values | None:
+    """Mean and std of the training images, as index, ``dataset.json`` or ``database.json`` tell."""
+    root = Path(cfg.get('data_root') or '.')
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    index = dataset.get('index')
+    if index or any((root / name).is_file() for name in INDEX_NAMES):
+        about = _index_metadata(root, index)
+        if about.get('mean') and about.get('std'):
+            return _lists(about)
+    for name in _FILES:
+        try:
+            about = json.loads((root / name).read_text(encoding='utf-8'))
+        except (OSError, ValueError):
+            continue
+        if about.get('mean') and about.get('std'):
+            return _lists(about)
+    return None
+
+
+def _index_metadata(root: Path, index: str | None) -> dict[str, Any]:
+    import pyarrow.parquet
+
+    try:
+        file = find_index(root, index)
+        if file.suffix != '.parquet':
+            return {}
+        metadata = pyarrow.parquet.read_schema(file).metadata or {}
+        return json.loads(metadata.get(b'usfm_mm', b'{}'))
+    except (OSError, ValueError):  # reading the index says what is wrong
+        return {}
+
+
+def _place(cfg: Config) -> tuple[str, dict | None]:
+    generator = cfg.model.get('generator') or {}
+    places = {
+        'model.generator': generator,
+        'model.data_preprocessor': cfg.model.get('data_preprocessor') or {},
+        'data_preprocessor': cfg.get('data_preprocessor') or {},
+    }
+    for path, node in places.items():
+        if node.get('mean') and node.get('std'):
+            return path, node
+    return '', None
+
+
+def _start(cfg: Config) -> str | None:
+    """Weights that training starts from."""
+    return (backbone_of(cfg).get('init_cfg') or {}).get('checkpoint')
+
+
+def _channels(cfg: Config, node: dict) -> int:
+    if cfg.model.get('generator') is node:
+        return backbone_of(cfg).get('in_channels', 3)
+    return len(node['mean'])
+
+
+def _lists(about: dict[str, Any]) -> Values:
+    mean, std = (
+        [float(v) for v in (value if isinstance(value, Sequence) else [value])]
+        for value in (about['mean'], about['std'])
+    )
+    return mean, std
+
+
+def _spread(values: list[float], channels: int) -> list[float]:
+    """One value for each channel; of several, an average where the channels are others."""
+    if len(values) == channels:
+        return values
+    return [sum(values) / len(values)] * channels
+
+
+def _text(values: Sequence[float]) -> str:
+    shown = [f'{value:g}' for value in values]
+    return shown[0] if len(set(shown)) == 1 else f'({", ".join(shown)})'
+
+
+def _say(text: str, level: int = logging.INFO) -> None:
+    print_log(text, logger='current', level=level)
