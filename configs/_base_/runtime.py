@@ -10,7 +10,7 @@ randomness = dict(seed=0)
 log_level = 'INFO'
 log_processor = dict(by_epoch=True, window_size=50)
 default_hooks = dict(
-    runtime_info=dict(type='RuntimeInfoHook'),
+    runtime_info=dict(type='usfm_mm.LearningRateHook'),
     timer=dict(type='mmengine.IterTimerHook'),  # mmagic has one of its own
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),

@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from usfm_mm.config.latest_checkpoint import latest_checkpoint
+from usfm_mm.config.resume import latest_checkpoint
 
 EPOCHS, ITERATIONS = 2, 3  # of tiny_config
 

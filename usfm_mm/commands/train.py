@@ -14,10 +14,8 @@ from usfm_mm.config.options import (
     config_parser,
     load_config,
 )
-from usfm_mm.config.provenance import check_goes_on, is_finished
+from usfm_mm.config.resume import continue_or_begin
 from usfm_mm.datasets.checks import check_data
-from usfm_mm.engine.hooks.checkpoint import latest_checkpoint
-from usfm_mm.models.checkpoints.files import load_file
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -56,7 +54,7 @@ def build_config(args: argparse.Namespace) -> Config:
         scale_lr(cfg)
     set_up_cpu(cfg)
     add_tensorboard(cfg)
-    continue_or_begin(cfg, args)
+    continue_or_begin(cfg, args.resume, args.cfg_options or {})
     return cfg
 
 
@@ -75,46 +73,6 @@ def scale_lr(cfg: Config) -> None:
     # The runner does not count accumulated steps.
     base /= cfg.optim_wrapper.get('accumulative_counts', 1)
     cfg.auto_scale_lr = ConfigDict(base_batch_size=base, enable=True)
-
-
-def continue_or_begin(cfg: Config, args: argparse.Namespace) -> None:
-    """Set the checkpoint to go on from, or see that the work dir holds no other run.
-
-    A folder where a run was logged but never saved is used again.
-
-    Raises:
-        ValueError: If the checkpoint does not fit the config, or the folder holds a run.
-    """
-    options = args.cfg_options or {}
-    resume = args.resume
-    if cfg.get('resume'):
-        if options.get('resume'):
-            resume = resume or options.get('load_from') or 'auto'
-        else:  # the saved config of a run that was resumed
-            print(f'resume=True of {args.config} does not count: --resume continues a run.')
-            cfg.resume, cfg.load_from = False, None
-    saved = sorted(path.name for path in Path(cfg.work_dir).glob('*.pth'))
-    if not resume:
-        if saved:
-            raise ValueError(
-                f'{cfg.work_dir} holds a run ({saved[-1]}): --resume continues it, another '
-                '--work-dir begins a new one'
-            )
-        return
-    path = latest_checkpoint(cfg.work_dir) if resume == 'auto' else Path(resume)
-    if path is None:
-        print(f'{cfg.work_dir} has no checkpoint yet: the run begins at its start.')
-        return
-    cfg.resume, cfg.load_from = True, str(path)
-    if path.is_dir():  # sharded, by the strategies of FlexibleRunner
-        return
-    checkpoint = load_file(path)
-    check_goes_on(cfg, checkpoint, str(path))
-    if is_finished(cfg, checkpoint):
-        raise SystemExit(
-            f'{path} is the end of its run ({cfg.train_cfg.get("max_epochs", "all")} epochs): '
-            'there is nothing left to train.'
-        )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

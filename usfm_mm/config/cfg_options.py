@@ -133,7 +133,7 @@ def _initialisers(reader: Any) -> Iterator[Any]:
         return
     for base in reader.__mro__[:-1]:
         if '__init__' in vars(base):
-            yield base.__init__
+            yield vars(base)['__init__']
 
 
 def _refuse(option: str, key: str, path: list[str], known: set[str], cfg: Config) -> None:

@@ -1,8 +1,10 @@
 """What the command-line tools share: their common options and small changes to a config."""
 
 import argparse
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
@@ -18,7 +20,7 @@ from usfm_mm.config.normalisation import fit_normalisation
 from usfm_mm.config.schedule import check_schedule, follow_max_epochs, set_epochs, set_lr
 
 # Each option, and what puts it into all places of a config that depend on it.
-_SETTERS = {
+_SETTERS: dict[str, Callable[[Config, Any], None]] = {
     'data_root': set_data_root,
     'image_size': set_image_size,
     'mask_size': set_mask_size,

@@ -31,7 +31,7 @@ def places(node: Any, keys: Collection[str], path: str = '') -> Iterator[Place]:
     for key, value in entries:
         here = f'{path}.{key}' if path else str(key)
         if isinstance(node, dict) and key in keys:
-            yield Place(here, node, key)
+            yield Place(here, node, str(key))
         if isinstance(value, (dict, list, tuple)):
             yield from places(value, keys, here)
 

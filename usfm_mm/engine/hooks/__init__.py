@@ -5,6 +5,7 @@ from .embedding import EmbeddingHook
 from .enhancement import EnhancementHook
 from .image_buffer import ImageBufferHook
 from .iteration_seed import IterationSeedHook
+from .learning_rate import LearningRateHook
 from .reconstruction import ReconstructionHook
 from .summary import SummaryHook
 from .test_report import TestReportHook
@@ -15,6 +16,7 @@ __all__ = [
     'EnhancementHook',
     'ImageBufferHook',
     'IterationSeedHook',
+    'LearningRateHook',
     'ReconstructionHook',
     'SafeCheckpointHook',
     'SummaryHook',
