@@ -15,7 +15,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 demo: $(VENV)/.ready
 	$(VENV)/bin/python tools/make_demo_data.py data/demo
 	$(VENV)/bin/python tools/make_index.py data/demo
-	$(VENV)/bin/python tools/train.py configs/usfm/pretrain_demo.py --work-dir work_dirs/demo
+	$(VENV)/bin/python tools/train.py configs/usfm/pretrain_demo.py --work-dir work_dirs/demo --resume
 	$(VENV)/bin/python tools/report_run.py work_dirs/demo
 
 test: $(VENV)/.ready

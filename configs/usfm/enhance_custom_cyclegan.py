@@ -1,9 +1,10 @@
 # Your own images of low and of high quality: docs/enhancement.md
 _base_ = '../_base_/enhance_cyclegan.py'
+fit_normalisation = True  # mean and std are those of the weights, where they tell
 model = dict(
     generator=dict(
         type='usfm_mm.USFMResnetGenerator',
-        mean=[123.675, 116.28, 103.53],  # that the weights were trained with, in [0, 255]
+        mean=[123.675, 116.28, 103.53],  # in [0, 255]
         std=[58.395, 57.12, 57.375],
         backbone=dict(
             type='usfm_mm.USFMViT',

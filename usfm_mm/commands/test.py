@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_config(args)
     if not cfg.get('test_dataloader'):
         parser.error(f'{args.config} has nothing to test with (no test_dataloader)')
-    cfg.load_from = args.checkpoint
+    cfg.load_from, cfg.resume = args.checkpoint, False
     set_up_cpu(cfg)
     runner = build_runner(cfg)
     check_data(cfg, ('test',))  # the processes are connected, no data set is built yet
