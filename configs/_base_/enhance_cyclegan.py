@@ -62,3 +62,4 @@ custom_hooks = [
     dict(type='usfm_mm.EnhancementHook'),
     dict(type='usfm_mm.TestReportHook'),
 ]
+fit_normalisation = True  # mean and std of an encoder are those of its weights

@@ -1,6 +1,5 @@
 # Your own images of low and of high quality: docs/enhancement.md
 _base_ = '../_base_/enhance_cyclegan.py'
-fit_normalisation = True  # mean and std are those of the weights, where they tell
 model = dict(
     generator=dict(
         type='usfm_mm.USFMResnetGenerator',

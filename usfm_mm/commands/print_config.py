@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from usfm_mm.config.options import config_parser, load_config
+from usfm_mm.config.options import add_schedule_options, config_parser, load_config
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print."""
-    print(load_config(config_parser('Print a whole config.').parse_args(argv)).pretty_text)
+    parser = config_parser('Print a whole config.')
+    add_schedule_options(parser)
+    print(load_config(parser.parse_args(argv)).pretty_text)
