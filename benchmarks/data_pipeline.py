@@ -29,7 +29,7 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.commands.pack_images import pack
+from usfm_mm.curation.pack import pack
 from usfm_mm.datasets import SeededIndex, UltrasoundDataset
 from usfm_mm.io.image import BadImageError, encode_png, read_grey
 from usfm_mm.io.index import write_index

@@ -1,13 +1,15 @@
 """Making an index of good and of broken folders."""
 
 import csv
+import json
 import shutil
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 from usfm_mm.commands.make_index import main
-from usfm_mm.commands.pack_images import pack
+from usfm_mm.curation.pack import pack
 from usfm_mm.datasets.ultrasound import UltrasoundDataset
 from usfm_mm.io.image import encode_png, read_grey
 from usfm_mm.io.index import read_index
@@ -81,6 +83,8 @@ def test_mean_and_std(tmp_path, capsys):
     write(tmp_path / 'breast/2.png', 50, (90, 80))
     run(tmp_path)
     assert 'mean=[30.00], std=[20.00]' in capsys.readouterr().out
+    metadata = pyarrow.parquet.read_schema(tmp_path / 'index.parquet').metadata
+    assert json.loads(metadata[b'usfm_mm']) == {'mean': [30.0], 'std': [20.0]}
 
 
 def test_bad_images_are_listed_and_left_out(root, capsys):
@@ -104,7 +108,7 @@ def test_bad_images_are_listed_and_left_out(root, capsys):
 
 
 def test_parallel_gives_the_same(root, tmp_path, monkeypatch):
-    monkeypatch.setattr('usfm_mm.commands.make_index._CHUNK', 5)
+    monkeypatch.setattr('usfm_mm.curation.verify._CHUNK', 5)
     run(root, '--out', tmp_path / 'one')
     main([str(root), '--out', str(tmp_path / 'two'), '--workers', '2'])
     assert read_index(root, tmp_path / 'one/index.parquet').equals(

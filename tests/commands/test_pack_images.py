@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from usfm_mm.commands import pack_images
-from usfm_mm.commands.pack_images import main, pack
+from usfm_mm.commands.pack_images import main
+from usfm_mm.curation import pack as packing
+from usfm_mm.curation.pack import pack
 from usfm_mm.io.image import encode_png, read_grey
 from usfm_mm.io.index import read_index, write_index
 from usfm_mm.io.packed import PackedImages
@@ -42,8 +43,8 @@ def test_there_and_back(root, tmp_path, capsys):
 
 
 def test_goes_on_where_it_was_stopped(root, monkeypatch):
-    monkeypatch.setattr(pack_images, '_CHUNK', 4)
-    read, put, done = [], pack_images.put_packed, []
+    monkeypatch.setattr(packing, '_CHUNK', 4)
+    read, put, done = [], packing.put_packed, []
 
     def stop_in_third_chunk(env, items):
         if len(done) == 2:
@@ -55,12 +56,12 @@ def test_goes_on_where_it_was_stopped(root, monkeypatch):
         read.append(path)
         return read_grey(path)
 
-    monkeypatch.setattr(pack_images, 'put_packed', stop_in_third_chunk)
+    monkeypatch.setattr(packing, 'put_packed', stop_in_third_chunk)
     with pytest.raises(KeyboardInterrupt):
         pack(root, root)
     assert not (root / 'images.lmdb').exists()
-    monkeypatch.setattr(pack_images, 'put_packed', put)
-    monkeypatch.setattr(pack_images, 'read_grey', counting)
+    monkeypatch.setattr(packing, 'put_packed', put)
+    monkeypatch.setattr(packing, 'read_grey', counting)
     pack(root, root)
     assert len(read) == 12  # 20 less the two chunks stored
     assert len(PackedImages(root / 'images.lmdb')) == 20

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from support.made_up import rows, run, speckle, write_folder
 from usfm_mm.commands.check_overlap import main
-from usfm_mm.commands.pack_images import pack
+from usfm_mm.curation.pack import pack
 from usfm_mm.database import overlap
 from usfm_mm.database.extract import extract
 from usfm_mm.database.overlap import find_overlap, hash_set

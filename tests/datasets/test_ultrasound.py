@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from support.image_files import write_images
-from usfm_mm.commands.pack_images import pack
+from usfm_mm.curation.pack import pack
 from usfm_mm.datasets.sampler import OrganBalancedSampler
 from usfm_mm.datasets.seeding import SeededIndex
 from usfm_mm.datasets.ultrasound import UltrasoundDataset

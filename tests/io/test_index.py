@@ -1,12 +1,13 @@
-"""Reading, checking and splitting an index."""
+"""Reading and checking an index."""
 
+import json
 import os
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
-from usfm_mm.io.index import codes, find_index, hold_out, read_index, write_index
+from usfm_mm.io.index import codes, find_index, read_index, write_index
 
 COLUMNS = {
     'path': ['b/1.png', 'a/1.png', 'a/2.png'],
@@ -32,6 +33,15 @@ def test_round_trip(tmp_path, name):
     patient_codes, names = codes(table['patient'])
     assert names == ['p', 'q']
     assert patient_codes.tolist() == [0, -1, 1]
+
+
+def test_mean_and_std_are_kept_in_parquet(tmp_path):
+    write_index(pa.table(COLUMNS), tmp_path / 'index.parquet', (31.5, 40.25))
+    metadata = pa.parquet.read_schema(tmp_path / 'index.parquet').metadata
+    assert json.loads(metadata[b'usfm_mm']) == {'mean': [31.5], 'std': [40.25]}
+    write_index(pa.table(COLUMNS), tmp_path / 'index.csv', (31.5, 40.25))
+    assert (tmp_path / 'index.csv').read_text().startswith('"path","organ","patient"')
+    assert len(read_index(tmp_path)) == 3
 
 
 def test_many_row_groups_share_one_set_of_codes(tmp_path):
@@ -91,7 +101,7 @@ def test_damaged_parquet(tmp_path):
 
 
 def test_finding(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match='tools/make_index.py'):
+    with pytest.raises(FileNotFoundError, match='usfm index'):
         find_index(tmp_path)
     root, other = tmp_path / 'root', tmp_path / 'other'
     root.mkdir()
@@ -111,37 +121,3 @@ def test_write_refuses_unknown_columns_and_names(tmp_path):
         write_index(pa.table({**COLUMNS, 'age': [1, 2, 3]}), tmp_path / 'index.csv')
     with pytest.raises(ValueError, match='index.parquet or index.csv'):
         write_index(pa.table(COLUMNS), tmp_path / 'index.xlsx')
-
-
-def test_hold_out_by_organ_and_patient():
-    rng = np.random.default_rng(0)
-    organs = np.repeat([0, 1, 2, 3], [5000, 400, 20, 19])
-    patients = np.where(rng.random(len(organs)) < 0.5, rng.integers(0, 300, len(organs)), -1)
-    patients[patients >= 0] += 1000 * organs[patients >= 0]
-    held = hold_out(organs, patients, 0.1)
-    np.testing.assert_array_equal(held, hold_out(organs, patients, 0.1))
-    assert not np.array_equal(held, hold_out(organs, patients, 0.1, seed=1))
-    counts = [held[organs == organ].sum() for organ in range(4)]
-    assert 480 <= counts[0] <= 500
-    assert 36 <= counts[1] <= 40
-    assert counts[2] in (1, 2)
-    assert counts[3] == 0
-    known = patients >= 0
-    assert not set(patients[known & held]) & set(patients[known & ~held])
-
-
-def test_hold_out_of_small_organs():
-    organs, patients = np.repeat([0, 1, 2], [12, 2, 1]), np.full(15, -1)
-    assert not hold_out(organs, patients, 0.1).any()
-    held = hold_out(organs, patients, 0.1, min_images=2)
-    assert np.bincount(organs[held], minlength=3).tolist() == [1, 1, 0]
-
-
-def test_hold_out_large_patients():
-    # 3 patients of 10, 15 and 25: none is within 1 %, so the smallest is taken
-    patients = np.repeat([0, 1, 2], [15, 10, 25])
-    held = hold_out(np.zeros(50, int), patients, 0.01)
-    np.testing.assert_array_equal(held, patients == 1)
-    assert not hold_out(np.zeros(50, int), np.zeros(50, int), 0.5).any()
-    with pytest.raises(ValueError, match='fraction'):
-        hold_out(np.zeros(50, int), patients, 1.0)

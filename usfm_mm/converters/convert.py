@@ -20,7 +20,7 @@ from usfm_mm.converters.pairs import HIGH, LOW
 from usfm_mm.converters.splitting import join_copies, make_split, nested_subsets
 from usfm_mm.converters.summary import contact_sheet, report_counts
 from usfm_mm.io.image import BadImageError, encode_png, read_grey
-from usfm_mm.io.index import SPLITS
+from usfm_mm.io.index_checks import SPLITS
 
 # An index for pre-training ignores columns that begin with an underscore.
 _COLUMNS = ('path', 'organ', 'patient', 'split', '_mask', '_label', '_source')

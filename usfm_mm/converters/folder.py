@@ -30,7 +30,7 @@ from usfm_mm.converters.pairs import (
     organ_pairs,
     quality_folders,
 )
-from usfm_mm.io.index import SPLITS
+from usfm_mm.io.index_checks import SPLITS
 
 
 def own_data(

@@ -31,7 +31,7 @@ class Item:
             release has no segmentation.
         label: Class, one of the release's ``cls_classes``, or None.
         patient: Images of one patient stay in one split; None where it is not known.
-        split: As released, one of :data:`~usfm_mm.io.index.SPLITS`, or None.
+        split: As released, one of :data:`~usfm_mm.io.index_checks.SPLITS`, or None.
         high: The same image in high quality, where the release is one of pairs.
         degrade: Makes the low quality of ``image``, uint8 [H, W], where that is of high quality.
     """

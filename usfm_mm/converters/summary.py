@@ -11,7 +11,7 @@ from rich.table import Table
 from usfm_mm.converters.items import Item, Release
 from usfm_mm.converters.pairs import HIGH, LOW
 from usfm_mm.io.image import read_grey
-from usfm_mm.io.index import SPLITS
+from usfm_mm.io.index_checks import SPLITS
 from usfm_mm.visualization.figures import save_figure
 from usfm_mm.visualization.tiles import Tile, tile_panel
 

@@ -12,7 +12,7 @@ from usfm_mm.converters.items import (
     named,
     safe_name,
 )
-from usfm_mm.io.index import SPLITS
+from usfm_mm.io.index_checks import SPLITS
 
 CLASSES = ('bladder', 'bowel', 'gallbladder', 'kidney', 'liver', 'spleen')
 

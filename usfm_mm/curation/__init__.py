@@ -1,1 +1,1 @@
-"""From folders of images to an index: scan, verify, split, pack. No torch, no mm*."""
+"""From a folder of images to an index: scan, verify, split, report, pack. No torch, no mm*."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 from rich.console import Console
 
 import usfm_mm
+from usfm_mm.curation.split import val_split
 from usfm_mm.database.chunk import EXCLUDED
 from usfm_mm.database.dedup import (
     HASH_BYTES,
@@ -31,7 +32,7 @@ from usfm_mm.database.rules import UNKNOWN
 from usfm_mm.database.store import PackedStore, image_path, remove_strays
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.image import read_grey
-from usfm_mm.io.index import codes, hold_out, write_index
+from usfm_mm.io.index import codes, write_index
 
 INDEX_NAME, REPORT_NAME, ABOUT_NAME = 'index.parquet', 'report.html', 'database.json'
 REJECTED_NAME, DUPLICATES_NAME = 'rejected.csv', 'duplicates.csv'
@@ -239,7 +240,7 @@ def _table(images: Images, kept: np.ndarray, val_fraction: float) -> pa.Table:
         columns[name] = column.cast(pa.string()).dictionary_encode()
     organs, _ = codes(pa.chunked_array([columns['organ']]))
     patients, _ = codes(pa.chunked_array([columns['patient']]))
-    val = hold_out(organs, patients, val_fraction) if len(kept) else np.zeros(0, bool)
+    val = val_split(organs, patients, val_fraction) if len(kept) else np.zeros(0, bool)
     columns['split'] = pa.array(np.where(val, 'val', 'train'), pa.string()).dictionary_encode()
     columns['_study'] = columns.pop('study')
     columns['_file'] = pa.array(images.file[kept].astype(str), pa.string()).dictionary_encode()

@@ -17,7 +17,9 @@ from matplotlib.figure import Figure
 
 from usfm_mm.database.journal import Journal
 from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.image import encode_png
 from usfm_mm.sampling import organ_probabilities
+from usfm_mm.visualization.organs import organ_chart
 
 _SAMPLES = 8
 _THUMB = 112
@@ -109,20 +111,9 @@ def _organ_figure(organs: list[tuple[str | None, int]]) -> str:
     """Images of each organ and how often it is drawn (Eq. 1), as the paper's Fig. 3 shows them."""
     if not organs:
         return ''
-    share = np.array([count for _, count in organs]) / sum(count for _, count in organs)
-    drawn = organ_probabilities(np.array([count for _, count in organs]))
-    figure = Figure(figsize=(7, 0.42 * len(organs) + 1.2), layout='constrained')
-    axes = figure.subplots()
-    rows = np.arange(len(organs))
-    for offset, values, label in ((-0.2, share, 'images'), (0.2, drawn, 'drawn, power 0.5')):
-        bars = axes.barh(rows + offset, 100 * values, 0.38, label=label)
-        axes.bar_label(bars, fmt='%.3g', padding=2, fontsize=8)
-    axes.set(xscale='log', xlabel='share in %', yticks=rows)
-    axes.set_yticklabels([_plain(name) for name, _ in organs])
-    axes.margins(x=0.15)
-    axes.invert_yaxis()
-    axes.legend(loc='lower right')
-    return _svg(figure)
+    counts = np.array([count for _, count in organs])
+    names = ['not known' if name is None else name for name, _ in organs]
+    return _svg(organ_chart(names, counts, organ_probabilities(counts)))
 
 
 def _bars(values: list[tuple[str | None, int]], name: str) -> str:
@@ -171,10 +162,7 @@ def _thumbnail(image: np.ndarray) -> str:
     scale = _THUMB / max(image.shape)
     size = [max(1, round(side * scale)) for side in image.shape[::-1]]
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    done, data = cv2.imencode('.png', small, [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    if not done:
-        raise ValueError(f'OpenCV cannot encode a picture of shape {small.shape}')
-    return _data_uri('image/png', data.tobytes())
+    return _data_uri('image/png', encode_png(small, compression=9))
 
 
 def _data_uri(kind: str, content: bytes) -> str:

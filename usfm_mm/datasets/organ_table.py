@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from usfm_mm.io.index import check_splits, codes, find_index, hold_out, read_index
+from usfm_mm.curation.split import val_split
+from usfm_mm.io.index import codes, find_index, read_index
+from usfm_mm.io.index_checks import check_splits
 
 _HOLD_OUT = (
     'Hold images out for validation: tools/make_index.py does with --val-fraction 0.1, '
@@ -93,5 +95,5 @@ def _rows_of_split(
     patients = np.full(len(table), -1, np.int32)
     if 'patient' in table.column_names:
         patients, _ = codes(table['patient'])
-    held_out = hold_out(organ_codes, patients, val_fraction)
+    held_out = val_split(organ_codes, patients, val_fraction)
     return held_out if split == 'val' else ~held_out

@@ -52,7 +52,7 @@ class UltrasoundDataset(Dataset):
         seed: A fixed seed for every image, for validation; None leaves it to the sampler.
         val_fraction: Share of each organ's images held out as 'val' where the index has no
             column ``split``; always the same ones, and no patient is split. See
-            :func:`~usfm_mm.io.index.hold_out`.
+            :func:`~usfm_mm.curation.split.val_split`.
         max_bad_fraction: More bad draws than this, and at least 10, are an error.
         packed: Read from ``images.lmdb`` under ``data_root``; by default where that exists.
 

@@ -1,0 +1,105 @@
+"""From a folder of images to its index: scan, verify, split, write, report."""
+
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from usfm_mm.curation.report import report_bad, report_organs
+from usfm_mm.curation.scan import (
+    check_organ_names,
+    rows_of_folders,
+    rows_of_manifest,
+    rows_of_pattern,
+    rows_of_prepared,
+)
+from usfm_mm.curation.split import to_table
+from usfm_mm.curation.verify import verify
+from usfm_mm.io.index import write_index
+from usfm_mm.io.packed import PACKED_NAME
+
+
+def make_index(
+    root: Path,
+    out: Path | None = None,
+    manifest: Path | None = None,
+    prepared: bool = False,
+    pattern: str | None = None,
+    exclude: str = '',
+    val_fraction: float | None = None,
+    seed: int = 0,
+    workers: int = 1,
+) -> None:
+    """Verify, report and write; see the command line's help.
+
+    Raises:
+        FileNotFoundError: ``root`` is not a folder.
+        ValueError: There are no images, an organ has none that can be used, two organs differ
+            in capitals only, or the manifest or the pattern does not give what it must.
+    """
+    console = Console()
+    out = out or root
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    if not root.is_dir():
+        raise FileNotFoundError(f'{root} is not a folder')
+    if manifest is not None:
+        rows = rows_of_manifest(manifest, say)
+    elif prepared:
+        rows = rows_of_prepared(root)
+    elif pattern is not None:
+        rows = rows_of_pattern(root, pattern, say)
+    else:
+        rows = rows_of_folders(root, say)
+    if exclude:
+        kept = [row for row in rows if not re.search(exclude, str(row['path']))]
+        if len(kept) < len(rows):
+            say(f'{len(rows) - len(kept)} images left out by --exclude {exclude}')
+        rows = kept
+    if not rows:
+        raise ValueError(
+            f'no images under {root}: expected {root}/ORGAN/NAME.png, or see '
+            '--pattern and --manifest'
+        )
+    check_organ_names({str(row['organ']) for row in rows})
+    rows.sort(key=lambda row: str(row['path']))
+
+    out.mkdir(parents=True, exist_ok=True)
+    verified = verify(root, [str(row['path']) for row in rows], workers, console)
+    bad_list = out / 'bad_images.csv'
+    bad = [
+        {'path': str(row['path']), 'organ': str(row['organ']), 'reason': reason}
+        for row, reason in zip(rows, verified.reasons, strict=True)
+        if reason
+    ]
+    rows = [row for row, reason in zip(rows, verified.reasons, strict=True) if not reason]
+    if sentence := report_bad(bad_list, bad):
+        say(sentence)
+    emptied = {row['organ'] for row in bad} - {str(row['organ']) for row in rows}
+    if emptied:
+        raise ValueError(
+            f'none of the images of {", ".join(sorted(emptied))} can be used: see {bad_list}'
+        )
+    table = to_table(rows, val_fraction, seed)
+    mean, std = verified.intensities()
+    write_index(table, out / 'index.parquet', (mean, std))
+    report_organs(table, out / 'organ_distribution.png', console)
+    if verified.num_deep:
+        say(
+            f'{verified.num_deep} images have 16 bits per sample; only the upper 8 are read. '
+            'If they are dark, convert them to 8 bits first.'
+        )
+    if (root / PACKED_NAME).is_file():
+        say(
+            f'The pixels are read from {root / PACKED_NAME}: if images have changed, pack them '
+            f'again with "python tools/pack_images.py pack {root}"'
+        )
+    if out.resolve() != root.resolve():
+        say(
+            f"For the config's data set: data_root='{root}', "
+            f"index='{out.resolve() / 'index.parquet'}'"
+        )
+    say(f'Grey levels, kept in the index for the config: mean=[{mean:.2f}], std=[{std:.2f}]')
+    say(f'{len(table)} images, {len(bad)} bad, index: {out / "index.parquet"}')
