@@ -119,7 +119,7 @@ def test_misspelt_split_is_refused(tmp_path, wrong, message):
 
 def test_unknown_split_is_warned_of(tmp_path, monkeypatch):
     messages = []
-    monkeypatch.setattr('usfm_mm.io.index._LOG.warning', messages.append)
+    monkeypatch.setattr('usfm_mm.io.index_checks._LOG.warning', messages.append)
     splits = ['train', 'val', 'test', 'training', 'training', 'fold0']
     write_images(tmp_path, {'breast': 6}, split=splits)
     assert len(UltrasoundDataset(tmp_path, split='fold0')) == 1
