@@ -31,6 +31,7 @@ setup(
     long_description=(ROOT / 'README.md').read_text(),
     long_description_content_type='text/markdown',
     python_requires='>=3.10',
+    entry_points={'console_scripts': ['usfm = usfm_mm.__main__:main']},
     packages=find_packages(include=['usfm_mm', 'usfm_mm.*']),
     package_data={'usfm_mm': ['py.typed', 'database/*.yaml', 'database/*.j2']},
     install_requires=requirements('core'),

@@ -70,7 +70,7 @@ def test_train_without_index_says_how_to_make_one(tmp_path):
         tmp_path / 'run',
     )
     assert done.returncode != 0
-    assert 'make_index.py' in done.stderr
+    assert f'make an index with "usfm index {tmp_path}"' in done.stderr
 
 
 def write_log(work_dir, name, rows):

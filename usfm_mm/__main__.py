@@ -1,0 +1,50 @@
+"""One command for all: ``usfm NAME ...``, also ``python -m usfm_mm NAME ...``."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {
+    'train': ('train', 'train a model from a config'),
+    'test': ('test', 'test a checkpoint'),
+    'index': ('make_index', 'verify images and write their index'),
+    'pack': ('pack_images', 'store the images of an index in one file, or unpack them'),
+    'prepare': ('prepare_data', 'bring a data set into the layout of the configs'),
+    'build-database': ('build_database', "from scanners' files to a database without private data"),
+    'check-overlap': ('check_overlap', 'look for images that two data sets share'),
+    'browse': ('browse_dataset', 'draw what the data pipeline makes of images'),
+    'print-config': ('print_config', 'print a config with its bases and options'),
+    'report': ('report_run', 'print the losses of a run and draw their curve'),
+    'convert': ('convert_checkpoint', 'write the encoder of a checkpoint in another layout'),
+    'knn': ('knn_probe', 'k-NN on frozen features'),
+    'compare': ('compare_methods', 'train and test several methods on the same data'),
+    'compare-enhancement': ('compare_enhancement', 'one panel and table of several tests'),
+    'degrade': ('degrade_images', 'pairs of low and high quality from clear images'),
+    'demo-data': ('make_demo_data', 'real frames of pydicom for the demo'),
+}
+"""Module and purpose of each command, by the name that users type."""
+
+
+def usage() -> str:
+    """The list of commands."""
+    lines = [f'  {name:<20} {purpose}' for name, (_, purpose) in COMMANDS.items()]
+    return '\n'.join(['usage: usfm COMMAND ...   (usfm COMMAND --help)', '', 'commands:', *lines])
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command that the first argument names."""
+    name, *rest = (sys.argv[1:] if argv is None else list(argv)) or ['--help']
+    if name in ('-h', '--help'):
+        print(usage())
+        return
+    modules = {module: module for module, _ in COMMANDS.values()}
+    modules |= {short: module for short, (module, _) in COMMANDS.items()}
+    if name not in modules:
+        print(f'error: no command {name!r}\n{usage()}', file=sys.stderr)
+        raise SystemExit(2)
+    sys.argv = [f'usfm {name}', *rest]
+    import_module(f'usfm_mm.commands.{modules[name]}').main(rest)
+
+
+if __name__ == '__main__':
+    main()
