@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from usfm_mm.database import build as build_module
-from usfm_mm.database import finish as finish_module
+from usfm_mm.database import publish
 from usfm_mm.database.build import JOURNAL_NAME, build, default_journal_folder
 from usfm_mm.database.dedup import NEAR, first_kept, perceptual_hash
 from usfm_mm.database.extract import extract
@@ -138,7 +138,7 @@ def many_files(folder: Path, count: int) -> dict[str, object]:
             ('usfm_mm.database.screen.text', 'find_text', lambda image: []),
             (build_module.__name__, 'process_all', counted),
             (build_module.__name__, 'finish', timed('finish', build_module.finish)),
-            (finish_module.__name__, 'judge', timed('duplicates', finish_module.judge)),
+            (publish.__name__, 'judge', timed('duplicates', publish.judge)),
         ):
             stack.enter_context(mock.patch(f'{target}.{name}', value))
         curve = stack.enter_context(memory_curve(done))
