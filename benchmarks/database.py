@@ -33,10 +33,11 @@ from rich.console import Console
 from rich.table import Table
 
 from usfm_mm.database import build as build_module
-from usfm_mm.database import publish
-from usfm_mm.database.build import JOURNAL_NAME, build, default_journal_folder
-from usfm_mm.database.dedup import NEAR, first_kept, perceptual_hash
+from usfm_mm.database import publish as publish_module
+from usfm_mm.database.build import build
+from usfm_mm.database.dedup import DUPLICATE_HAMMING, deduplicate, perceptual_hash
 from usfm_mm.database.extract import extract
+from usfm_mm.database.places import JOURNAL_NAME, default_journal_folder
 from usfm_mm.database.types import Options
 from usfm_mm.database.workers import Cluster
 from usfm_mm.io.image import encode_png, read_grey
@@ -137,8 +138,12 @@ def many_files(folder: Path, count: int) -> dict[str, object]:
             ('usfm_mm.database.screen.view', 'find_text', lambda image: []),
             ('usfm_mm.database.screen.text', 'find_text', lambda image: []),
             (build_module.__name__, 'process_all', counted),
-            (build_module.__name__, 'finish', timed('finish', build_module.finish)),
-            (publish.__name__, 'judge', timed('duplicates', publish.judge)),
+            (build_module.__name__, 'publish', timed('publish', build_module.publish)),
+            (
+                publish_module.__name__,
+                'mark_duplicates',
+                timed('duplicates', publish_module.mark_duplicates),
+            ),
         ):
             stack.enter_context(mock.patch(f'{target}.{name}', value))
         curve = stack.enter_context(memory_curve(done))
@@ -178,13 +183,13 @@ def many_hashes(rows: int, source: Path) -> dict[str, float]:
         hashes[start : start + len(part)] = np.packbits(part, axis=1)
     for i in range(0, rows - 1, 20):
         bits = np.unpackbits(hashes[i])
-        bits[rng.choice(256, rng.integers(0, NEAR + 1), replace=False)] ^= 1
+        bits[rng.choice(256, rng.integers(0, DUPLICATE_HAMMING + 1), replace=False)] ^= 1
         hashes[i + 1] = np.packbits(bits)
     process = psutil.Process()
     before = process.memory_info().rss
     start_time = time.perf_counter()
     with memory_curve([0], 0.2) as curve:
-        found = first_kept(hashes, np.arange(rows), NEAR)
+        found = deduplicate(hashes, np.arange(rows), DUPLICATE_HAMMING)
     return {
         'rows': rows,
         'seconds': time.perf_counter() - start_time,

@@ -43,8 +43,8 @@ def test_opened_by_the_config_as_it_is(tmp_path, project_root, capsys):
         ([], 'a key is needed.*token_hex.*--key-file'),
         (['--key-file', 'out/key'], 'given away'),
         (['--key-file', 'key', '--rules', 'nowhere.yaml'], 'nowhere.yaml'),
-        (['--key-file', 'key', '--held-out', 'nowhere'], 'there is no nowhere'),
-        (['--key-file', 'key', '--near', '99'], 'from 0 to 40'),
+        (['--key-file', 'key', '--exclude-like', 'nowhere'], 'there is no nowhere'),
+        (['--key-file', 'key', '--max-hamming', '99'], 'from 0 to 40'),
     ],
 )
 def test_errors_are_one_line(tmp_path, monkeypatch, arguments, message):

@@ -12,7 +12,7 @@ import pytest
 from pydicom.encaps import encapsulate
 
 from support.made_up import rows, run, speckle, write_dicom, write_folder
-from usfm_mm.database.build import default_journal_folder
+from usfm_mm.database.places import default_journal_folder
 
 pytestmark = pytest.mark.usefixtures('no_text_search')
 

@@ -23,9 +23,10 @@ from support.made_up import (
 )
 from usfm_mm.database import build as build_module
 from usfm_mm.database import store as store_module
-from usfm_mm.database.build import Settings, default_journal_folder
 from usfm_mm.database.identity import Identity
-from usfm_mm.database.journal import JournalError
+from usfm_mm.database.journal_file import JournalError
+from usfm_mm.database.options import Settings
+from usfm_mm.database.places import default_journal_folder
 from usfm_mm.database.store import OutputError
 from usfm_mm.database.types import Options
 from usfm_mm.datasets import UltrasoundDataset
@@ -266,9 +267,9 @@ def test_held_out_images_stay_out(source, tmp_path):
         test_set.mkdir(exist_ok=True)
         (test_set / f'{i}.jpg').write_bytes(jpeg)
     (test_set / 'notes.txt').write_text('x')
-    text = run([source], tmp_path / 'out', tmp_path, held_out=[test_set])
-    assert '2 files held out, 1 unread' in text
-    assert '2 that are held out' in text
+    text = run([source], tmp_path / 'out', tmp_path, exclude_like=[test_set])
+    assert '2 files to exclude the like of, 1 unread' in text
+    assert '2 that are like images to exclude' in text
     assert len(rows(tmp_path / 'out')) == 10
     # for good
     run([write_folder(tmp_path / 'more', 2, start=2)], tmp_path / 'out', tmp_path)

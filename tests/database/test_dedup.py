@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from support.made_up import speckle
-from usfm_mm.database.dedup import NEAR, first_kept, near_pairs, perceptual_hash
+from usfm_mm.database.dedup import DUPLICATE_HAMMING, deduplicate, near_pairs, perceptual_hash
 from usfm_mm.io.image import read_grey
 
 
@@ -44,8 +44,8 @@ def test_copies_are_near_and_others_far():
         half = cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA)
         gain = np.clip(image * 1.1 + 5, 0, 255).astype(np.uint8)
         for copy in (jpeg, half, gain):
-            assert bits(own, perceptual_hash(copy)) <= NEAR
-    assert min(bits(a, b) for i, a in enumerate(hashes) for b in hashes[:i]) > 4 * NEAR
+            assert bits(own, perceptual_hash(copy)) <= DUPLICATE_HAMMING
+    assert min(bits(a, b) for i, a in enumerate(hashes) for b in hashes[:i]) > 4 * DUPLICATE_HAMMING
 
 
 @pytest.mark.parametrize('near', [0, 1, 7, 16, 24, 40])
@@ -111,7 +111,7 @@ def test_what_stays_is_as_defined():
         ]
     )
     groups = rng.integers(0, 40, 200)
-    found = first_kept(hashes, groups, 8)
+    found = deduplicate(hashes, groups, 8)
     expected = by_definition(hashes, groups, 8)
     # with several rivals, which one is named is free
     assert (found < 0).tolist() == [value < 0 for value in expected]
@@ -129,7 +129,7 @@ def test_memory_of_many_that_are_all_alike():
     hashes = np.unique(np.packbits(values, axis=1), axis=0)
     tracemalloc.start()
     try:
-        found = first_kept(hashes, np.arange(len(hashes)), 16)
+        found = deduplicate(hashes, np.arange(len(hashes)), 16)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -141,10 +141,10 @@ def test_no_chains_and_no_thinning_of_a_clip():
     start = np.zeros(32, np.uint8)
     chain = np.array([flipped(start, *range(10 * i)) for i in range(4)])
     # each resembles the next, but the third resembles none that stays
-    assert first_kept(chain, [0, 1, 2, 3], 10).tolist() == [-1, 0, -1, 2]
-    assert first_kept(chain, [0, 0, 0, 0], 10).tolist() == [-1] * 4
+    assert deduplicate(chain, [0, 1, 2, 3], 10).tolist() == [-1, 0, -1, 2]
+    assert deduplicate(chain, [0, 0, 0, 0], 10).tolist() == [-1] * 4
     equal = np.repeat(start[None], 5, 0)
-    assert first_kept(equal, [0, 0, 1, 2, 1], 0).tolist() == [-1, -1, 0, 0, 0]
+    assert deduplicate(equal, [0, 0, 1, 2, 1], 0).tolist() == [-1, -1, 0, 0, 0]
 
 
 def test_real_duplicate(shared_data):
@@ -154,5 +154,5 @@ def test_real_duplicate(shared_data):
         perceptual_hash(cv2.resize(read_grey(folder / f'benign ({i}).png'), (256, 256)))
         for i in (10, 327, 101)
     ]
-    assert bits(hashes[0], hashes[1]) <= NEAR
-    assert bits(hashes[0], hashes[2]) > 4 * NEAR
+    assert bits(hashes[0], hashes[1]) <= DUPLICATE_HAMMING
+    assert bits(hashes[0], hashes[2]) > 4 * DUPLICATE_HAMMING

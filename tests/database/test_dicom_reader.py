@@ -20,7 +20,7 @@ from pydicom.uid import (
 from support.scanner_screens import damage_second_frame, dicom, region, save, speckle
 from usfm_mm.database.readers import open_clip
 from usfm_mm.database.readers.clip import Box
-from usfm_mm.database.types import Options, Rejected
+from usfm_mm.database.types import Options, RejectedError
 
 FRAMES = np.stack([speckle(60, 80, seed) for seed in range(3)])
 ITEM = b'\xfe\xff\x00\xe0'
@@ -31,7 +31,7 @@ def frames_of(path, step=1):
 
 
 def reason_of(path, options=None):
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(RejectedError) as rejected:
         open_clip(path, options or Options())
     return rejected.value.reason
 

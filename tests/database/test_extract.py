@@ -26,7 +26,7 @@ from support.scanner_screens import (
 )
 from usfm_mm.database.extract import extract
 from usfm_mm.database.screen.text import find_text, paint_over
-from usfm_mm.database.types import FRAME_REASONS, REMOVALS, Options, Rejected
+from usfm_mm.database.types import FRAME_REASONS, REMOVALS, Options, RejectedError
 
 ALL = Options(doppler='keep', split_screens='keep', frames_per_second=None, similarity=1)
 
@@ -163,7 +163,7 @@ def test_damaged_frame_is_counted_and_a_cut_off_file_rejected(tmp_path):
     dataset.compress(JPEG2000Lossless)
     path = save(dataset, tmp_path / 'b.dcm')
     path.write_bytes(path.read_bytes()[:-9000])
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(RejectedError) as rejected:
         extract(path, ALL)
     assert rejected.value.reason == 'truncated'
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from support.made_up import content, run, write_folder, write_image
-from usfm_mm.database.chunk import CRASHED, Job, crashed_file, process_chunk
+from usfm_mm.database.chunk import Job, crashed_file, process_chunk
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.listing import SourceFile
 from usfm_mm.database.rules import Rules
-from usfm_mm.database.types import Options
+from usfm_mm.database.types import CRASHED, Options
 from usfm_mm.database.workers import Cluster, ClusterError, process_all
 
 HERE = Path(__file__).parent
@@ -75,7 +75,7 @@ def test_killed_in_the_finishing_pass(undisturbed, tmp_path, monkeypatch):
     from usfm_mm.database import publish
 
     source, out = undisturbed / 'source', tmp_path / 'out'
-    for step in ('first_kept', 'write_index', 'remove_strays', 'write_atomic', 'write_report'):
+    for step in ('mark_duplicates', 'write_index', 'remove_strays', 'write_atomic', 'write_report'):
         with monkeypatch.context() as patch:
             patch.setattr(publish, step, stop)
             with pytest.raises(KeyboardInterrupt):

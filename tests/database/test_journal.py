@@ -4,8 +4,9 @@ from collections import Counter
 
 import pytest
 
-from usfm_mm.database.journal import FileRecord, ImageRecord, Journal
+from usfm_mm.database.journal import Journal
 from usfm_mm.database.listing import SourceFile
+from usfm_mm.database.records import FileRecord, ImageRecord
 
 
 def record(id, stamp='1', images=1, **counts):
@@ -20,10 +21,6 @@ def journal(tmp_path):
         yield opened
 
 
-def count(journal, table):
-    return next(journal.rows(f'SELECT COUNT(*) FROM {table}'))[0]
-
-
 def test_done_is_what_was_read_as_it_is_now(journal):
     journal.add([record(1), record(2, stamp='')], 0)
     assert journal.known(b'\1')[:2] == ('1', '')
@@ -34,10 +31,10 @@ def test_done_is_what_was_read_as_it_is_now(journal):
 def test_a_file_is_replaced_as_a_whole(journal):
     journal.add([record(1, images=3), record(2)], 0)
     journal.add([record(1, stamp='2', images=1)], 1)
-    assert count(journal, 'images') == 2
-    assert count(journal, 'files') == 2
+    assert journal.count('images') == 2
+    assert journal.count('files') == 2
     journal.forget(b'\1')
-    assert count(journal, 'images') == count(journal, 'files') == 1
+    assert journal.count('images') == journal.count('files') == 1
 
 
 def test_a_chunk_is_stored_as_a_whole(journal):
@@ -45,9 +42,9 @@ def test_a_chunk_is_stored_as_a_whole(journal):
     broken.images[0].organ = None
     with pytest.raises(Exception, match='NOT NULL'):
         journal.add([record(1), broken], 0)
-    assert count(journal, 'files') == count(journal, 'images') == 0
+    assert journal.count('files') == journal.count('images') == 0
     journal.add([record(1)], 0)
-    assert count(journal, 'files') == 1
+    assert journal.count('files') == 1
 
 
 def test_tallies_add_up(journal):
@@ -55,20 +52,22 @@ def test_tallies_add_up(journal):
     b = record(2, frames=Counter(blank=2), removed=Counter(text=1))
     c = record(3, fields=Counter(PatientName=1))
     journal.add([a, b, c], 0)
-    found = sorted(journal.tallies(), key=lambda pair: pair[1])
-    assert found == [
-        ({'fields': {'PatientName': 1}, 'frames': {}, 'removed': {}}, 1),
-        ({'fields': {}, 'frames': {'blank': 2}, 'removed': {'text': 1}}, 2),
-    ]
+    assert journal.tallies() == {
+        'fields': {'PatientName': 1},
+        'frames': {'blank': 4},
+        'removed': {'text': 2},
+    }
 
 
 def test_settings_last(tmp_path):
     path = tmp_path / 'journal.sqlite'
     with Journal(path) as journal:
-        assert journal.setting('a') is None
-        journal.save_setting('a', '1')
-        journal.save_setting('a', '2')
-        journal.hold_out([b'x' * 32, b'x' * 32])
+        assert journal.settings() is None
+        journal.save_settings({'size': 1})
+        journal.save_settings({'size': 2})
+        journal.next_generation()
+        journal.exclude_like([b'x' * 32, b'x' * 32])
     with Journal(path) as journal:
-        assert journal.setting('a') == '2'
-        assert count(journal, 'held_out') == 1
+        assert journal.settings() == {'size': 2}
+        assert journal.generation == 1
+        assert journal.count('held_out') == 1

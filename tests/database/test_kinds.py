@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from usfm_mm.database.readers.kinds import kind_of
-from usfm_mm.database.types import Rejected
+from usfm_mm.database.types import RejectedError
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_content_tells_the_kind_whatever_the_name(tmp_path, content, kind):
 def test_what_is_not_read_has_its_reason(tmp_path, content, reason):
     path = tmp_path / 'scan.dcm'
     path.write_bytes(content)
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(RejectedError) as rejected:
         kind_of(path)
     assert rejected.value.reason == reason
     assert 'scan' not in str(rejected.value)
@@ -59,6 +59,6 @@ def test_what_is_not_read_has_its_reason(tmp_path, content, reason):
 
 def test_unreadable_path_is_rejected(tmp_path):
     for path in (tmp_path, tmp_path / 'gone.png'):
-        with pytest.raises(Rejected) as rejected:
+        with pytest.raises(RejectedError) as rejected:
             kind_of(path)
         assert rejected.value.reason == 'unreadable'

@@ -18,7 +18,7 @@ from pydicom.uid import MPEG4HP41
 
 from support.scanner_screens import dicom, save, speckle
 from usfm_mm.database.readers import open_clip
-from usfm_mm.database.types import Options, Rejected
+from usfm_mm.database.types import Options, RejectedError
 
 FRAMES = [speckle(64, 96, seed) for seed in range(10)]
 
@@ -36,7 +36,7 @@ def write_video(path, codec, pixel_format, rate=10, options=None):
 
 
 def reason_of(path, options=None):
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(RejectedError) as rejected:
         list(open_clip(path, options or Options()).read(1))
     return rejected.value.reason
 

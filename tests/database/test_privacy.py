@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from support.made_up import KEY, content, run, speckle, write_dicom
-from usfm_mm.database.build import Settings, default_journal_folder
+from usfm_mm.database.options import Settings
+from usfm_mm.database.places import default_journal_folder
 from usfm_mm.database.screen.text import find_text
 from usfm_mm.io.image import read_grey
 

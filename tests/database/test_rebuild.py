@@ -1,6 +1,8 @@
 """What later runs find changed: sources, rules, the output, the journal."""
 
 import os
+import sqlite3
+from contextlib import closing
 
 import cv2
 import lmdb
@@ -9,8 +11,9 @@ import pytest
 
 from support.made_up import RULES, content, rows, run, speckle, write_folder, write_image
 from usfm_mm.database import chunk
-from usfm_mm.database.build import Settings, default_journal_folder
-from usfm_mm.database.journal import JournalError
+from usfm_mm.database.journal_file import JournalError
+from usfm_mm.database.options import Settings
+from usfm_mm.database.places import default_journal_folder
 from usfm_mm.io.image import encode_png
 from usfm_mm.io.packed import PACKED_NAME
 
@@ -154,3 +157,20 @@ def test_a_journal_that_others_can_read_is_refused(tmp_path):
     with pytest.raises(JournalError, match=f'chmod 700 {journal}'):
         run([source], tmp_path / 'out', tmp_path, journal_folder=journal)
     assert np.array_equal(list(journal.iterdir()), [])
+
+
+def test_a_journal_with_the_names_of_before_is_opened(tmp_path):
+    source, out = write_folder(tmp_path / 'source', 3), tmp_path / 'out'
+    run([source], out, tmp_path)
+    path = default_journal_folder(tmp_path / 'secret.key', out) / 'journal.sqlite'
+    with closing(sqlite3.connect(path)) as journal, journal:
+        (text,) = journal.execute("SELECT value FROM settings WHERE name = 'settings'").fetchone()
+        assert '"max_hamming": 16' in text
+        old = text.replace('"max_hamming"', '"near"')
+        journal.execute("UPDATE settings SET value = ? WHERE name = 'settings'", (old,))
+    about = out / 'database.json'
+    about.write_text(about.read_text().replace('"max_hamming"', '"near"'))
+    run([source, write_folder(tmp_path / 'more', 2, start=10)], out, tmp_path)
+    assert_complete(out, 5)
+    with pytest.raises(JournalError, match='max_hamming is 8, but .* begun with 16'):
+        run([source], out, tmp_path, settings=Settings(max_hamming=8))

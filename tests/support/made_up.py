@@ -13,7 +13,8 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 from rich.console import Console
 
-from usfm_mm.database.build import Settings, build
+from usfm_mm.database.build import build
+from usfm_mm.database.options import Settings
 from usfm_mm.database.workers import Cluster
 from usfm_mm.io.image import encode_png
 

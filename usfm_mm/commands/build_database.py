@@ -9,8 +9,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from usfm_mm.database.build import Settings, build
-from usfm_mm.database.options import add_options, options_of
+from usfm_mm.database.build import build
+from usfm_mm.database.options import Settings, add_options, options_of
 from usfm_mm.database.store import OutputError
 from usfm_mm.database.workers import Cluster
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--key-file', type=Path, help='secret that patients are hashed with')
     parser.add_argument('--rules', type=Path, help='YAML: organ, center, device, patient, exclude')
     parser.add_argument(
-        '--held-out',
+        '--exclude-like',
         type=Path,
         nargs='+',
         default=(),
@@ -43,14 +43,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings.add_argument('--size', type=int, default=default.size, help='side; 0 keeps theirs')
     settings.add_argument('--packed', action='store_true', help='one LMDB file instead of PNG')
     settings.add_argument(
-        '--near', type=int, default=default.near, help='bits of 256 that near duplicates differ in'
+        '--max-hamming',
+        type=int,
+        default=default.max_hamming,
+        help='bits of 256 that near duplicates differ in',
     )
     settings.add_argument('--val-fraction', type=float, default=default.val_fraction)
     add_options(settings)
     cluster = parser.add_argument_group('where to work')
     cluster.add_argument('--workers', type=int, default=-1, help='processes (default: all cores)')
-    cluster.add_argument('--backend', choices=('loky', 'dask', 'ray'), default='loky')
-    cluster.add_argument('--scheduler', help='address of the Dask scheduler or the Ray head')
+    cluster.add_argument('--backend', choices=('loky', 'dask'), default='loky')
+    cluster.add_argument('--scheduler', help='address of the Dask scheduler')
     args = parser.parse_args(argv)
     try:
         build(
@@ -58,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.out,
             args.key_file,
             args.rules,
-            Settings(args.size, args.packed, args.near, args.val_fraction, options_of(args)),
-            args.held_out,
+            Settings(args.size, args.packed, args.max_hamming, args.val_fraction, options_of(args)),
+            args.exclude_like,
             args.journal,
             Cluster(args.backend, args.workers, args.scheduler),
         )

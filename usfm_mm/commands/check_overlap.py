@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from usfm_mm.database.dedup import OVERLAP
+from usfm_mm.database.dedup import OVERLAP_HAMMING
 from usfm_mm.database.options import add_options, options_of
 from usfm_mm.database.overlap import find_overlap, hash_set
 from usfm_mm.io.atomic import write_atomic
@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('b', type=Path, help='for instance a test set')
     parser.add_argument('--out', type=Path, default=Path('overlap.csv'), help='all pairs, as CSV')
     parser.add_argument(
-        '--near',
+        '--max-hamming',
         type=int,
-        default=OVERLAP,
+        default=OVERLAP_HAMMING,
         help='bits of 256 that may differ (default: %(default)s)',
     )
     parser.add_argument('--workers', type=int, default=-1, help='processes (default: all cores)')
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         options = options_of(args)
         a = hash_set(args.a, options, args.workers, console)
         b = hash_set(args.b, options, args.workers, console)
-        pairs = find_overlap(a, b, args.near)
+        pairs = find_overlap(a, b, args.max_hamming)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator='\n')
         writer.writerow(('a', 'b', 'bits'))

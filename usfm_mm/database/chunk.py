@@ -11,15 +11,12 @@ import numpy as np
 from usfm_mm.database.dedup import perceptual_hash
 from usfm_mm.database.extract import extract
 from usfm_mm.database.identity import Identity
-from usfm_mm.database.journal import FileRecord, ImageRecord
 from usfm_mm.database.listing import SourceFile
+from usfm_mm.database.records import FileRecord, ImageRecord
 from usfm_mm.database.rules import UNKNOWN, Rules
 from usfm_mm.database.store import OutputError, write_png
-from usfm_mm.database.types import Options, Rejected
+from usfm_mm.database.types import CRASHED, EXCLUDED, FAILED, Options, RejectedError
 
-EXCLUDED = 'excluded by rule'
-FAILED = 'reader failed'
-CRASHED = 'reader crashed'
 HASHED = ('PatientID', 'StudyInstanceUID')
 
 
@@ -80,7 +77,7 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
         record.frames += extraction.rejects
     except (OutputError, ImportError):
         raise  # a package that is missing is no fault of the file
-    except Rejected as error:
+    except RejectedError as error:
         record.reason, record.detail = error.reason, error.detail
     # One file in two million that hits a bug in a decoder must not stop the others.
     except Exception as error:

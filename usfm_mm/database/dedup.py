@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image
 
 HASH_BYTES = 32
-NEAR = 16
+DUPLICATE_HAMMING = 16
 """Bits in which near duplicates differ at most; docs/database.md has the measurements."""
-OVERLAP = 32
+OVERLAP_HAMMING = 32
 """The same for two data sets that must not share images, where a miss costs more than a mistake."""
-MAX_NEAR = 40
+HAMMING_LIMIT = 40
 PHASH_COLUMN = '_phash'
 """Column of a database's index with the perceptual hashes."""
 
@@ -37,17 +37,16 @@ def perceptual_hash(image: np.ndarray) -> bytes:
 
 
 def near_pairs(
-    hashes: np.ndarray, near: int, others: np.ndarray | None = None
+    hashes: np.ndarray, max_hamming: int, others: np.ndarray | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """All pairs of hashes that differ in at most ``near`` bits, in blocks.
+    """All pairs of hashes that differ in at most ``max_hamming`` bits, in blocks.
 
     Takes about 800 bytes of memory for each hash in the tables.
 
     Args:
         hashes: uint8 [N, 32], all different where ``others`` is not given (else the time goes up
             with the square of the number of equal ones).
-        near: Bits, 0 to 40. The more, the slower: up to about 20 the time per hash hardly grows
-            with N.
+        max_hamming: Bits, 0 to 40. Up to about 20 the time per hash hardly grows with N.
         others: uint8 [M, 32]: pair ``hashes`` with these and not with each other.
 
     Yields:
@@ -55,42 +54,44 @@ def near_pairs(
         a < b; otherwise b counts in ``others``.
 
     Raises:
-        ValueError: ``near`` is out of range.
+        ValueError: ``max_hamming`` is out of range.
     """
     import faiss  # here alone: an import of a second, as only this needs it
 
-    if not 0 <= near <= MAX_NEAR:
-        raise ValueError(f'near must be from 0 to {MAX_NEAR} bits, got {near}')
+    if not 0 <= max_hamming <= HAMMING_LIMIT:
+        raise ValueError(f'max_hamming must be from 0 to {HAMMING_LIMIT} bits, got {max_hamming}')
     within = others is None
     table = hashes if others is None else others
     if not len(table) or not len(hashes):
         return
-    parts = near // 2 + 1
+    parts = max_hamming // 2 + 1
     index = faiss.IndexBinaryMultiHash(8 * HASH_BYTES, parts, min(8 * HASH_BYTES // parts, 32))
     index.nflip = 1
     index.add(np.ascontiguousarray(table))
     for start in range(0, len(hashes), _BLOCK):
         # faiss looks for distances below the radius
         limits, distances, found = index.range_search(
-            np.ascontiguousarray(hashes[start : start + _BLOCK]), near + 1
+            np.ascontiguousarray(hashes[start : start + _BLOCK]), max_hamming + 1
         )
         a = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
         keep = a < found if within else np.ones(len(found), bool)
         yield a[keep], found[keep], distances[keep].astype(np.int64)
 
 
-def first_kept(hashes: np.ndarray, groups: Sequence[int] | np.ndarray, near: int) -> np.ndarray:
+def deduplicate(
+    hashes: np.ndarray, groups: Sequence[int] | np.ndarray, max_hamming: int
+) -> np.ndarray:
     """Which images stay when each one must differ from all those that stay before it.
 
-    An image goes if one that stays, comes earlier and belongs to another group is within ``near``
-    bits. So every image that goes has one that stays in its place: nothing goes through a chain of
-    images that resemble each other.
+    An image goes if one that stays, comes earlier and belongs to another group is within
+    ``max_hamming`` bits. So every image that goes has one that stays in its place, and none goes
+    through a chain of images that resemble each other.
 
     Args:
         hashes: uint8 [N, 32] in order of precedence.
         groups: int [N]; the frames of one clip. They may be alike: thinning them is the reader's
             business.
-        near: Bits; see :func:`near_pairs`.
+        max_hamming: Bits; see :func:`near_pairs`.
 
     Returns:
         int64 [N]: -1 for an image that stays, else the position of one that stays in its place.
@@ -104,7 +105,9 @@ def first_kept(hashes: np.ndarray, groups: Sequence[int] | np.ndarray, near: int
     # The group of a hash; -1 where several clips have it.
     own_group = groups[first].astype(np.int64)
     own_group[kind[groups != own_group[kind]]] = -1
-    starts, neighbours = _neighbours(unique.view(np.uint8).reshape(-1, HASH_BYTES), own_group, near)
+    starts, neighbours = _neighbours(
+        unique.view(np.uint8).reshape(-1, HASH_BYTES), own_group, max_hamming
+    )
     touched = (counts > 1) | (np.diff(starts) > 0)
     # Of each hash, images that stay from two groups: enough to find one of another group.
     kept = np.full((len(unique), 2), -1, np.int64)
@@ -124,7 +127,7 @@ def first_kept(hashes: np.ndarray, groups: Sequence[int] | np.ndarray, near: int
 
 
 def _neighbours(
-    hashes: np.ndarray, own_group: np.ndarray, near: int
+    hashes: np.ndarray, own_group: np.ndarray, max_hamming: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Near hashes of each, those of hash i from ``starts[i]`` to ``starts[i + 1]``.
 
@@ -135,7 +138,7 @@ def _neighbours(
     """
     # A pair is one number, a in its upper half: sorting is in place.
     blocks = [np.zeros(0, np.int64)]
-    for a, b, _ in near_pairs(hashes, near):
+    for a, b, _ in near_pairs(hashes, max_hamming):
         across = (own_group[a] != own_group[b]) | (own_group[a] < 0)
         blocks.append(a[across] << 32 | b[across])
     pairs = np.concatenate(blocks)

@@ -11,8 +11,8 @@ from usfm_mm.database.readers.clip import Box, Clip
 from usfm_mm.database.screen.checks import fault, thumbnail
 from usfm_mm.database.screen.colour import coloured_share, to_grey
 from usfm_mm.database.screen.text import cover_text
-from usfm_mm.database.screen.view import Layout, View, lay_out
-from usfm_mm.database.types import Extraction, Options, Picture, Rejected
+from usfm_mm.database.screen.view import ScreenLayout, View, lay_out
+from usfm_mm.database.types import Extraction, Options, Picture, RejectedError
 
 # Frames over which motion and standing text are looked for, and the memory they may take.
 _SURVEYED = 16
@@ -31,7 +31,7 @@ def extract(path: str | Path, options: Options) -> Extraction:
         options: How pictures are made.
 
     Raises:
-        Rejected: The file gives nothing; a frame that gives nothing is counted instead.
+        RejectedError: The file gives nothing; a frame that gives nothing is counted instead.
     """
     clip = open_clip(path, options)
     step = 1
@@ -48,7 +48,7 @@ def _survey(clip: Clip, step: int) -> tuple[list[list[np.ndarray]], int]:
     """Grey frames spread evenly over a clip, grouped by size; and how many frames there are.
 
     Raises:
-        Rejected: Not one frame can be decoded.
+        RejectedError: Not one frame can be decoded.
     """
     kept: list[tuple[int, np.ndarray]] = []
     stride, seen, damaged = 1, 0, 0
@@ -66,8 +66,10 @@ def _survey(clip: Clip, step: int) -> tuple[list[list[np.ndarray]], int]:
             kept = [(number, frame) for number, frame in kept if number % stride == 0]
     if not seen:
         if damaged:
-            raise Rejected('truncated' if clip.cut_off else 'damaged', 'no frame can be decoded')
-        raise Rejected('no frames')
+            raise RejectedError(
+                'truncated' if clip.cut_off else 'damaged', 'no frame can be decoded'
+            )
+        raise RejectedError('no frames')
     groups: dict[tuple[int, ...], list[np.ndarray]] = {}
     for _, frame in kept:
         groups.setdefault(frame.shape, []).append(frame)
@@ -77,7 +79,7 @@ def _survey(clip: Clip, step: int) -> tuple[list[list[np.ndarray]], int]:
 def _pictures(
     clip: Clip,
     step: int,
-    layouts: dict[tuple[int, ...], Layout],
+    layouts: dict[tuple[int, ...], ScreenLayout],
     options: Options,
     rejects: Counter[str],
 ) -> Iterator[Picture]:
@@ -108,7 +110,7 @@ def _pictures(
     rejects += Counter()  # drops zeros
 
 
-def _layout_problem(layout: Layout, options: Options) -> str | None:
+def _layout_problem(layout: ScreenLayout, options: Options) -> str | None:
     if layout.fault == 'report page' and options.report_pages == 'keep':
         return None
     if len(layout.views) > 1 and options.split_screens == 'skip':

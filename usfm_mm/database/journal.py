@@ -1,7 +1,7 @@
 """What is done so far, on disk (SQLite). PRIVATE: it holds the paths of the sources.
 
 One transaction stores what became of a chunk of files, so that a run that is killed has done a
-file or has not. Memory does not grow with the number of files.
+file or has not. Memory does not grow with the number of files. All SQL of the builder is here.
 """
 
 import json
@@ -9,92 +9,33 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from usfm_mm.database.listing import SourceFile
+from usfm_mm.database.dedup import HASH_BYTES
+from usfm_mm.database.journal_file import open_journal
+from usfm_mm.database.records import FileRecord
+from usfm_mm.database.rules import UNKNOWN
+from usfm_mm.database.types import EXCLUDED, NO_FRAME
 
-_SCHEMA = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE tallies (id INTEGER PRIMARY KEY, content TEXT NOT NULL UNIQUE);
-CREATE TABLE files (
-    id BLOB PRIMARY KEY, generation INTEGER NOT NULL, path TEXT NOT NULL, stamp TEXT NOT NULL,
-    reason TEXT NOT NULL, detail TEXT NOT NULL, tally INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE images (
-    file BLOB NOT NULL, number INTEGER NOT NULL, frame INTEGER NOT NULL, name BLOB NOT NULL,
-    phash BLOB NOT NULL, organ TEXT NOT NULL, center TEXT, device TEXT, patient TEXT, study TEXT,
-    mean REAL NOT NULL, square REAL NOT NULL, PRIMARY KEY (file, number)
-) WITHOUT ROWID;
-CREATE TABLE held_out (phash BLOB PRIMARY KEY) WITHOUT ROWID;
-"""
-
-
-# No file's stamp: it is read again when it is met.
+# No file has this stamp, so that one which gets it is read again when it is met.
 _AGAIN = 'again'
+# Names that settings had in journals made before.
+_OLD_NAMES = {'near': 'max_hamming'}
+
+LABELS = ('organ', 'center', 'device', 'patient', 'study')
 
 
-class JournalError(ValueError):
-    """A journal that does not go with what is to be done."""
+class Known(NamedTuple):
+    """What the journal says of a file; `generation` is the number of the run that met it first."""
 
-
-@dataclass
-class ImageRecord:
-    """One image of a file.
-
-    Attributes:
-        frame: Its frame's number in the file.
-        name: Keyed hash of the pixels.
-        phash: Perceptual hash.
-        mean: Mean grey level.
-        square: Mean of the squared grey levels.
-        pixels: uint8 [H, W] on the way to a packed store; None where the file is written already.
-    """
-
-    frame: int
-    name: bytes
-    phash: bytes
-    organ: str
-    center: str | None
-    device: str | None
-    patient: str | None
-    study: str | None
-    mean: float
-    square: float
-    pixels: np.ndarray | None = None
-
-
-@dataclass
-class FileRecord:
-    """What became of a file.
-
-    Attributes:
-        file: The file.
-        id: Keyed hash of its path.
-        reason: Why it gave nothing, '' if it was read.
-        detail: More about that.
-        frames: Frames left out, by reason.
-        removed: Images from which something was taken, by kind.
-        fields: Fields of the header and their fate: 'dropped: KEYWORD', 'hashed: …' or
-            'read by rules: …'.
-    """
-
-    file: SourceFile
-    id: bytes
-    reason: str = ''
-    detail: str = ''
-    frames: Counter[str] = field(default_factory=Counter)
-    removed: Counter[str] = field(default_factory=Counter)
-    fields: Counter[str] = field(default_factory=Counter)
-    images: list[ImageRecord] = field(default_factory=list)
-
-    @property
-    def tally(self) -> str:
-        """The counts as text; files of one kind share theirs."""
-        counts = {name: dict(getattr(self, name)) for name in ('frames', 'removed', 'fields')}
-        return json.dumps(counts, sort_keys=True)
+    stamp: str
+    reason: str
+    detail: str
+    generation: int
 
 
 class Journal:
@@ -108,27 +49,8 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        # The listing, in a thread of joblib's, asks what is done.
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=1)
-        self._db.execute('PRAGMA locking_mode = EXCLUSIVE')
-        try:
-            self._db.execute('PRAGMA journal_mode = WAL')
-            # No waiting for the disk at each chunk: a kill loses nothing, a power cut some chunks.
-            self._db.execute('PRAGMA synchronous = NORMAL')
-            self._db.execute('BEGIN EXCLUSIVE')
-            if not self._db.execute('SELECT 1 FROM sqlite_master').fetchone():
-                for statement in _SCHEMA.split(';'):
-                    self._db.execute(statement)
-            self._db.execute('COMMIT')
-        except sqlite3.OperationalError as error:
-            self._db.close()
-            if 'locked' in str(error):
-                raise JournalError(
-                    f'another run is building this database ({path} is in use): wait for it, or '
-                    'stop it'
-                ) from error
-            raise
+        self._db = open_journal(path)
 
     def __enter__(self) -> 'Journal':
         return self
@@ -136,108 +58,162 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self._db.close()
 
-    def setting(self, name: str) -> str | None:
-        """A setting's value, None if it was never set."""
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._db:
+            self._db.execute('BEGIN')
+            yield self._db
+
+    def _one(self, query: str, *values: object) -> tuple | None:
         with self._lock:
-            row = self._db.execute('SELECT value FROM settings WHERE name = ?', (name,)).fetchone()
+            return self._db.execute(query, values).fetchone()
+
+    @property
+    def generation(self) -> int:
+        """How many runs were finished."""
+        return int(self._setting('generation') or 0)
+
+    def next_generation(self) -> None:
+        """Note that a run is finished."""
+        self._save_setting('generation', str(self.generation + 1))
+
+    def settings(self) -> dict[str, object] | None:
+        """What :meth:`save_settings` stored, under today's names; None if it never did."""
+        stored = self._setting('settings')
+        if stored is None:
+            return None
+        return {_OLD_NAMES.get(name, name): value for name, value in json.loads(stored).items()}
+
+    def save_settings(self, values: dict[str, object]) -> None:
+        """Store what must be the same in every run."""
+        self._save_setting('settings', json.dumps(values))
+
+    def _setting(self, name: str) -> str | None:
+        row = self._one('SELECT value FROM settings WHERE name = ?', name)
         return None if row is None else row[0]
 
-    def save_setting(self, name: str, value: str) -> None:
-        """Store a setting."""
-        with self._lock:
-            self._db.execute('INSERT OR REPLACE INTO settings VALUES (?, ?)', (name, value))
+    def _save_setting(self, name: str, value: str) -> None:
+        with self._transaction() as db:
+            db.execute('INSERT OR REPLACE INTO settings VALUES (?, ?)', (name, value))
 
-    def known(self, id: bytes) -> tuple[str, str, int] | None:
-        """Stamp, reason and generation of the file with this keyed hash; None if it is new."""
-        with self._lock:
-            return self._db.execute(
-                'SELECT stamp, reason, generation FROM files WHERE id = ?', (id,)
-            ).fetchone()
+    def known(self, id: bytes) -> Known | None:
+        """What is noted of the file with this keyed hash; None if it is new."""
+        row = self._one('SELECT stamp, reason, detail, generation FROM files WHERE id = ?', id)
+        return None if row is None else Known(*row)
+
+    def path(self, id: bytes) -> str:
+        """Where the file with this keyed hash was."""
+        row = self._one('SELECT path FROM files WHERE id = ?', id)
+        assert row is not None
+        return row[0]
+
+    def without_stamp(self) -> list[tuple[bytes, str]]:
+        """Keyed hash and path of what could not even be looked at."""
+        return list(self._db.execute("SELECT id, path FROM files WHERE stamp = ''"))
 
     def forget(self, id: bytes) -> None:
         """Take a file out of the journal, with its images."""
-        with self._lock, self._db:
-            self._db.execute('BEGIN')
-            self._db.execute('DELETE FROM images WHERE file = ?', (id,))
-            self._db.execute('DELETE FROM files WHERE id = ?', (id,))
+        with self._transaction() as db:
+            db.execute('DELETE FROM images WHERE file = ?', (id,))
+            db.execute('DELETE FROM files WHERE id = ?', (id,))
 
     def lose(self, images: Iterable[tuple[bytes, bytes]]) -> None:
         """Take out images, by file and name; their files are to be read again."""
-        with self._lock, self._db:
-            self._db.execute('BEGIN')
+        with self._transaction() as db:
             for file, name in images:
-                self._db.execute('DELETE FROM images WHERE file = ? AND name = ?', (file, name))
-                self._db.execute('UPDATE files SET stamp = ? WHERE id = ?', (_AGAIN, file))
+                db.execute('DELETE FROM images WHERE file = ? AND name = ?', (file, name))
+                db.execute('UPDATE files SET stamp = ? WHERE id = ?', (_AGAIN, file))
 
     def add(self, records: Iterable[FileRecord], generation: int) -> None:
         """Store what became of a chunk of files, in place of what is known of them."""
-        with self._lock, self._db:
-            self._db.execute('BEGIN')
+        with self._transaction() as db:
             for record in records:
-                self._add(record, generation)
+                _add(db, record, generation)
 
-    def _add(self, record: FileRecord, generation: int) -> None:
-        content = record.tally
-        self._db.execute('INSERT OR IGNORE INTO tallies (content) VALUES (?)', (content,))
-        (tally,) = self._db.execute(
-            'SELECT id FROM tallies WHERE content = ?', (content,)
-        ).fetchone()
-        # A file that is read again keeps its place, or a copy long removed would come before it.
-        old = self._db.execute(
-            "SELECT generation FROM files WHERE id = ? AND reason = ''", (record.id,)
-        ).fetchone()
-        self._db.execute('DELETE FROM images WHERE file = ?', (record.id,))
-        self._db.execute(
-            'INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)',
-            (
-                record.id,
-                old[0] if old else generation,
-                # names that are not UTF-8 occur
-                record.file.path.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace'),
-                record.file.stamp,
-                record.reason,
-                record.detail,
-                tally,
-            ),
-        )
-        self._db.executemany(
-            'INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-            (
-                (
-                    record.id,
-                    number,
-                    image.frame,
-                    image.name,
-                    image.phash,
-                    image.organ,
-                    image.center,
-                    image.device,
-                    image.patient,
-                    image.study,
-                    image.mean,
-                    image.square,
-                )
-                for number, image in enumerate(record.images)
-            ),
-        )
-
-    def hold_out(self, hashes: Iterable[bytes]) -> None:
+    def exclude_like(self, hashes: Iterable[bytes]) -> None:
         """Store perceptual hashes of images that must stay out of the database."""
-        with self._lock, self._db:
-            self._db.execute('BEGIN')
-            self._db.executemany(
+        with self._transaction() as db:
+            db.executemany(
                 'INSERT OR IGNORE INTO held_out VALUES (?)', ((value,) for value in hashes)
             )
 
-    def rows(self, query: str, *values: object) -> Iterator[tuple]:
-        """Rows of a query, one by one."""
-        return iter(self._db.execute(query, values))
+    def excluded_hashes(self) -> np.ndarray:
+        """What :meth:`exclude_like` stored, uint8 [M, 32]."""
+        rows = self._db.execute('SELECT phash FROM held_out ORDER BY phash')
+        return np.frombuffer(b''.join(row[0] for row in rows), np.uint8).reshape(-1, HASH_BYTES)
 
-    def tallies(self) -> Iterator[tuple[dict[str, dict[str, int]], int]]:
-        """Counts as :class:`FileRecord` has them, and how many files have just these."""
-        query = (
+    def count(self, table: str) -> int:
+        """Rows of a table, for instance 'images'."""
+        row = self._one(f'SELECT COUNT(*) FROM {table}')
+        assert row is not None
+        return row[0]
+
+    def images(self) -> Iterator[tuple]:
+        """File, frame, name, phash, mean, square and :data:`LABELS` of each image.
+
+        In order of precedence, for of duplicates the first one stays: one that was in the database
+        before, then one whose organ is known, then by keyed hash, which is arbitrary but always
+        the same.
+        """
+        return self._db.execute(
+            f'SELECT images.file, frame, name, phash, mean, square, {", ".join(LABELS)} '
+            'FROM images JOIN files ON files.id = images.file ORDER BY files.generation, '
+            'images.organ = ?, images.file, images.number',
+            (UNKNOWN,),
+        )
+
+    def rejected(self) -> Iterator[tuple[str, str, str]]:
+        """Path, reason and detail of files that gave nothing, those excluded by rule last."""
+        return self._db.execute(
+            "SELECT path, CASE reason WHEN '' THEN ? ELSE reason END, "
+            "CASE reason WHEN '' THEN json_extract(content, '$.frames') ELSE detail END "
+            'FROM files JOIN tallies ON tallies.id = files.tally '
+            "WHERE reason != '' OR files.id NOT IN (SELECT file FROM images) "
+            'ORDER BY reason = ?, reason, path',
+            (NO_FRAME, EXCLUDED),
+        )
+
+    def reasons(self) -> Counter[str]:
+        """Files by the reason why they gave nothing, '' for those that were read."""
+        return Counter(dict(self._db.execute('SELECT reason, COUNT(*) FROM files GROUP BY reason')))
+
+    def files_without_images(self) -> int:
+        """Files that were read and of which every frame was left out."""
+        row = self._one(
+            "SELECT COUNT(*) FROM files WHERE reason = '' AND id NOT IN (SELECT file FROM images)"
+        )
+        assert row is not None
+        return row[0]
+
+    def tallies(self) -> dict[str, Counter[str]]:
+        """Counts 'frames', 'removed' and 'fields' of :class:`FileRecord`, over all files."""
+        totals = {name: Counter[str]() for name in ('frames', 'removed', 'fields')}
+        for content, files in self._db.execute(
             'SELECT content, COUNT(*) FROM files JOIN tallies ON tallies.id = files.tally '
             'GROUP BY tallies.id'
+        ):
+            for name, counts in json.loads(content).items():
+                totals[name].update({what: files * count for what, count in counts.items()})
+        return totals
+
+
+def _add(db: sqlite3.Connection, record: FileRecord, generation: int) -> None:
+    db.execute('INSERT OR IGNORE INTO tallies (content) VALUES (?)', (record.tally,))
+    (tally,) = db.execute('SELECT id FROM tallies WHERE content = ?', (record.tally,)).fetchone()
+    # A file that is read again keeps its place, or a copy long removed would come before it.
+    old = db.execute(
+        "SELECT generation FROM files WHERE id = ? AND reason = ''", (record.id,)
+    ).fetchone()
+    # names that are not UTF-8 occur
+    path = record.file.path.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
+    about = (old[0] if old else generation, path, record.file.stamp, record.reason, record.detail)
+    db.execute('DELETE FROM images WHERE file = ?', (record.id,))
+    db.execute(
+        'INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)', (record.id, *about, tally)
+    )
+    for number, image in enumerate(record.images):
+        labels = (getattr(image, name) for name in LABELS)
+        values = (image.frame, image.name, image.phash, *labels, image.mean, image.square)
+        db.execute(
+            f'INSERT INTO images VALUES (?, ?{", ?" * len(values)})', (record.id, number, *values)
         )
-        for content, files in self.rows(query):
-            yield json.loads(content), files

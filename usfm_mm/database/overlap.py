@@ -56,10 +56,10 @@ class HashedSet:
     unread: list[str]
 
 
-def find_overlap(a: HashedSet, b: HashedSet, near: int) -> list[Overlap]:
-    """Pairs of an image in ``a`` and one in ``b`` within ``near`` bits, the closest first."""
+def find_overlap(a: HashedSet, b: HashedSet, max_hamming: int) -> list[Overlap]:
+    """Pairs of images in ``a`` and ``b`` within ``max_hamming`` bits, the closest first."""
     bits: dict[tuple[str, str], int] = {}
-    for rows, others, distances in near_pairs(a.hashes, near, b.hashes):
+    for rows, others, distances in near_pairs(a.hashes, max_hamming, b.hashes):
         for i, j, distance in zip(rows, others, distances.tolist(), strict=True):
             pair = a.names[i], b.names[j]
             bits[pair] = min(distance, bits.get(pair, distance))
@@ -124,11 +124,12 @@ def _hash_set(source: Path, options: Options, workers: int, console: Console) ->
 def hashes_of(
     sources: Sequence[Path], options: Options, workers: int, console: Console
 ) -> Iterator[bytes]:
-    """Perceptual hashes of data sets to hold out; how many files gave none is printed."""
+    """Perceptual hashes of data sets to exclude; how many files gave none is printed."""
     for source in sources:
         hashed = hash_set(source, options, workers, console)
         console.print(
-            f'{source}: {len(set(hashed.names)):,} files held out, {len(hashed.unread):,} unread',
+            f'{source}: {len(set(hashed.names)):,} files to exclude the like of, '
+            f'{len(hashed.unread):,} unread',
             markup=False,
         )
         yield from map(bytes, hashed.hashes)

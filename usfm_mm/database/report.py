@@ -40,38 +40,27 @@ def write_report(
         path: The HTML file.
         table: Its index.
         about: Content of ``database.json``.
-        counts: Images by fate: 'kept', 'exact', 'near', 'held out'.
+        counts: Images by fate: 'kept', 'exact', 'near', 'excluded like'.
         journal: For what was left out and removed.
         read: Gives the image uint8 [H, W] of a path in the index.
     """
-    frames: Counter[str] = Counter()
-    removed: Counter[str] = Counter()
-    fields: Counter[str] = Counter()
-    for tally, files in journal.tallies():
-        for total, name in ((frames, 'frames'), (removed, 'removed'), (fields, 'fields')):
-            for what, count in tally[name].items():
-                total[what] += files * count
-    reasons = Counter(dict(journal.rows('SELECT reason, COUNT(*) FROM files GROUP BY reason')))
-    (empty,) = next(
-        journal.rows(
-            "SELECT COUNT(*) FROM files WHERE reason = '' AND id NOT IN (SELECT file FROM images)"
-        )
-    )
+    tallies, reasons = journal.tallies(), journal.reasons()
     labels = {name: _counts(table, name) for name in ('organ', 'center', 'device')}
-    fates = [(*what.split(': ', 1), count) for what, count in _ordered(fields)]
+    fates = [(*what.split(': ', 1), count) for what, count in _ordered(tallies['fields'])]
     html = _template().render(
         about=about,
         counts=counts,
         labels=labels,
         files=sum(reasons.values()),
         read=reasons.pop('', 0),
-        empty=empty,
+        empty=journal.files_without_images(),
         reasons=_ordered(reasons),
-        frames=_ordered(frames),
-        removed=_ordered(removed),
-        hashed=[(name, count) for fate, name, count in fates if fate == 'hashed'],
-        used=[(name, count) for fate, name, count in fates if fate == 'read by rules'],
-        dropped=[(name, count) for fate, name, count in fates if fate == 'dropped'],
+        frames=_ordered(tallies['frames']),
+        removed=_ordered(tallies['removed']),
+        fields={
+            fate: [(name, count) for own, name, count in fates if own == fate]
+            for fate in ('hashed', 'read by rules', 'dropped')
+        },
         patients=len(table['patient'].unique().drop_null()),
         val=table['split'].to_pylist().count('val'),
         organ_figure=_organ_figure(labels['organ']),
@@ -112,28 +101,22 @@ def _organ_figure(organs: list[tuple[str | None, int]]) -> str:
     if not organs:
         return ''
     counts = np.array([count for _, count in organs])
-    names = ['not known' if name is None else name for name, _ in organs]
-    return _svg(organ_chart(names, counts, organ_probabilities(counts)))
+    return _svg(organ_chart([str(name) for name, _ in organs], counts, organ_probabilities(counts)))
 
 
 def _bars(values: list[tuple[str | None, int]], name: str) -> str:
     shown = values[:_MAX_BARS]
     figure = Figure(figsize=(7, 0.3 * len(shown) + 0.9), layout='constrained')
     axes = figure.subplots()
-    rows = np.arange(len(shown))
-    bars = axes.barh(rows, [count for _, count in shown], 0.7)
+    bars = axes.barh(range(len(shown)), [count for _, count in shown], 0.7)
     axes.bar_label(bars, fmt='{:,.0f}', padding=2, fontsize=8)
     rest = f', the first {_MAX_BARS} of {len(values)}' if len(values) > _MAX_BARS else ''
-    axes.set(xscale='log', xlabel=f'images by {name}{rest}', yticks=rows)
-    axes.set_yticklabels([_plain(label) for label, _ in shown])
+    axes.set(xscale='log', xlabel=f'images by {name}{rest}', yticks=range(len(shown)))
+    # A dollar sign would begin a formula.
+    axes.set_yticklabels([(label or 'not known').replace('$', r'\$') for label, _ in shown])
     axes.margins(x=0.15)
     axes.invert_yaxis()
     return _svg(figure)
-
-
-def _plain(label: str | None) -> str:
-    """Text of a label; a dollar sign would begin a formula."""
-    return 'not known' if label is None else label.replace('$', r'\$')
 
 
 def _svg(figure: Figure) -> str:

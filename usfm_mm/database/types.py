@@ -22,6 +22,15 @@ FILE_REASONS = (
     'no tissue region',  # the DICOM regions name Doppler, M-mode or graphics alone
 )
 
+# Other reasons why a file gives nothing, which no reader tells.
+EXCLUDED = 'excluded by rule'
+FAILED = 'reader failed'
+CRASHED = 'reader crashed'
+NO_FRAME = 'every frame left out'
+
+RETRYABLE = ('unreadable', 'unsupported compression', FAILED, CRASHED)
+"""Reasons that may be gone in a later run: a package, memory or a mount was missing."""
+
 # Why a single frame is left out. A file with one frame has these in `Extraction.rejects`, too.
 FRAME_REASONS = (
     'damaged frame',
@@ -48,7 +57,7 @@ REMOVALS = (
 )
 
 
-class Rejected(ValueError):
+class RejectedError(ValueError):
     """A whole file that gives nothing.
 
     Attributes:

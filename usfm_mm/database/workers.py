@@ -30,9 +30,9 @@ class Cluster:
     """Where the work is done.
 
     Attributes:
-        backend: 'loky' for this machine, 'dask' or 'ray'.
+        backend: 'loky' for this machine, or 'dask'.
         workers: Processes; -1 for all cores.
-        scheduler: Address of the Dask scheduler or the Ray head; None starts one here.
+        scheduler: Address of the Dask scheduler; None starts one here.
     """
 
     backend: str = 'loky'
@@ -65,9 +65,7 @@ def process_all(
         return
     # loky replaces workers whose memory has grown, as that of the network for text does.
     warnings.filterwarnings('ignore', 'A worker stopped while some jobs', UserWarning)
-    with ExitStack() as stack:
-        _connect(cluster, stack)
-        stack.enter_context(parallel_config(backend=cluster.backend, n_jobs=cluster.workers))
+    with parallel_config(backend='loky', n_jobs=cluster.workers):
         remaining = iter(chunks)
         at_work: dict[int, list[SourceFile]] = {}
         while True:
@@ -129,16 +127,6 @@ def _over_dask(
                 yield from _one_by_one(work, crashed, suspects)
             for chunk in islice(chunks, 1):
                 done.add(submit(chunk))
-
-
-def _connect(cluster: Cluster, stack: ExitStack) -> None:
-    if cluster.backend == 'ray':
-        import ray
-        from ray.util.joblib import register_ray
-
-        ray.init(cluster.scheduler)
-        stack.callback(ray.shutdown)
-        register_ray()
 
 
 def _noted(

@@ -20,7 +20,7 @@ def open_clip(path: str | Path, options: Options) -> Clip:
     """Open a file as a clip, whatever its name.
 
     Raises:
-        Rejected: It gives nothing.
+        RejectedError: It gives nothing.
     """
     module, function = _READERS[kind_of(path)]
     reader = import_module(f'usfm_mm.database.readers.{module}')

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from usfm_mm.database.types import Rejected
+from usfm_mm.database.types import RejectedError
 
 Frames = Iterator[tuple[int, np.ndarray | None]]
 
@@ -58,12 +58,14 @@ def check_size(height: int, width: int, max_pixels: int) -> None:
     """Refuse a frame before it is decoded.
 
     Raises:
-        Rejected: It has more than `max_pixels` pixels, or none.
+        RejectedError: It has more than `max_pixels` pixels, or none.
     """
     if height < 1 or width < 1:
-        raise Rejected('damaged', 'a frame without rows or columns')
+        raise RejectedError('damaged', 'a frame without rows or columns')
     if height * width > max_pixels:
-        raise Rejected('too large', f'frames of {height} x {width} pixels; max_pixels={max_pixels}')
+        raise RejectedError(
+            'too large', f'frames of {height} x {width} pixels; max_pixels={max_pixels}'
+        )
 
 
 def to_8_bits(values: np.ndarray, low: float, high: float) -> np.ndarray:

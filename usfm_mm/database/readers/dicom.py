@@ -31,7 +31,7 @@ from usfm_mm.database.readers.dicom_header import (
     tissue_regions,
 )
 from usfm_mm.database.readers.fragments import is_cut_off
-from usfm_mm.database.types import Options, Rejected
+from usfm_mm.database.types import Options, RejectedError
 
 
 def open_dicom(path: Path, options: Options) -> Clip:
@@ -43,7 +43,7 @@ def open_dicom(path: Path, options: Options) -> Clip:
     they are. MONOCHROME1 is inverted; YBR becomes RGB; palettes are looked up.
 
     Raises:
-        Rejected: It is no ultrasound, has no frame, is cut off, encrypted, too large or in a
+        RejectedError: It is no ultrasound, has no frame, is cut off, encrypted, too large or in a
             syntax that cannot be decoded.
     """
     with quiet():
@@ -53,7 +53,7 @@ def open_dicom(path: Path, options: Options) -> Clip:
         deflated = syntax == DeflatedExplicitVRLittleEndian
         if 'Rows' not in header or (left == 0 and not deflated):
             reason = 'encrypted' if 'EncryptedAttributesSequence' in header else 'no frames'
-            raise Rejected(reason, 'it has no pixel data')
+            raise RejectedError(reason, 'it has no pixel data')
         try:
             rows, columns = int(header.Rows), int(header.Columns)
             check_size(rows, columns, options.max_pixels)
@@ -71,11 +71,11 @@ def open_dicom(path: Path, options: Options) -> Clip:
             if syntax.is_encapsulated:
                 clip.cut_off = is_cut_off(path, start)
             elif not deflated and left < get_expected_length(header):
-                raise Rejected('truncated', 'its pixel data is shorter than its header says')
-        except Rejected:
+                raise RejectedError('truncated', 'its pixel data is shorter than its header says')
+        except RejectedError:
             raise
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-            raise Rejected('damaged', 'a field that describes its pixels is wrong') from None
+            raise RejectedError('damaged', 'a field that describes its pixels is wrong') from None
     return clip
 
 
@@ -95,13 +95,13 @@ def _read_header(path: Path) -> tuple[Dataset, int, int]:
             start = file.tell()
         left = path.stat().st_size - start
     except EOFError:
-        raise Rejected('truncated', 'its header is cut off') from None
+        raise RejectedError('truncated', 'its header is cut off') from None
     except OSError as error:
-        raise Rejected('unreadable', error.strerror or type(error).__name__) from None
+        raise RejectedError('unreadable', error.strerror or type(error).__name__) from None
     except Exception:  # pydicom raises many kinds on broken headers
-        raise Rejected('damaged', 'its header cannot be read') from None
+        raise RejectedError('damaged', 'its header cannot be read') from None
     if len(header) == 0:
-        raise Rejected('truncated', 'nothing follows its first bytes')
+        raise RejectedError('truncated', 'nothing follows its first bytes')
     return header, start, left
 
 
@@ -120,13 +120,13 @@ def _check_decodable(header: Dataset, syntax: UID) -> None:
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
-        raise Rejected('unsupported compression', 'its transfer syntax is not known') from None
+        raise RejectedError('unsupported compression', 'its transfer syntax is not known') from None
     precision = int(header.get('BitsStored', 8))
     if syntax == JPEGExtended12Bit and precision > 8:
         # Only decoders under the GPL read it; no scanner is known to write it.
-        raise Rejected('unsupported compression', 'JPEG Extended of 12 bits')
+        raise RejectedError('unsupported compression', 'JPEG Extended of 12 bits')
     if not decoder.is_available:
-        raise Rejected('unsupported compression', f'no decoder is installed for {syntax.name}')
+        raise RejectedError('unsupported compression', f'no decoder is installed for {syntax.name}')
 
 
 def _frame_count(header: Dataset) -> int:

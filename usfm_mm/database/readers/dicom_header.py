@@ -5,7 +5,7 @@ from typing import Any
 from pydicom import DataElement, Dataset
 
 from usfm_mm.database.readers.clip import Box
-from usfm_mm.database.types import Rejected
+from usfm_mm.database.types import RejectedError
 
 # Current and retired: multi-frame, single, enhanced volume, photoacoustic is not among them.
 _ULTRASOUND_CLASSES = (
@@ -26,14 +26,14 @@ def check_ultrasound(header: Dataset) -> None:
     """Refuse other modalities.
 
     Raises:
-        Rejected: Neither modality, class nor regions say ultrasound.
+        RejectedError: Neither modality, class nor regions say ultrasound.
     """
     if not (
         header.get('Modality') in _MODALITIES
         or header.get('SOPClassUID') in _ULTRASOUND_CLASSES
         or 'SequenceOfUltrasoundRegions' in header
     ):
-        raise Rejected('not ultrasound', 'the modality of the header')
+        raise RejectedError('not ultrasound', 'the modality of the header')
 
 
 def tissue_regions(header: Dataset, rows: int, columns: int) -> tuple[Box, ...]:
@@ -43,7 +43,7 @@ def tissue_regions(header: Dataset, rows: int, columns: int) -> tuple[Box, ...]:
     lies outside the picture, none is used. Regions within another one are left out.
 
     Raises:
-        Rejected: The header names regions, and none of them is 2D.
+        RejectedError: The header names regions, and none of them is 2D.
     """
     sequence = header.get('SequenceOfUltrasoundRegions') or []
     boxes = []
@@ -56,7 +56,7 @@ def tissue_regions(header: Dataset, rows: int, columns: int) -> tuple[Box, ...]:
             return ()
         boxes.append(Box(box.left, box.top, min(box.right, columns), min(box.bottom, rows)))
     if len(sequence) and not boxes:
-        raise Rejected('no tissue region', 'its regions are Doppler, M-mode or graphics')
+        raise RejectedError('no tissue region', 'its regions are Doppler, M-mode or graphics')
     outer = [box for box in set(boxes) if not any(_within(box, other) for other in boxes)]
     return tuple(sorted(outer, key=lambda box: (box.top, box.left)))
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
-from usfm_mm.database.types import Options, Rejected
+from usfm_mm.database.types import Options, RejectedError
 from usfm_mm.io.image import BadImageError, check_complete, read_file
 
 
@@ -19,16 +19,16 @@ def open_image(path: Path, options: Options) -> Clip:
     :func:`~usfm_mm.database.readers.clip.sample_range`.
 
     Raises:
-        Rejected: It is cut off, damaged or too large.
+        RejectedError: It is cut off, damaged or too large.
     """
     try:
         data = read_file(path)
     except BadImageError as error:
-        raise Rejected('unreadable', str(error)) from None
+        raise RejectedError('unreadable', str(error)) from None
     try:
         check_complete(data)
     except BadImageError as error:
-        raise Rejected('truncated', str(error)) from None
+        raise RejectedError('truncated', str(error)) from None
     try:
         with warnings.catch_warnings():
             # Pillow warns above 89 million pixels and refuses the double; `check_size` is ours.
@@ -36,9 +36,11 @@ def open_image(path: Path, options: Options) -> Clip:
             image = Image.open(BytesIO(data))
         pages = getattr(image, 'n_frames', 1)
     except Image.DecompressionBombError:
-        raise Rejected('too large', 'its header promises more pixels than Pillow allows') from None
+        raise RejectedError(
+            'too large', 'its header promises more pixels than Pillow allows'
+        ) from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        raise Rejected('damaged', 'its header cannot be read') from None
+        raise RejectedError('damaged', 'its header cannot be read') from None
     check_size(image.height, image.width, options.max_pixels)
     if pages == 1:
         pixels = _decode_only_page(image)
@@ -61,7 +63,7 @@ def _decode_only_page(image: Image.Image) -> np.ndarray:
         return _to_array(image)
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         reason = 'truncated' if 'truncated' in str(error) else 'damaged'
-        raise Rejected(reason, 'its pixels cannot be decoded') from None
+        raise RejectedError(reason, 'its pixels cannot be decoded') from None
 
 
 def _to_array(image: Image.Image) -> np.ndarray:

@@ -5,7 +5,7 @@ import zlib
 from pathlib import Path
 from typing import Literal
 
-from usfm_mm.database.types import Rejected
+from usfm_mm.database.types import RejectedError
 
 Kind = Literal['dicom', 'image', 'video', 'nifti', 'metaimage']
 
@@ -29,13 +29,13 @@ def kind_of(path: str | Path) -> Kind:
     """Kind of a file, told from its first bytes.
 
     Raises:
-        Rejected: It is empty, unreadable, encrypted or of no kind that is read.
+        RejectedError: It is empty, unreadable, encrypted or of no kind that is read.
     """
     head = _head(Path(path))
     if head.startswith(b'\x1f\x8b'):
         if _is_nifti(_unzipped_head(Path(path))):
             return 'nifti'
-        raise Rejected('not an image', 'compressed with gzip, and no NIfTI inside')
+        raise RejectedError('not an image', 'compressed with gzip, and no NIfTI inside')
     if _is_dicom(head):
         return 'dicom'
     if head.startswith(_IMAGES):
@@ -51,8 +51,8 @@ def kind_of(path: str | Path) -> Kind:
         or (head[:1] == b'0' and _ENVELOPED in head[:32])
         or (head.startswith(b'PK\3\4') and head[6] & 1)
     ):
-        raise Rejected('encrypted', 'the whole file')
-    raise Rejected('not an image', 'its content is of no kind that is read')
+        raise RejectedError('encrypted', 'the whole file')
+    raise RejectedError('not an image', 'its content is of no kind that is read')
 
 
 def _head(path: Path) -> bytes:
@@ -60,9 +60,9 @@ def _head(path: Path) -> bytes:
         with path.open('rb') as file:
             head = file.read(_HEAD)
     except OSError as error:
-        raise Rejected('unreadable', error.strerror or type(error).__name__) from None
+        raise RejectedError('unreadable', error.strerror or type(error).__name__) from None
     if not head:
-        raise Rejected('empty file')
+        raise RejectedError('empty file')
     return head
 
 
@@ -71,7 +71,7 @@ def _unzipped_head(path: Path) -> bytes:
         with gzip.open(path) as file:
             return file.read(_HEAD)
     except (OSError, EOFError, zlib.error):
-        raise Rejected('damaged', 'its gzip content cannot be read') from None
+        raise RejectedError('damaged', 'its gzip content cannot be read') from None
 
 
 def _is_dicom(head: bytes) -> bool:

@@ -9,7 +9,7 @@ import av.logging
 from av.container import InputContainer
 
 from usfm_mm.database.readers.clip import Clip, Frames, check_size
-from usfm_mm.database.types import Options, Rejected
+from usfm_mm.database.types import Options, RejectedError
 
 # FFmpeg's own messages repeat a file's name and metadata.
 av.logging.set_level(av.logging.PANIC)
@@ -19,14 +19,14 @@ def open_video(source: Path | BytesIO, options: Options) -> Clip:
     """Open the first video stream of a file or of its content.
 
     Raises:
-        Rejected: It cannot be opened, has no video, an unknown codec or too large frames.
+        RejectedError: It cannot be opened, has no video, an unknown codec or too large frames.
     """
     with _open(source) as container:
         if not container.streams.video:
-            raise Rejected('no frames', 'it has no video stream')
+            raise RejectedError('no frames', 'it has no video stream')
         stream = container.streams.video[0]
         if stream.codec_context is None:
-            raise Rejected('unsupported compression', 'no decoder for its codec')
+            raise RejectedError('unsupported compression', 'no decoder for its codec')
         if stream.width and stream.height:
             check_size(stream.height, stream.width, options.max_pixels)
         rate = stream.average_rate or stream.guessed_rate
@@ -45,7 +45,7 @@ def _open(source: Path | BytesIO) -> InputContainer:
             str(source) if isinstance(source, Path) else source, 'r', metadata_errors='replace'
         )
     except (av.error.FFmpegError, ValueError):
-        raise Rejected('damaged', 'its container cannot be read') from None
+        raise RejectedError('damaged', 'its container cannot be read') from None
 
 
 def _read_frames(source: Path | BytesIO, step: int, max_pixels: int) -> Frames:

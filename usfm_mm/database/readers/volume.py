@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
 from usfm_mm.database.readers.kinds import kind_of
-from usfm_mm.database.types import Options, Rejected
+from usfm_mm.database.types import Options, RejectedError
 
 # A volume is held in memory whole; as many slices of the largest allowed size may be.
 _MAX_SLICES = 25
@@ -28,7 +28,7 @@ def open_volume(path: Path, options: Options) -> Clip:
     :func:`~usfm_mm.database.readers.clip.sample_range`.
 
     Raises:
-        Rejected: It is cut off, damaged or too large.
+        RejectedError: It is cut off, damaged or too large.
     """
     with tempfile.TemporaryDirectory() as folder:
         reader = sitk.ImageFileReader()
@@ -39,14 +39,14 @@ def open_volume(path: Path, options: Options) -> Clip:
             reader.ReadImageInformation()
             size = reader.GetSize()
         except RuntimeError:
-            raise Rejected('damaged', 'its header cannot be read') from None
+            raise RejectedError('damaged', 'its header cannot be read') from None
         check_size(size[1], size[0], options.max_pixels)
         if np.prod(size, dtype=float) > _MAX_SLICES * options.max_pixels:
-            raise Rejected('too large', f'a volume of {" x ".join(map(str, size))} voxels')
+            raise RejectedError('too large', f'a volume of {" x ".join(map(str, size))} voxels')
         try:
             volume = reader.Execute()
         except RuntimeError:
-            raise Rejected('truncated', 'its voxels cannot be read') from None
+            raise RejectedError('truncated', 'its voxels cannot be read') from None
     slices = _slices(volume)
     low, high = sample_range(slices)
 
@@ -91,5 +91,5 @@ def _slices(volume: sitk.Image) -> np.ndarray:
     if channels == 1:
         return values.reshape(-1, *values.shape[-2:])
     if channels not in (3, 4):
-        raise Rejected('not ultrasound', f'voxels of {channels} values')
+        raise RejectedError('not ultrasound', f'voxels of {channels} values')
     return values.reshape(-1, *values.shape[-3:])[..., :3]

@@ -43,7 +43,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ScreenLayout:
     """The views of a screen, more than one if it is split; `fault` is why it is left out.
 
     A report page has one view, the whole page, for those who keep it.
@@ -53,7 +53,7 @@ class Layout:
     fault: str | None = None
 
 
-def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...], still: bool) -> Layout:
+def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...], still: bool) -> ScreenLayout:
     """Find the pictures on the screen of a clip.
 
     Args:
@@ -85,8 +85,8 @@ def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...], still: bool) -> 
             found = [_whole(region)]
         views += [_view(each, region, part, text, screen.shape, still) for each in found]
     if views:
-        return Layout(tuple(views))
-    return Layout(tuple(pages[:1]), 'report page' if pages else fault)
+        return ScreenLayout(tuple(views))
+    return ScreenLayout(tuple(pages[:1]), 'report page' if pages else fault)
 
 
 def _whole(region: Box) -> Found:

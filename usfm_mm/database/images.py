@@ -1,0 +1,85 @@
+"""All images that were read, in memory, and the index of those that stay."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from usfm_mm.curation.split import val_split
+from usfm_mm.database.dedup import HASH_BYTES, PHASH_COLUMN
+from usfm_mm.database.identity import DIGEST_BYTES
+from usfm_mm.database.journal import LABELS, Journal
+from usfm_mm.database.store import image_path
+from usfm_mm.io.index import codes
+
+
+@dataclass
+class Images:
+    """Every image that was read, in order of precedence.
+
+    Attributes:
+        name: Keyed hashes of the pixels, S32 hexadecimal [N].
+        phash: uint8 [N, 32].
+        file: The file's keyed hash, S32 [N].
+        frame: int32 [N].
+        moments: Mean grey level and mean squared grey level, float64 [N, 2].
+        labels: Dictionary-encoded organ, center, device, patient, study.
+    """
+
+    name: np.ndarray
+    phash: np.ndarray
+    file: np.ndarray
+    frame: np.ndarray
+    moments: np.ndarray
+    labels: dict[str, pa.DictionaryArray]
+
+    def path(self, row: int) -> str:
+        """Path of an image in the database."""
+        return image_path(bytes.fromhex(self.name[row].decode()))
+
+
+def load_images(journal: Journal) -> Images:
+    """All images of a journal."""
+    count = journal.count('images')
+    images = Images(
+        name=np.empty(count, f'S{2 * DIGEST_BYTES}'),
+        phash=np.empty((count, HASH_BYTES), np.uint8),
+        file=np.empty(count, f'S{2 * DIGEST_BYTES}'),
+        frame=np.empty(count, np.int32),
+        moments=np.empty((count, 2)),
+        labels={},
+    )
+    indices = np.empty((len(LABELS), count), np.int32)
+    names: list[dict[str | None, int]] = [{} for _ in LABELS]
+    for i, (file, frame, name, phash, mean, square, *labels) in enumerate(journal.images()):
+        images.name[i], images.file[i], images.frame[i] = name.hex(), file.hex(), frame
+        images.phash[i] = np.frombuffer(phash, np.uint8)
+        images.moments[i] = mean, square
+        for j, label in enumerate(labels):
+            indices[j, i] = -1 if label is None else names[j].setdefault(label, len(names[j]))
+    for name, values, index in zip(LABELS, names, indices, strict=True):
+        images.labels[name] = pa.DictionaryArray.from_arrays(
+            pa.array(index, mask=index < 0), pa.array(list(values), pa.string())
+        )
+    return images
+
+
+def index_of(images: Images, kept: np.ndarray, val_fraction: float) -> pa.Table:
+    """Index of the images in rows ``kept``, with a column ``split``."""
+    columns: dict[str, Any] = {'path': pa.array(map(images.path, kept.tolist()), pa.string())}
+    for name in LABELS:
+        column = images.labels[name].take(pa.array(kept))
+        # Without the names that no image has any more: they would appear as organs.
+        columns[name] = column.cast(pa.string()).dictionary_encode()
+    organs, _ = codes(pa.chunked_array([columns['organ']]))
+    patients, _ = codes(pa.chunked_array([columns['patient']]))
+    val = val_split(organs, patients, val_fraction) if len(kept) else np.zeros(0, bool)
+    columns['split'] = pa.array(np.where(val, 'val', 'train'), pa.string()).dictionary_encode()
+    columns['_study'] = columns.pop('study')
+    columns['_file'] = pa.array(images.file[kept].astype(str), pa.string()).dictionary_encode()
+    columns['_frame'] = pa.array(images.frame[kept])
+    columns[PHASH_COLUMN] = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(HASH_BYTES), len(kept), [None, pa.py_buffer(images.phash[kept].tobytes())]
+    )
+    return pa.table(columns)

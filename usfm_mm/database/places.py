@@ -1,0 +1,89 @@
+"""Where a database and its journal lie, and whether they belong together."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from usfm_mm.database.identity import Identity
+from usfm_mm.database.journal import Journal
+from usfm_mm.database.journal_file import JournalError
+from usfm_mm.database.options import Settings
+from usfm_mm.database.publish import INDEX_NAME
+
+JOURNAL_NAME = 'journal.sqlite'
+
+_SAMPLE = 1000
+
+
+def default_journal_folder(key_file: Path, out: Path) -> Path:
+    """Beside the key, which is private too: ``KEY.d/NAME-CODE`` for the database's place.
+
+    >>> default_journal_folder(Path('/home/me/usfm.key'), Path('/data/3mus')).as_posix()
+    '/home/me/usfm.key.d/3mus-f57db4ff'
+    """
+    code = hashlib.sha256(os.fsencode(out.resolve())).hexdigest()[:8]
+    return key_file.resolve().with_name(f'{key_file.name}.d') / f'{out.resolve().name}-{code}'
+
+
+def make_journal_folder(folder: Path, out: Path) -> None:
+    """Make a private folder for the journal of a database, or check that there is one.
+
+    Raises:
+        JournalError: It lies in the database, others may look into it, or the database has content
+            that no journal in it accounts for.
+    """
+    if out.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise JournalError(
+            f'the journal {folder} names the sources: it must lie outside of the database {out}'
+        )
+    if not (folder / JOURNAL_NAME).exists() and out.exists() and any(out.iterdir()):
+        raise JournalError(
+            f'{out} is not empty, and there is no journal {folder / JOURNAL_NAME} of what is in '
+            'it. Name another folder; or, if this database was moved or has another key, name its '
+            'journal with --journal'
+        )
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.stat().st_mode & 0o077:
+        raise JournalError(
+            f'others may look into {folder}, where the journal names patients: chmod 700 {folder}'
+        )
+
+
+def check_same(journal: Journal, out: Path, folder: Path) -> None:
+    """Refuse the journal of another database: what is not in it would be removed.
+
+    Raises:
+        JournalError: Most files of the index are not in the journal.
+    """
+    if not (out / INDEX_NAME).is_file():
+        return
+    import pyarrow.parquet as pq
+
+    files = pq.read_table(out / INDEX_NAME, columns=['_file'])['_file'][:_SAMPLE].to_pylist()
+    strange = sum(journal.known(bytes.fromhex(file)) is None for file in files)
+    if 2 * strange > len(files):
+        raise JournalError(
+            f'{folder} is the journal of another database than {out}: name its own with --journal'
+        )
+
+
+def check_settings(journal: Journal, identity: Identity, settings: Settings) -> None:
+    """Refuse other settings, or another key, than the database was begun with; or store them.
+
+    Raises:
+        JournalError: One differs; the message names it.
+    """
+    # The key's fingerprint; a changed key would give a patient another hash.
+    wanted = {'key': identity.digest('key').hex(), **settings.flat()}
+    stored = journal.settings()
+    if stored is None:
+        journal.save_settings(wanted)
+        return
+    for name, value in stored.items():
+        if value != wanted.get(name):
+            told = (
+                'the key file has another key than this database was begun with'
+                if name == 'key'
+                else f'{name} is {wanted.get(name)}, but this database was begun with {value}'
+            )
+            raise JournalError(f'{told}: give the same, or name a new folder')
