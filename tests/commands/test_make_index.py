@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 
+import cv2
 import numpy as np
 import pyarrow.parquet
 import pytest
@@ -12,7 +13,7 @@ from usfm_mm.commands.make_index import main
 from usfm_mm.curation.pack import pack
 from usfm_mm.datasets.ultrasound import UltrasoundDataset
 from usfm_mm.io.image import encode_png, read_grey
-from usfm_mm.io.index import read_index
+from usfm_mm.io.index import read_about, read_index
 
 
 def write(path, level=None, size=(20, 30)):
@@ -85,6 +86,24 @@ def test_mean_and_std(tmp_path, capsys):
     assert 'mean=[30.00], std=[20.00]' in capsys.readouterr().out
     metadata = pyarrow.parquet.read_schema(tmp_path / 'index.parquet').metadata
     assert json.loads(metadata[b'usfm_mm']) == {'mean': [30.0], 'std': [20.0]}
+
+
+def test_images_of_16_bits_are_scaled_alike(tmp_path, capsys):
+    write(tmp_path / 'breast/1.png', 10)
+    for name, level in (('2', 1000), ('3', 3000)):
+        deep = np.full((9, 9), level, np.uint16)
+        (tmp_path / f'breast/{name}.png').write_bytes(cv2.imencode('.png', deep)[1].tobytes())
+    run(tmp_path)
+    assert '2 images have 16 bits per sample, of which 12 are used' in capsys.readouterr().out
+    about = read_about(tmp_path / 'index.parquet')
+    levels = np.array([10, 1000 * 255 / 4095, 3000 * 255 / 4095])
+    assert about['bits'] == 12
+    np.testing.assert_allclose(about['mean'] + about['std'], [levels.mean(), levels.std()])
+    for packed in (False, True):
+        if packed:
+            pack(tmp_path, tmp_path)
+        dataset = UltrasoundDataset(tmp_path)
+        assert [dataset[i]['img'].max() for i in range(3)] == [10, 62, 187]
 
 
 def test_bad_images_are_listed_and_left_out(root, capsys):

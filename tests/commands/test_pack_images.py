@@ -52,9 +52,9 @@ def test_goes_on_where_it_was_stopped(root, monkeypatch):
         done.append(len(items))
         put(env, items)
 
-    def counting(path):
+    def counting(path, bits):
         read.append(path)
-        return read_grey(path)
+        return read_grey(path, bits)
 
     monkeypatch.setattr(packing, 'put_packed', stop_in_third_chunk)
     with pytest.raises(KeyboardInterrupt):

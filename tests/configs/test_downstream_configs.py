@@ -12,7 +12,7 @@ from usfm_mm.compat import set_up_cpu
 from usfm_mm.config.classes import fit_classes
 from usfm_mm.config.options import set_data_root
 from usfm_mm.config.schedule import set_epochs
-from usfm_mm.converters import RELEASES
+from usfm_mm.converters import CONVERTERS
 
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
@@ -45,7 +45,7 @@ def test_trains_validates_and_tests(name, tmp_path):
     seg = cfg.default_scope == 'mmseg'
     task = 'seg' if seg else 'cls'
     classes = cfg.test_dataloader.dataset.metainfo.classes
-    release = RELEASES.get(Path(cfg.data_root).name)
+    release = CONVERTERS.get(Path(cfg.data_root).name)
     classes = getattr(release, f'{task}_classes', classes)
     write_data(tmp_path / 'data', len(classes) if seg else 2, 2 if seg else len(classes))
     about = {f'{task}_classes': list(classes)}  # as tools/prepare_data.py writes it
@@ -104,7 +104,7 @@ def check_heads(cfg, classes):
         assert cfg.model.head.num_classes == cfg.data_preprocessor.num_classes == len(classes)
 
 
-@pytest.mark.parametrize('release', RELEASES.values(), ids=RELEASES)
+@pytest.mark.parametrize('release', CONVERTERS.values(), ids=CONVERTERS)
 @pytest.mark.parametrize('task', ['seg', 'cls'])
 def test_classes_are_those_of_the_converted_data(release, task, tmp_path):
     classes = getattr(release, f'{task}_classes')

@@ -62,7 +62,7 @@ def test_nested_images_and_other_formats_are_refused(tmp_path, layout):
         with pytest.raises(SystemExit, match=message):
             main(['folder', str(tmp_path / 'own'), str(tmp_path / 'out')])
         shutil.rmtree(folder / 'patient9')
-        for name in ('a.gif', 'video.webp', 'scan.DCM', 'deeper/volume.nii.gz'):
+        for name in ('a.pgm', 'video.webp', 'scan.DCM', 'deeper/volume.nii.gz'):
             touch(folder / name)
             message = rf'{folder}/{name}: this format is not read, but .png.* are: save it so'
             with pytest.raises(SystemExit, match=message):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from support.release_files import SHAPE, image, mask, seg_names
-from usfm_mm.converters import RELEASES
+from usfm_mm.converters import CONVERTERS
 from usfm_mm.converters.ddti import polygon_mask
 from usfm_mm.converters.fetal_abdomen import structures_mask
 from usfm_mm.io.image import read_grey
@@ -391,7 +391,7 @@ def test_ddti_damaged(ddti, tmp_path, damage, message):
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize('release', RELEASES.values(), ids=RELEASES)
+@pytest.mark.parametrize('release', CONVERTERS.values(), ids=CONVERTERS)
 def test_every_release_is_in_the_table_of_the_docs(release):
     rows = [
         row

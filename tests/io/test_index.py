@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from usfm_mm.io.index import codes, find_index, read_index, write_index
+from usfm_mm.io.index import codes, find_index, read_about, read_index, write_index
 
 COLUMNS = {
     'path': ['b/1.png', 'a/1.png', 'a/2.png'],
@@ -36,10 +36,12 @@ def test_round_trip(tmp_path, name):
 
 
 def test_mean_and_std_are_kept_in_parquet(tmp_path):
-    write_index(pa.table(COLUMNS), tmp_path / 'index.parquet', (31.5, 40.25))
+    write_index(pa.table(COLUMNS), tmp_path / 'index.parquet', {'mean': [31.5], 'std': [40.25]})
     metadata = pa.parquet.read_schema(tmp_path / 'index.parquet').metadata
     assert json.loads(metadata[b'usfm_mm']) == {'mean': [31.5], 'std': [40.25]}
-    write_index(pa.table(COLUMNS), tmp_path / 'index.csv', (31.5, 40.25))
+    write_index(pa.table(COLUMNS), tmp_path / 'index.csv', {'mean': [31.5]})
+    assert read_about(tmp_path / 'index.parquet')['std'] == [40.25]
+    assert read_about(tmp_path / 'index.csv') == {}
     assert (tmp_path / 'index.csv').read_text().startswith('"path","organ","patient"')
     assert len(read_index(tmp_path)) == 3
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from usfm_mm.converters import RELEASES
+from usfm_mm.converters import CONVERTERS
 from usfm_mm.converters.archives import opened
 from usfm_mm.converters.convert import convert
 from usfm_mm.converters.folder import own_data
@@ -15,7 +15,7 @@ from usfm_mm.converters.folder import own_data
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line, convert, and end with one line where something is wrong."""
     parser = argparse.ArgumentParser(description='Bring a data set into the layout of the configs.')
-    parser.add_argument('name', choices=[*RELEASES, 'folder'], help='data set; folder: your own')
+    parser.add_argument('name', choices=[*CONVERTERS, 'folder'], help='data set; folder: your own')
     parser.add_argument('source', type=Path, help='the release: a folder, .zip or .tar.gz')
     parser.add_argument('out', type=Path, help='folder to make, such as data/busi')
     parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
@@ -34,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         with opened(args.source, out.parent) as source:
             if args.name == 'folder':
-                release = own_data(source, args.organ, args.classes, args.patients, args.splits)
+                converter = own_data(source, args.organ, args.classes, args.patients, args.splits)
             else:
-                release = RELEASES[args.name]
-            convert(release, source, out, args.seed, Console())
+                converter = CONVERTERS[args.name]
+            convert(converter, source, out, args.seed, Console())
     except (ValueError, OSError) as error:
         raise SystemExit(f'error: {error}') from error

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 
 from usfm_mm.config.places import backbone_of
 from usfm_mm.config.provenance import trained_with
-from usfm_mm.io.index import INDEX_NAMES, find_index
+from usfm_mm.io.index import INDEX_NAMES, find_index, read_about
 
 Values = tuple[list[float], list[float]]
 _FILES = ('dataset.json', 'database.json')
@@ -94,14 +94,8 @@ def of_data(cfg: Config) -> Values | None:
 
 
 def _index_metadata(root: Path, index: str | None) -> dict[str, Any]:
-    import pyarrow.parquet
-
     try:
-        file = find_index(root, index)
-        if file.suffix != '.parquet':
-            return {}
-        metadata = pyarrow.parquet.read_schema(file).metadata or {}
-        return json.loads(metadata.get(b'usfm_mm', b'{}'))
+        return read_about(find_index(root, index))
     except (OSError, ValueError):  # reading the index says what is wrong
         return {}
 

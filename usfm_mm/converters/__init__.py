@@ -11,19 +11,11 @@ from usfm_mm.converters.tn3k import TN3K
 from usfm_mm.converters.usanotai import USANOTAI
 from usfm_mm.converters.usgra import USGRA
 
-RELEASES = {
-    release.name: release
-    for release in (
-        BUSI,
-        DDTI,
-        FETAL_ABDOMEN,
-        FETAL_PLANES,
-        HC18,
-        NERVE,
-        PICMUS,
-        TN3K,
-        USANOTAI,
-        USENHANCE,
-        USGRA,
+CONVERTERS = {
+    converter.name: converter
+    for converter in (
+        *(BUSI, DDTI, FETAL_ABDOMEN, FETAL_PLANES, HC18, NERVE),
+        *(PICMUS, TN3K, USANOTAI, USENHANCE, USGRA),
     )
 }
+"""Of released data sets, by name."""

@@ -1,4 +1,4 @@
-"""Opening a release as a folder, whether it is one or an archive."""
+"""Opening a download as a folder, whether it is one or an archive."""
 
 import tarfile
 import tempfile
@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from usfm_mm.converters.items import ReleaseError
-
-_TAR = ('.tar', '.tar.gz', '.tgz')
+from usfm_mm.converters.items import ConversionError
 
 
 @contextmanager
@@ -22,56 +20,45 @@ def opened(source: Path, beside: Path) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ReleaseError: It is no archive, is damaged, or holds a path that leads out of it or a link.
+        ConversionError: It is no archive, is damaged, or holds what leads out of it.
     """
     if source.is_dir():
         yield source
         return
     if not source.exists():
         raise FileNotFoundError(f'{source}: no such file or folder; give the release as downloaded')
-    if not source.name.lower().endswith(('.zip', *_TAR)):
-        raise ReleaseError(
+    if not source.name.lower().endswith(('.zip', '.tar', '.tar.gz', '.tgz')):
+        raise ConversionError(
             f'{source} is neither a folder nor a .zip, .tar, .tar.gz or .tgz: unpack it first'
         )
     with tempfile.TemporaryDirectory(prefix='.unpacked.', dir=beside) as folder:
         try:
             if source.name.lower().endswith('.zip'):
-                _unpack_zip(source, Path(folder))
+                with zipfile.ZipFile(source) as archive:
+                    _check_names(source, archive.namelist())
+                    archive.extractall(folder)
             else:
-                _unpack_tar(source, Path(folder))
+                with tarfile.open(source) as archive:
+                    _check_names(source, archive.getnames())
+                    archive.extractall(folder, filter='data')
+        except tarfile.FilterError as error:
+            raise ConversionError(
+                f'{source} holds a link or device that is not safe ({error}): unpack it by hand '
+                'where you trust it'
+            ) from error
         except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # a full disk is not a damaged archive
-            raise ReleaseError(f'{source} is damaged ({error}): download it again') from error
+            raise ConversionError(f'{source} is damaged ({error}): download it again') from error
         yield Path(folder)
 
 
-def _unpack_zip(source: Path, folder: Path) -> None:
-    with zipfile.ZipFile(source) as archive:
-        for name in archive.namelist():
-            _check(source, name)
-        archive.extractall(folder)
-
-
-def _unpack_tar(source: Path, folder: Path) -> None:
-    with tarfile.open(source) as archive:
-        members = archive.getmembers()
-        for member in members:
-            _check(source, member.name)
-            if not (member.isfile() or member.isdir()):
-                raise ReleaseError(
-                    f'{source} holds {member.name!r}, which is neither a file nor a folder but '
-                    'for instance a link: unpack it by hand where you trust it'
-                )
-        for member in members:
-            member.mode = 0o755 if member.isdir() else 0o644
-            archive.extract(member, folder, set_attrs=False)
-
-
-def _check(source: Path, name: str) -> None:
-    path = PurePosixPath(name.replace('\\', '/'))
-    if path.is_absolute() or '..' in path.parts or ':' in path.parts[:1]:
-        raise ReleaseError(
-            f'{source} holds {name!r}, which would be written outside of its folder: do not '
-            'unpack this archive, download it from the page of the data set'
-        )
+def _check_names(source: Path, names: list[str]) -> None:
+    """Refuse names that lead out; both libraries would put such files somewhere else instead."""
+    for name in names:
+        path = PurePosixPath(name.replace('\\', '/'))
+        if path.is_absolute() or '..' in path.parts or ':' in path.parts[:1]:
+            raise ConversionError(
+                f'{source} holds {name!r}, which would be written outside of its folder: do not '
+                'unpack this archive, download it from the page of the data set'
+            )

@@ -5,10 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from usfm_mm.converters.items import (
+    Converter,
     Item,
-    Release,
-    find_folder,
-    has_folders,
+    folder_with,
     pair_beside,
     safe_name,
 )
@@ -21,9 +20,9 @@ def walk(source: Path) -> Iterator[Item]:
     """Images of the three class folders; ``_mask.png``, ``_mask_1.png`` … of one image are joined.
 
     Raises:
-        ReleaseError: The layout is another one, or an image or mask stands alone.
+        ConversionError: The layout is another one, or an image or mask stands alone.
     """
-    root = find_folder(source, has_folders(*CLASSES), 'the folders ' + ', '.join(CLASSES))
+    root = folder_with(source, *CLASSES)
     for label in CLASSES:
         for image, own in pair_beside(root / label, r'_mask(_\d+)?'):
             yield Item(
@@ -35,7 +34,7 @@ def walk(source: Path) -> Iterator[Item]:
             )
 
 
-BUSI = Release(
+BUSI = Converter(
     name='busi',
     page='https://scholar.cu.edu.eg/?q=afahmy/pages/dataset',
     licence='not verified',

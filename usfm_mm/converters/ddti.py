@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from usfm_mm.converters.items import (
+    ConversionError,
+    Converter,
     Item,
-    Release,
-    ReleaseError,
     find_folder,
     image_files,
     safe_name,
@@ -30,7 +30,7 @@ def walk(source: Path) -> Iterator[Item]:
     nothing marked does not mean that nothing is there.
 
     Raises:
-        ReleaseError: The layout is another one, an XML file is damaged or missing, or marks an
+        ConversionError: The layout is another one, an XML file is damaged or missing, or marks an
             image that is not there.
     """
     root = find_folder(source, lambda folder: any(folder.glob('*.xml')), 'N.xml beside N_1.jpg')
@@ -43,7 +43,7 @@ def walk(source: Path) -> Iterator[Item]:
     for image in image_files(root):
         case = image.stem.rpartition('_')[0]
         if case not in files:
-            raise ReleaseError(f'{image} has no {case or image.stem}.xml: add it or remove it')
+            raise ConversionError(f'{image} has no {case or image.stem}.xml: add it or remove it')
         polygons = regions.pop(image.stem, [])
         if not polygons:
             unmarked.append(image)
@@ -58,7 +58,7 @@ def walk(source: Path) -> Iterator[Item]:
     marked = sorted(name for name, polygons in regions.items() if polygons)
     if marked:
         case = marked[0].rpartition('_')[0]
-        raise ReleaseError(
+        raise ConversionError(
             f'{files[case]} marks {marked[0]}.jpg, which is not there: add it or delete its mark'
         )
     if unmarked:
@@ -80,14 +80,14 @@ def polygon_mask(polygons: list[Polygon], image: Path, shape: tuple[int, int]) -
         uint8 [H, W], 0 or 1.
 
     Raises:
-        ReleaseError: A polygon lies outside of the image.
+        ConversionError: A polygon lies outside of the image.
     """
     mask = np.zeros(shape, np.uint8)
     for polygon in polygons:
         filled = np.zeros(shape, np.uint8)
         cv2.fillPoly(filled, [np.rint(polygon).astype(np.int32)], 1)
         if not filled.any():
-            raise ReleaseError(
+            raise ConversionError(
                 f'{image}: a region of its XML file lies outside of its {shape[1]}×{shape[0]} '
                 'pixels: use the images as released, neither cropped nor resized'
             )
@@ -104,10 +104,10 @@ def _read_marks(path: Path) -> Iterator[tuple[str, list[Polygon]]]:
             polygons = [[(p['x'], p['y']) for p in region['points']] for region in regions]
             yield number, [polygon for polygon in polygons if polygon]
     except (ElementTree.ParseError, ValueError, KeyError, TypeError) as error:
-        raise ReleaseError(f'{path} is damaged ({error}): download it again') from error
+        raise ConversionError(f'{path} is damaged ({error}): download it again') from error
 
 
-DDTI = Release(
+DDTI = Converter(
     name='ddti',
     page='http://cimalab.intec.co/applications/thyroid',
     licence='not verified',

@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from usfm_mm.converters.items import (
+    ConversionError,
+    Converter,
     Item,
-    Release,
-    ReleaseError,
-    find_folder,
-    has_folders,
+    folder_with,
     image_files,
     pair,
     patient_of,
@@ -30,10 +29,9 @@ def walk(source: Path) -> Iterator[Item]:
     """``IMAGES/P01_IMG1.png`` with ``ARRAY_FORMAT/P01_IMG1.npy``; P01 is the patient.
 
     Raises:
-        ReleaseError: The layout is another one, or an image or array stands alone.
+        ConversionError: The layout is another one, or an image or array stands alone.
     """
-    folders = ('IMAGES', 'ARRAY_FORMAT')
-    root = find_folder(source, has_folders(*folders), 'the folders ' + ' and '.join(folders))
+    root = folder_with(source, 'IMAGES', 'ARRAY_FORMAT')
     arrays = image_files(root / 'ARRAY_FORMAT', ('.npy',))
     for image, own in pair(image_files(root / 'IMAGES'), arrays):
         yield Item(
@@ -59,13 +57,13 @@ def structures_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
         uint8 [H, W] in 0..4, see :data:`CLASSES`.
 
     Raises:
-        ReleaseError: It is damaged, holds anything else than arrays, another structure, or a mask
-            of another size or with other values.
+        ConversionError: It is damaged, holds anything else than arrays, another structure, or a
+            mask of another size or with other values.
     """
     structures = _load(path)
     unknown = set(structures) - set(CLASSES[1:])
     if unknown:
-        raise ReleaseError(
+        raise ConversionError(
             f'{path}: structure {min(map(str, unknown))!r} is unknown; known are '
             f'{", ".join(CLASSES[1:])}'
         )
@@ -75,7 +73,7 @@ def structures_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
             continue
         mask = np.asarray(structures[name])
         if mask.ndim != 2 or not np.isin(mask, (0, 1)).all():
-            raise ReleaseError(f'{path}: {name} is not a mask [H, W] of 0 and 1')
+            raise ConversionError(f'{path}: {name} is not a mask [H, W] of 0 and 1')
         check_size(path, mask.shape, shape)
         classes[mask > 0] = CLASSES.index(name)
     return classes
@@ -105,12 +103,12 @@ def _load(path: Path) -> dict[str, Any]:
             np.lib.format.read_array_header_1_0(file)
             return _ArraysOnly(file).load().item()['structures']
     except Exception as error:  # a damaged pickle raises whatever it stumbles over
-        raise ReleaseError(
+        raise ConversionError(
             f'{path} is not an array file of this release ({error}): download it again'
         ) from error
 
 
-FETAL_ABDOMEN = Release(
+FETAL_ABDOMEN = Converter(
     name='fetal_abdomen',
     page='https://data.mendeley.com/datasets/4gcpm9dsc3/1',
     licence='not verified',

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from usfm_mm.converters.items import (
+    ConversionError,
+    Converter,
     Item,
-    Release,
-    ReleaseError,
     find_folder,
     image_files,
     named,
@@ -32,8 +32,8 @@ def walk(source: Path) -> Iterator[Item]:
     """Rows of the table, in its order; the column ``Train`` is 1 in train and 0 in test.
 
     Raises:
-        ReleaseError: The layout is another one, the table lacks a column or has an unknown value,
-            or a row has no image or an image no row.
+        ConversionError: The layout is another one, the table lacks a column or has an unknown
+            value, or a row has no image or an image no row.
     """
     root = find_folder(
         source,
@@ -46,7 +46,7 @@ def walk(source: Path) -> Iterator[Item]:
     for row in _rows(table):
         name = row['Image_name'].removesuffix('.png')
         if name not in images:
-            raise ReleaseError(
+            raise ConversionError(
                 f'{table}: {name!r} is listed twice or is not in Images: download the release again'
             )
         label, organ = _PLANES[named(row['Plane'], planes, table, f'plane of {name}')]
@@ -59,7 +59,7 @@ def walk(source: Path) -> Iterator[Item]:
             split=named(row['Train'], {'1': 'train', '0': 'test'}, table, f'Train of {name}'),
         )
     if images:
-        raise ReleaseError(f'{table} does not list {min(images.values())}: remove the image')
+        raise ConversionError(f'{table} does not list {min(images.values())}: remove the image')
 
 
 def _rows(table: Path) -> Iterator[dict[str, str]]:
@@ -69,15 +69,15 @@ def _rows(table: Path) -> Iterator[dict[str, str]]:
     header = [name.strip() for name in next(reader, [])]  # the release has 'Train '
     missing = [name for name in _COLUMNS if name not in header]
     if missing:
-        raise ReleaseError(f'{table} has no column {", ".join(missing)}')
+        raise ConversionError(f'{table} has no column {", ".join(missing)}')
     for number, row in enumerate(reader, 2):
         if any(row) and len(row) < len(header):
-            raise ReleaseError(f'{table}, line {number}: {len(row)} of {len(header)} columns')
+            raise ConversionError(f'{table}, line {number}: {len(row)} of {len(header)} columns')
         if any(row):
             yield {name: value.strip() for name, value in zip(header, row, strict=False)}
 
 
-FETAL_PLANES = Release(
+FETAL_PLANES = Converter(
     name='fetal_planes',
     page='https://zenodo.org/records/3904280',
     licence='CC BY 4.0',

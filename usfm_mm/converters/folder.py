@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from usfm_mm.converters.items import (
+    ConversionError,
+    Converter,
     Item,
-    Release,
-    ReleaseError,
     has_folders,
     image_files,
     named,
@@ -39,8 +39,8 @@ def own_data(
     classes: Sequence[str] = (),
     patients: str | None = None,
     splits: Path | None = None,
-) -> Release:
-    """A release of ``images/`` and ``masks/``, of pairs, or of one folder for each class.
+) -> Converter:
+    """A converter of ``images/`` and ``masks/``, of pairs, or of one folder for each class.
 
     Pairs lie in ``low_quality/`` and ``high_quality/`` under the same names; these two folders may
     lie in folders that are named by organ.
@@ -55,16 +55,16 @@ def own_data(
         splits: CSV that tells the split of each image, see :func:`read_splits`.
 
     Raises:
-        ReleaseError: The folder is laid out in none of these ways, an image lies too deep or has a
-            format that is not read, the CSV cannot be used or the folder has splits already, or the
-            regular expression is none. The walk raises it too: a class folder has no image, or the
-            CSV or the regular expression does not fit.
+        ConversionError: The folder is laid out in none of these ways, an image lies too deep or
+            has a format that is not read, the CSV cannot be used or the folder has splits already,
+            or the regular expression is none. The walk raises it too: a class folder has no
+            image, or the CSV or the regular expression does not fit.
     """
     parts = {name: source / name for name in SPLITS if (source / name).is_dir()}
     if not {'train', 'test'} <= set(parts):
         parts = {'': source}
     elif splits is not None:
-        raise ReleaseError(f'{source} has train/ and test/ already: leave --splits out')
+        raise ConversionError(f'{source} has train/ and test/ already: leave --splits out')
     _check_pattern(patients)
     table = read_splits(splits) if splits is not None else None
     kind: dict[str, Any]
@@ -79,7 +79,7 @@ def own_data(
         held = _class_folders(source, parts)
         folders = [folder for own in held.values() for folder in own.values()]
         read, kind = partial(_labelled, held), dict(cls_classes=tuple(next(iter(held.values()))))
-    return Release(
+    return Converter(
         name='folder',
         page='',
         licence='',
@@ -99,20 +99,20 @@ def read_splits(path: Path) -> dict[str, str]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ReleaseError: It is not in UTF-8, lacks a column, or has a name twice or a split other than
-            train, val, test.
+        ConversionError: It is not in UTF-8, lacks a column, or has a name twice or a split other
+            than train, val, test.
     """
     try:
         text = path.read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
-        raise ReleaseError(f'{path} is not in UTF-8 ({error}): save it as such') from error
+        raise ConversionError(f'{path} is not in UTF-8 ({error}): save it as such') from error
     rows = csv.DictReader(io.StringIO(nfc(text)))
     if not {'name', 'split'} <= set(rows.fieldnames or ()):
-        raise ReleaseError(f'{path} needs the columns name,split')
+        raise ConversionError(f'{path} needs the columns name,split')
     splits: dict[str, str] = {}
     for row in rows:
         if row['name'] in splits:
-            raise ReleaseError(f'{path} lists {row["name"]} twice')
+            raise ConversionError(f'{path} lists {row["name"]} twice')
         splits[row['name']] = named(
             row['split'], {split: split for split in SPLITS}, path, f'split of {row["name"]}'
         )
@@ -123,7 +123,7 @@ def _check_pattern(patients: str | None) -> None:
     try:
         re.compile(patients or '')
     except re.error as error:
-        raise ReleaseError(
+        raise ConversionError(
             f'--patients {patients!r} is no regular expression ({error}): correct it; a bracket '
             r'that stands for itself is written \( or \)'
         ) from error
@@ -132,10 +132,10 @@ def _check_pattern(patients: str | None) -> None:
 def _has_masks(source: Path, parts: Mapping[str, Path]) -> bool:
     """Is each part laid out in ``images/`` and ``masks/``?"""
     if has_folders('images')(source) and not has_folders('masks')(source):
-        raise ReleaseError(f'{source} has images/ but no masks/: put the masks there')
+        raise ConversionError(f'{source} has images/ but no masks/: put the masks there')
     masked = [name for name, folder in parts.items() if has_folders('images', 'masks')(folder)]
     if masked and len(masked) < len(parts):
-        raise ReleaseError(
+        raise ConversionError(
             f'{source}: only {", ".join(masked)} has images/ and masks/; each of train/, val/ and '
             'test/ needs both'
         )
@@ -156,7 +156,7 @@ def _class_folders(source: Path, parts: Mapping[str, Path]) -> dict[str, dict[st
     }
     labels = next(iter(held.values()))
     if len(labels) < 2:
-        raise ReleaseError(
+        raise ConversionError(
             f'{source} is not laid out as expected: images/ and masks/ with the same names, '
             'low_quality/ and high_quality/ with the same names, or two or more folders, one for '
             'each class; in train/ and test/, if they are there'
@@ -164,7 +164,7 @@ def _class_folders(source: Path, parts: Mapping[str, Path]) -> dict[str, dict[st
     for own in held.values():
         for name, folder in own.items():
             if name not in labels:
-                raise ReleaseError(f'{folder}: train/ has no such class')
+                raise ConversionError(f'{folder}: train/ has no such class')
     return held
 
 
@@ -191,7 +191,7 @@ def _labelled(held: Mapping[str, Mapping[str, Path]]) -> Iterator[Item]:
         for label, folder in folders.items():
             images = image_files(folder)
             if not images:
-                raise ReleaseError(f'{folder} has no image: fill or delete this class')
+                raise ConversionError(f'{folder} has no image: fill or delete this class')
             for image in images:
                 yield Item(
                     image=image,
@@ -218,16 +218,18 @@ def _complete(
             names = map(nfc, (image.relative_to(root).as_posix(), image.name, image.stem))
             name = next((name for name in names if name in table), None)
             if name is None:
-                raise ReleaseError(f'--splits does not list {image}: add it or remove the image')
+                raise ConversionError(f'--splits does not list {image}: add it or remove the image')
             if name not in left:
-                raise ReleaseError(f'--splits: {name} fits {image} and another: list paths')
+                raise ConversionError(f'--splits: {name} fits {image} and another: list paths')
             left.remove(name)
             split = table[name]
         yield replace(
             item, organ=item.organ or organ, patient=_patient(item.image, patients), split=split
         )
     if left:
-        raise ReleaseError(f'--splits lists {min(left)}, which is not in {root}: remove the line')
+        raise ConversionError(
+            f'--splits lists {min(left)}, which is not in {root}: remove the line'
+        )
 
 
 def _patient(image: Path, patients: str | None) -> str | None:
@@ -235,5 +237,5 @@ def _patient(image: Path, patients: str | None) -> str | None:
         return None
     found = re.search(patients, nfc(image.name))
     if found is None or not found.groups() or not found[1]:
-        raise ReleaseError(f'--patients {patients!r} finds no group in the name of {image}')
+        raise ConversionError(f'--patients {patients!r} finds no group in the name of {image}')
     return found[1]

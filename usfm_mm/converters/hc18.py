@@ -5,10 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from usfm_mm.converters.items import (
+    Converter,
     Item,
-    Release,
-    find_folder,
-    has_folders,
+    folder_with,
     pair_beside,
     patient_of,
     safe_name,
@@ -22,9 +21,9 @@ def walk(source: Path) -> Iterator[Item]:
     ``012_HC.png`` and ``012_2HC.png`` are of one patient, 012.
 
     Raises:
-        ReleaseError: The layout is another one, or an image or outline stands alone.
+        ConversionError: The layout is another one, or an image or outline stands alone.
     """
-    root = find_folder(source, has_folders('training_set'), 'a folder training_set')
+    root = folder_with(source, 'training_set')
     for image, own in pair_beside(root / 'training_set', '_Annotation'):
         yield Item(
             image=image,
@@ -35,7 +34,7 @@ def walk(source: Path) -> Iterator[Item]:
         )
 
 
-HC18 = Release(
+HC18 = Converter(
     name='hc18',
     page='https://hc18.grand-challenge.org',
     licence='not verified',

@@ -1,38 +1,46 @@
-"""What the walk of a released data set yields, and what is known of the release."""
+"""What a converter reads, image by image, and what is known of the data set."""
 
 import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from usfm_mm.io.image import IMAGE_EXTENSIONS
+from usfm_mm.io.image_file import IMAGE_EXTENSIONS
 
 MaskReader = Callable[[tuple[int, int]], np.ndarray]
 """Given an image's (height, width): uint8 [H, W] of class indices, 0 is background."""
 
 
-class ReleaseError(ValueError):
-    """A release that cannot be used; the message names the file and the remedy."""
+LOW, HIGH = 'low_quality', 'high_quality'
+"""Folders of pairs."""
+
+
+class ConversionError(ValueError):
+    """A data set that cannot be used; the message names the file and the remedy."""
+
+
+class SizeError(ConversionError):
+    """A mask that is not of its image's size."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image of a release.
+    """One image of a data set.
 
     Attributes:
         image: The file.
         name: Stem of the files to be written, see :func:`safe_name`.
         organ: As in an index for pre-training.
         masks: Readers of its masks, painted one over the other in this order; None where the
-            release has no segmentation.
-        label: Class, one of the release's ``cls_classes``, or None.
+            data set has no segmentation.
+        label: Class, one of the data set's ``cls_classes``, or None.
         patient: Images of one patient stay in one split; None where it is not known.
         split: As released, one of :data:`~usfm_mm.io.index_checks.SPLITS`, or None.
-        high: The same image in high quality, where the release is one of pairs.
+        high: The same image in high quality, in a data set of pairs.
         degrade: Makes the low quality of ``image``, uint8 [H, W], where that is of high quality.
     """
 
@@ -48,8 +56,8 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Release:
-    """A data set as it was released.
+class Converter:
+    """How a data set is read, and what is known of it.
 
     Attributes:
         name: On the command line, and of the folder under ``data/``.
@@ -68,8 +76,24 @@ class Release:
     walk: Callable[[Path], Iterable[Item]]
     seg_classes: tuple[str, ...] = ()
     cls_classes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     enhance: bool = False
+
+    @property
+    def task(self) -> str:
+        """What can be trained on it, in words.
+
+        Example:
+            >>> Converter('x', '', '', list, cls_classes=('benign', 'malignant')).task
+            'classification, 2 classes (benign, malignant)'
+        """
+        tasks = ['pairs of low and high quality'] if self.enhance else []
+        for what, names in (('structure', self.seg_classes[1:]), ('class', self.cls_classes)):
+            if names:
+                task = 'segmentation' if what == 'structure' else 'classification'
+                plural = '' if len(names) == 1 else 'es' if what == 'class' else 's'
+                tasks.append(f'{task}, {len(names)} {what}{plural} ({", ".join(names)})')
+        return ' and '.join(tasks)
 
 
 def nfc(text: str) -> str:
@@ -108,8 +132,13 @@ def is_litter(name: str) -> bool:
     return name.startswith('.') or name.lower() in ('__macosx', 'thumbs.db', 'desktop.ini')
 
 
+def folder_with(root: Path, *names: str) -> Path:
+    """The folder that holds all these folders, as :func:`find_folder` seeks it."""
+    return find_folder(root, has_folders(*names), f'the folders {", ".join(names)}')
+
+
 def find_folder(root: Path, is_it: Callable[[Path], bool], expected: str) -> Path:
-    """The folder of a release, at ``root`` or up to three folders below it.
+    """The folder of a data set, at ``root`` or up to three folders below it.
 
     Args:
         root: What the user gave, or what the archive held.
@@ -117,20 +146,20 @@ def find_folder(root: Path, is_it: Callable[[Path], bool], expected: str) -> Pat
         expected: What it looks like, for the message.
 
     Raises:
-        ReleaseError: There is none, or more than one on the same level.
+        ConversionError: There is none, or more than one on the same level.
     """
     level = [root]
     for _ in range(4):
         found = [folder for folder in level if is_it(folder)]
         if len(found) > 1:
-            raise ReleaseError(
-                f'{root} holds the release more than once: {found[0]} and {found[1]}. '
+            raise ConversionError(
+                f'{root} holds the data set more than once: {found[0]} and {found[1]}. '
                 'Give one of them'
             )
         if found:
             return found[0]
         level = [child for folder in level for child in subfolders(folder)]
-    raise ReleaseError(f'{root} is not laid out as released: expected {expected}')
+    raise ConversionError(f'{root} is not laid out as released: expected {expected}')
 
 
 def has_folders(*names: str) -> Callable[[Path], bool]:
@@ -147,7 +176,7 @@ def pair(
     """Images with their masks, by a key made of the file name and composed (:func:`nfc`).
 
     Raises:
-        ReleaseError: An image has no mask, a mask has no image, or two images have one key.
+        ConversionError: An image has no mask, a mask has no image, or two images have one key.
     """
     by_key: dict[str, list[Path]] = {}
     for mask in masks:
@@ -156,19 +185,19 @@ def pair(
     for image in images:
         key = nfc(image_key(image))
         if key in seen:
-            raise ReleaseError(
+            raise ConversionError(
                 f'{image} and {seen[key]} belong to the same mask: rename or remove one'
             )
         seen[key] = image
         if key not in by_key:
-            raise ReleaseError(
+            raise ConversionError(
                 f'{image} has no mask: add it (an empty one where there is nothing to see), or '
                 'remove the image'
             )
         yield image, sorted(by_key[key])
     for key, paths in by_key.items():
         if key not in seen:
-            raise ReleaseError(f'{paths[0]} is the mask of no image: add the image or remove it')
+            raise ConversionError(f'{paths[0]} is the mask of no image: add the image or remove it')
 
 
 def pair_beside(folder: Path, ending: str) -> Iterator[tuple[Path, list[Path]]]:
@@ -179,7 +208,7 @@ def pair_beside(folder: Path, ending: str) -> Iterator[tuple[Path, list[Path]]]:
         ending: Regular expression for what a mask's stem has after its image's.
 
     Raises:
-        ReleaseError: As :func:`pair`.
+        ConversionError: As :func:`pair`.
     """
     files = image_files(folder)
     masks = [path for path in files if re.search(f'{ending}$', path.stem)]
@@ -191,11 +220,11 @@ def patient_of(image: Path, pattern: str, example: str) -> str:
     """First group of a pattern that an image's whole stem has to match.
 
     Raises:
-        ReleaseError: It does not; ``example`` is a name that does.
+        ConversionError: It does not; ``example`` is a name that does.
     """
     found = re.fullmatch(pattern, image.stem)
     if found is None:
-        raise ReleaseError(f'{image} is not named like {example}: remove it')
+        raise ConversionError(f'{image} is not named like {example}: remove it')
     return found[1]
 
 
@@ -203,10 +232,10 @@ def named(value: str, names: Mapping[str, str], file: Path, what: str) -> str:
     """The entry of ``names`` for a value found in a file.
 
     Raises:
-        ReleaseError: There is none.
+        ConversionError: There is none.
     """
     if value not in names:
-        raise ReleaseError(f'{file}: {what} {value!r} is unknown; known are {", ".join(names)}')
+        raise ConversionError(f'{file}: {what} {value!r} is unknown; known are {", ".join(names)}')
     return names[value]
 
 

@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from usfm_mm.converters.items import ReleaseError, is_litter
-from usfm_mm.io.image import IMAGE_EXTENSIONS
+from usfm_mm.converters.items import ConversionError, is_litter
+from usfm_mm.io.image_file import IMAGE_EXTENSIONS
 
 # Pictures nevertheless: who has them among the images means them to be taken.
 _OTHER_FORMATS = (
-    *('.avif', '.dcm', '.dicom', '.gif', '.heic', '.jp2', '.mha', '.mhd', '.nii', '.nii.gz'),
+    *('.avif', '.dcm', '.dicom', '.heic', '.jp2', '.mha', '.mhd', '.nii', '.nii.gz'),
     *('.nrrd', '.pbm', '.pgm', '.ppm', '.webp'),
 )
 _NAMED = 3
@@ -23,8 +23,8 @@ def left_out_note(source: Path, folders: Sequence[Path]) -> tuple[str, ...]:
         folders: Those in it whose images are taken, if they lie in them directly.
 
     Raises:
-        ReleaseError: In one of ``folders``, an image lies in a folder within, or has a format that
-            is not read.
+        ConversionError: In one of ``folders``, an image lies in a folder within, or has a format
+            that is not read.
     """
     taken_of = set(folders)
     left = [path for path in _files(source) if not _is_taken(path, taken_of)]
@@ -43,12 +43,12 @@ def _is_taken(path: Path, folders: set[Path]) -> bool:
     if folder is None:
         return False
     if path.name.lower().endswith(_OTHER_FORMATS):
-        raise ReleaseError(
+        raise ConversionError(
             f'{path}: this format is not read, but {", ".join(IMAGE_EXTENSIONS)} are: save it so, '
             f'or move it out of {folder}'
         )
     if _is_image(path) and path.parent != folder:
-        raise ReleaseError(
+        raise ConversionError(
             f'{path} lies in a folder within {folder}, of which only the images directly in it '
             'are taken: move it there, or elsewhere'
         )

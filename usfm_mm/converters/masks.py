@@ -1,14 +1,13 @@
 """Reading masks however they were saved: 0/1, 0/255, colour, alpha, palette, outlines."""
 
-import io
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-from usfm_mm.converters.items import ReleaseError
-from usfm_mm.io.image import BadImageError, read_file
+from usfm_mm.converters.items import ConversionError, SizeError
+from usfm_mm.io.image_file import BadImageError, check_single, open_image, read_file
 
 # An outline covers less of its convex hull than this; a filled shape covers more.
 _FILLED = 0.5
@@ -32,14 +31,14 @@ def binary_mask(path: Path, shape: tuple[int, int], value: int = 1) -> np.ndarra
         uint8 [H, W], 0 or ``value``.
 
     Raises:
-        ReleaseError: It cannot be read, has another size, or is neither 0/1 nor 0/255.
+        ConversionError: It cannot be read, has another size, or is neither 0/1 nor 0/255.
     """
     with _open(path, shape) as image:
         grey = _levels(image)
     full = 255 if grey.dtype == np.uint8 or grey.max(initial=0) <= 255 else 65535
     top = int(grey.max(initial=0))
     if 1 < top <= full // 2:
-        raise ReleaseError(
+        raise ConversionError(
             f'{path}: its highest value is {top}, but a mask of one structure is 0/1 or 0/{full}. '
             'Masks of several structures need the names of their values (--classes)'
         )
@@ -60,7 +59,7 @@ def class_mask(path: Path, shape: tuple[int, int], num_classes: int) -> np.ndarr
         uint8 [H, W] in 0..``num_classes`` - 1.
 
     Raises:
-        ReleaseError: It cannot be read, has another size or colours, or a value that is not
+        ConversionError: It cannot be read, has another size or colours, or a value that is not
             declared.
     """
     with _open(path, shape) as image:
@@ -72,13 +71,13 @@ def class_mask(path: Path, shape: tuple[int, int], num_classes: int) -> np.ndarr
             colours = np.atleast_3d(np.asarray(image))
             classes = colours[..., 0]
             if (colours[..., :3] != classes[..., None]).any():
-                raise ReleaseError(
+                raise ConversionError(
                     f'{path} is coloured: masks of several structures are grey (0, 1, 2 …) or '
                     'have a palette'
                 )
     undeclared = np.setdiff1d(classes, np.arange(num_classes))
     if len(undeclared):
-        raise ReleaseError(
+        raise ConversionError(
             f'{path} has the value {undeclared[0]}, but only 0 to {num_classes - 1} are declared: '
             'name all classes, or save the mask again without smoothing or JPEG'
         )
@@ -89,11 +88,11 @@ def outline_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """Read the drawn outline of one structure, and fill it; see :func:`fill_outline`.
 
     Raises:
-        ReleaseError: As :func:`binary_mask`, or there is an outline that is not closed.
+        ConversionError: As :func:`binary_mask`, or there is an outline that is not closed.
     """
     filled = fill_outline(binary_mask(path, shape) > 0)
     if filled is None:
-        raise ReleaseError(
+        raise ConversionError(
             f'{path}: the outline has a gap wider than {_MAX_GAP:.0%} of the image and cannot be '
             'filled: close it in a paint program'
         )
@@ -132,7 +131,7 @@ def fill_outline(outline: np.ndarray) -> np.ndarray | None:
 def check_size(path: Path, found: tuple[int, int], shape: tuple[int, int]) -> None:
     """Refuse a mask whose (height, width) is not the image's."""
     if found != shape:
-        raise ReleaseError(
+        raise SizeError(
             f'{path} is {found[1]}×{found[0]} pixels, its image {shape[1]}×{shape[0]}: '
             'a mask has the size of its image'
         )
@@ -140,11 +139,13 @@ def check_size(path: Path, found: tuple[int, int], shape: tuple[int, int]) -> No
 
 def _open(path: Path, shape: tuple[int, int]) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(read_file(path)))
+        data = read_file(path)
+        check_single(data)
+        image = ImageOps.exif_transpose(open_image(data))
         image.load()
     except (BadImageError, OSError, SyntaxError, ValueError) as error:
         # Pillow raises all of these for damaged files
-        raise ReleaseError(f'{path} cannot be read: {error}. Download it again') from error
+        raise ConversionError(f'{path} cannot be read: {error}. Download it again') from error
     check_size(path, (image.height, image.width), shape)
     return image
 

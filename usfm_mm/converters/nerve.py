@@ -5,10 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from usfm_mm.converters.items import (
+    Converter,
     Item,
-    Release,
-    find_folder,
-    has_folders,
+    folder_with,
     pair_beside,
     patient_of,
     safe_name,
@@ -22,9 +21,9 @@ def walk(source: Path) -> Iterator[Item]:
     ``12_34.tif`` is the 34th image of person 12, and ``12_34_mask.tif`` its mask.
 
     Raises:
-        ReleaseError: The layout is another one, or an image or mask stands alone.
+        ConversionError: The layout is another one, or an image or mask stands alone.
     """
-    root = find_folder(source, has_folders('train'), 'a folder train')
+    root = folder_with(source, 'train')
     for image, own in pair_beside(root / 'train', '_mask'):
         yield Item(
             image=image,
@@ -35,7 +34,7 @@ def walk(source: Path) -> Iterator[Item]:
         )
 
 
-NERVE = Release(
+NERVE = Converter(
     name='nerve',
     page='https://www.kaggle.com/c/ultrasound-nerve-segmentation',
     licence='rules of the competition',

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from usfm_mm.converters.items import (
+    HIGH,
+    LOW,
+    ConversionError,
+    Converter,
     Item,
-    Release,
-    ReleaseError,
     find_folder,
+    folder_with,
     has_folders,
     image_files,
     named,
@@ -16,7 +19,6 @@ from usfm_mm.converters.items import (
     safe_name,
 )
 
-LOW, HIGH = 'low_quality', 'high_quality'
 _PICMUS_SPLIT = {'scene1': 'val', 'scene2': 'train', 'scene3': 'train', 'scene4': 'test'}
 
 is_pair_folder = has_folders(LOW, HIGH)
@@ -37,13 +39,13 @@ def quality_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
     """Images of ``low_quality/`` with those of the same name, suffix aside, of ``high_quality/``.
 
     Raises:
-        ReleaseError: An image has no counterpart, or two of a folder have one name.
+        ConversionError: An image has no counterpart, or two of a folder have one name.
     """
     lows, highs = _by_name(root / LOW), _by_name(root / HIGH)
     for own, other, folder in ((lows, highs, HIGH), (highs, lows, LOW)):
         for name in own:
             if name not in other:
-                raise ReleaseError(
+                raise ConversionError(
                     f'{own[name]} has no counterpart of the same name in {root / folder}: add it, '
                     'or remove the image'
                 )
@@ -56,7 +58,7 @@ def _by_name(folder: Path) -> dict[str, Path]:
     for path in image_files(folder):
         name = nfc(path.stem)
         if name in paths:
-            raise ReleaseError(f'{path} and {paths[name]} have one name: remove one')
+            raise ConversionError(f'{path} and {paths[name]} have one name: remove one')
         paths[name] = path
     return paths
 
@@ -65,7 +67,7 @@ def walk_usenhance(source: Path) -> Iterator[Item]:
     """Pairs of the organs' folders, as ``train_datasets/thyroid/low_quality/0001.png``.
 
     Raises:
-        ReleaseError: The layout is another one, or an image has no counterpart.
+        ConversionError: The layout is another one, or an image has no counterpart.
     """
     root = find_folder(
         source, has_organ_folders, f'folders of organs, each with {LOW} and {HIGH} in it'
@@ -77,7 +79,7 @@ def organ_pairs(root: Path) -> Iterator[Item]:
     """Pairs of every folder of ``root`` that has both qualities; its name is the organ.
 
     Raises:
-        ReleaseError: An image has no counterpart.
+        ConversionError: An image has no counterpart.
     """
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         if is_pair_folder(folder):
@@ -88,7 +90,7 @@ def folder_pairs(folder: Path, organ: str = '') -> Iterator[Item]:
     """Pairs of ``low_quality/`` and ``high_quality/``; their names begin with the organ.
 
     Raises:
-        ReleaseError: An image has no counterpart.
+        ConversionError: An image has no counterpart.
     """
     for low, high in quality_pairs(folder):
         yield Item(image=low, high=high, name=safe_name(f'{organ}_{low.name}'), organ=organ)
@@ -98,9 +100,9 @@ def walk_picmus(source: Path) -> Iterator[Item]:
     """Pairs named ``scene2_pw01``: one of four scenes, from one or more plane waves.
 
     Raises:
-        ReleaseError: The layout or a name is another one, or an image has no counterpart.
+        ConversionError: The layout or a name is another one, or an image has no counterpart.
     """
-    root = find_folder(source, is_pair_folder, f'the folders {LOW} and {HIGH}')
+    root = folder_with(source, LOW, HIGH)
     for low, high in quality_pairs(root):
         scene = re.sub(r'_pw\d+$', '', low.stem)
         split = named(scene, _PICMUS_SPLIT, low, 'scene')
@@ -114,7 +116,7 @@ def walk_picmus(source: Path) -> Iterator[Item]:
         )
 
 
-USENHANCE = Release(
+USENHANCE = Converter(
     name='usenhance',
     page='https://ultrasoundenhance2023.grand-challenge.org',
     licence='not verified',
@@ -126,7 +128,7 @@ USENHANCE = Release(
     ),
 )
 
-PICMUS = Release(
+PICMUS = Converter(
     name='picmus',
     page='https://www.creatis.insa-lyon.fr/Challenge/IEEE_IUS_2016/',
     licence='not verified',

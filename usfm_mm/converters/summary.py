@@ -8,8 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.converters.items import Item, Release
-from usfm_mm.converters.pairs import HIGH, LOW
+from usfm_mm.converters.items import HIGH, LOW, Converter, Item
 from usfm_mm.io.image import read_grey
 from usfm_mm.io.index_checks import SPLITS
 from usfm_mm.visualization.figures import save_figure
@@ -18,7 +17,7 @@ from usfm_mm.visualization.tiles import Tile, tile_panel
 _SHEET = 18
 
 
-def contact_sheet(folder: Path, release: Release, items: list[Item], splits: list[str]) -> None:
+def contact_sheet(folder: Path, converter: Converter, items: list[Item], splits: list[str]) -> None:
     """Draw images from the whole set, masks outlined, into ``folder/contact_sheet.png``."""
     chosen = np.unique(np.linspace(0, len(items) - 1, _SHEET).round().astype(int))
     tiles = []
@@ -39,12 +38,12 @@ def contact_sheet(folder: Path, release: Release, items: list[Item], splits: lis
             )
         )
     save_figure(
-        tile_panel({'': tiles}, release.seg_classes, release.name), folder / 'contact_sheet.png'
+        tile_panel({'': tiles}, converter.seg_classes, converter.name), folder / 'contact_sheet.png'
     )
 
 
 def report_counts(
-    release: Release,
+    converter: Converter,
     items: list[Item],
     splits: list[str],
     empty_masks: Sequence[bool],
@@ -53,18 +52,18 @@ def report_counts(
     console: Console,
 ) -> None:
     """Print images per class and split, how the split came about, and what is to be known."""
-    table = Table('', *SPLITS, title=release.name)
-    kinds = [item.organ if release.enhance else item.label or 'images' for item in items]
+    table = Table('', *SPLITS, title=converter.name)
+    kinds = [item.organ if converter.enhance else item.label or 'images' for item in items]
     rows = Counter(zip(kinds, splits, strict=True))
-    for label in release.cls_classes or sorted(set(kinds)):
+    for label in converter.cls_classes or sorted(set(kinds)):
         table.add_row(label, *(str(rows[label, split]) for split in SPLITS))
-    if release.seg_classes:
+    if converter.seg_classes:
         empty = Counter(
             split for is_empty, split in zip(empty_masks, splits, strict=True) if is_empty
         )
         table.add_row('empty masks', *(str(empty[split]) for split in SPLITS))
     console.print(table)
-    for note in (f'Split: {how}.', *release.notes):
+    for note in (f'Understood: {converter.task}.', f'Split: {how}.', *converter.notes):
         console.print(note, markup=False)
     if copies['images']:
         console.print(

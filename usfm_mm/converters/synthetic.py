@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from usfm_mm.converters.degradation import degrade
-from usfm_mm.converters.items import Item, Release, ReleaseError, safe_name
+from usfm_mm.converters.items import ConversionError, Converter, Item, safe_name
 
 
-def synthetic_pairs(sources: Sequence[Path], seed: int) -> Release:
-    """A release whose high quality are the images of ``sources``, and whose low quality is made.
+def synthetic_pairs(sources: Sequence[Path], seed: int) -> Converter:
+    """A converter whose high quality are the images of ``sources``, and whose low quality is made.
 
     Split, organ and patient stay those of the sources. The noise of an image depends on the seed
     and on its name alone.
@@ -23,12 +23,12 @@ def synthetic_pairs(sources: Sequence[Path], seed: int) -> Release:
         seed: Of the noise.
 
     Raises:
-        ReleaseError: A folder has no index or two have one name.
+        ConversionError: A folder has no index or two have one name.
     """
     names = [source.resolve().name for source in sources]
     if len(set(names)) < len(names):
-        raise ReleaseError(f'the sources need different names, these are {", ".join(names)}')
-    return Release(
+        raise ConversionError(f'the sources need different names, these are {", ".join(names)}')
+    return Converter(
         name=f'synthetic degradation of {" and ".join(names)}',
         page='',
         licence='that of the sources',
@@ -42,11 +42,11 @@ def _items(sources: Sequence[Path], names: Sequence[str], seed: int) -> Iterator
     for source, source_name in zip(sources, names, strict=True):
         index = source / 'index.csv'
         if not index.is_file():
-            raise ReleaseError(f'{source} has no index.csv: make it with tools/prepare_data.py')
+            raise ConversionError(f'{source} has no index.csv: make it with tools/prepare_data.py')
         with index.open(newline='', encoding='utf-8') as file:
             rows = [row for row in csv.DictReader(file) if row['path'].startswith('images/')]
         if not rows:
-            raise ReleaseError(f'{index} lists no image in images/: is it a data set of pairs?')
+            raise ConversionError(f'{index} lists no image in images/: is it a data set of pairs?')
         for row in rows:
             path = source / row['path']
             name = safe_name(f'{source_name}_{path.name}')

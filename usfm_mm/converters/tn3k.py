@@ -6,11 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from usfm_mm.converters.items import (
+    ConversionError,
+    Converter,
     Item,
-    Release,
-    ReleaseError,
-    find_folder,
-    has_folders,
+    folder_with,
     image_files,
     pair,
 )
@@ -26,11 +25,11 @@ def walk(source: Path) -> Iterator[Item]:
     from trainval.
 
     Raises:
-        ReleaseError: The layout is another one, an image or mask stands alone, or the fold is
+        ConversionError: The layout is another one, an image or mask stands alone, or the fold is
             damaged or does not tell of an image.
     """
     folders = tuple(f'{part}-{kind}' for part in ('trainval', 'test') for kind in ('image', 'mask'))
-    root = find_folder(source, has_folders(*folders), 'the folders ' + ', '.join(folders))
+    root = folder_with(source, *folders)
     fold = _read_fold(root / _FOLD)
     for part in ('trainval', 'test'):
         images, masks = (image_files(root / f'{part}-{kind}') for kind in ('image', 'mask'))
@@ -38,7 +37,7 @@ def walk(source: Path) -> Iterator[Item]:
             split = 'test' if part == 'test' else 'train'
             if part == 'trainval' and fold is not None:
                 if image.stem.lstrip('0') not in fold:
-                    raise ReleaseError(f'{root / _FOLD} does not tell the split of {image}')
+                    raise ConversionError(f'{root / _FOLD} does not tell the split of {image}')
                 split = fold[image.stem.lstrip('0')]
             yield Item(
                 image=image,
@@ -57,13 +56,13 @@ def _read_fold(path: Path) -> dict[str, str] | None:
         fold = json.loads(path.read_text())
         return {str(n).lstrip('0'): split for split in ('train', 'val') for n in fold[split]}
     except (ValueError, KeyError, TypeError) as error:
-        raise ReleaseError(
+        raise ConversionError(
             f'{path} does not list numbers under "train" and "val": download it again, or remove '
             'it to have val drawn'
         ) from error
 
 
-TN3K = Release(
+TN3K = Converter(
     name='tn3k',
     page='https://github.com/haifangong/TRFE-Net-for-thyroid-nodule-segmentation',
     licence='not verified',

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from usfm_mm.converters.items import (
+    Converter,
     Item,
-    Release,
-    find_folder,
-    has_folders,
+    folder_with,
     image_files,
     named,
     safe_name,
@@ -21,9 +20,9 @@ def walk(source: Path) -> Iterator[Item]:
     """Images of ``train`` and, where it is there, ``test``; the organ is the start of the name.
 
     Raises:
-        ReleaseError: The layout is another one, or a name begins with no known organ.
+        ConversionError: The layout is another one, or a name begins with no known organ.
     """
-    root = find_folder(source, has_folders('train'), 'a folder train')
+    root = folder_with(source, 'train')
     split_folders = [root / name for name in SPLITS if (root / name).is_dir()]
     organs = {organ: organ for organ in CLASSES}
     for folder in split_folders:
@@ -39,7 +38,7 @@ def walk(source: Path) -> Iterator[Item]:
             )
 
 
-USANOTAI = Release(
+USANOTAI = Converter(
     name='usanotai',
     page='https://github.com/ftsvd/USAnotAI',
     licence='not verified',

@@ -5,10 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from usfm_mm.converters.items import (
+    Converter,
     Item,
-    Release,
-    find_folder,
-    has_folders,
+    folder_with,
     image_files,
     pair,
     safe_name,
@@ -22,9 +21,9 @@ def walk(source: Path) -> Iterator[Item]:
     """Images and masks of the same name.
 
     Raises:
-        ReleaseError: The layout is another one, or an image or mask stands alone.
+        ConversionError: The layout is another one, or an image or mask stands alone.
     """
-    root = find_folder(source, has_folders('images', 'masks'), 'the folders images and masks')
+    root = folder_with(source, 'images', 'masks')
     for image, own in pair(image_files(root / 'images'), image_files(root / 'masks')):
         yield Item(
             image=image,
@@ -34,7 +33,7 @@ def walk(source: Path) -> Iterator[Item]:
         )
 
 
-USGRA = Release(
+USGRA = Converter(
     name='usgra',
     page='not verified',
     licence='CC BY 4.0',

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -84,12 +85,15 @@ def make_index(
         )
     table = to_table(rows, val_fraction, seed)
     mean, std = verified.intensities()
-    write_index(table, out / 'index.parquet', (mean, std))
+    about: dict[str, Any] = {'mean': [mean], 'std': [std]}
+    if verified.bits:
+        about['bits'] = verified.bits
+    write_index(table, out / 'index.parquet', about)
     report_organs(table, out / 'organ_distribution.png', console)
-    if verified.num_deep:
+    if verified.bits:
         say(
-            f'{verified.num_deep} images have 16 bits per sample; only the upper 8 are read. '
-            'If they are dark, convert them to 8 bits first.'
+            f'{verified.num_deep} images have 16 bits per sample, of which {verified.bits} are '
+            f'used: 0 to {2**verified.bits - 1} becomes 0 to 255 in all of them'
         )
     if (root / PACKED_NAME).is_file():
         say(

@@ -15,7 +15,7 @@ from rich.console import Console
 from usfm_mm.curation.report import report_bad
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.image import BadImageError, encode_png, read_grey
-from usfm_mm.io.index import find_index, read_index
+from usfm_mm.io.index import find_index, read_about, read_index
 from usfm_mm.io.packed import PACKED_NAME, PackedImages, encode_packed, put_packed
 from usfm_mm.io.progress import progress_bar
 
@@ -40,13 +40,14 @@ def pack(root: Path, out: Path, index: Path | None = None, workers: int = 1) -> 
     out.mkdir(parents=True, exist_ok=True)
     target, partial = out / PACKED_NAME, out / (PACKED_NAME + '.part')
     paths = _paths(root, index)
+    bits = read_about(find_index(root, index)).get('bits')
     long = next((path for path in paths if len(path.encode()) > _MAX_KEY), None)
     if long is not None:
         raise ValueError(f'paths may have {_MAX_KEY} bytes to be packed, unlike {long!r}')
 
     def load(path: str) -> bytes | BadImageError:
         try:
-            return encode_packed(read_grey(root / path))
+            return encode_packed(read_grey(root / path, bits))
         except BadImageError as error:
             return error
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from usfm_mm.io.image import IMAGE_EXTENSIONS
+from usfm_mm.io.image_file import IMAGE_EXTENSIONS
 from usfm_mm.io.index import INDEX_NAMES, read_index
 from usfm_mm.io.index_checks import OPTIONAL_COLUMNS
 

@@ -8,7 +8,8 @@ import numpy as np
 from joblib import Parallel, delayed
 from rich.console import Console
 
-from usfm_mm.io.image import BadImageError, decode_grey, read_file
+from usfm_mm.io.image import decode_samples, used_bits
+from usfm_mm.io.image_file import BadImageError, read_file
 from usfm_mm.io.progress import progress_bar
 
 # Some seconds of work for a process.
@@ -21,17 +22,27 @@ class Verified:
 
     Attributes:
         reasons: Of each path why it is bad, '' if it is not.
-        moments: Sums over the good images of their mean grey level and mean squared grey level.
-        num_deep: Number of 16-bit PNGs.
+        moments: [2, 2]; of the good images of 8 bits (row 0) and of 16 (row 1) the sums of mean
+            sample and mean squared sample.
+        num_deep: Number of good images of 16 bits.
+        highest: Highest sample of these.
     """
 
     reasons: list[str]
     moments: np.ndarray
     num_deep: int
+    highest: int
+
+    @property
+    def bits(self) -> int | None:
+        """Bits that the images of 16 bits use together; None where there are none."""
+        return used_bits(self.highest) if self.num_deep else None
 
     def intensities(self) -> tuple[float, float]:
         """Mean and standard deviation in grey levels, every image counting alike."""
-        mean, square = self.moments / max(1, self.reasons.count(''))
+        shallow, deep = self.moments
+        scale = 255 / (2 ** (self.bits or 8) - 1)
+        mean, square = (shallow + deep * (scale, scale**2)) / max(1, self.reasons.count(''))
         return float(mean), float(np.sqrt(max(0.0, square - mean**2)))
 
 
@@ -53,23 +64,25 @@ def verify(root: Path, paths: list[str], workers: int, console: Console) -> Veri
         [reason for part in parts for reason in part.reasons],
         np.sum([part.moments for part in parts], axis=0),
         sum(part.num_deep for part in parts),
+        max(part.highest for part in parts),
     )
 
 
 def verify_chunk(root: Path, paths: list[str]) -> Verified:
     """Decode some images, in this process and thread."""
     cv2.setNumThreads(1)
-    reasons, moments, num_deep = [], np.zeros(2), 0
+    reasons, moments, num_deep, highest = [], np.zeros((2, 2)), 0, 0
     for path in paths:
         try:
-            data = read_file(root / path)
-            image = decode_grey(data)
+            image = decode_samples(read_file(root / path))
         except BadImageError as error:
             reasons.append(str(error))
             continue
         reasons.append('')
-        # The byte after a PNG's width and height is its bit depth.
-        num_deep += data.startswith(b'\x89PNG') and data[24] == 16
+        deep = int(image.dtype == np.uint16)
+        if deep:
+            num_deep += 1
+            highest = max(highest, int(image.max()))
         mean, std = cv2.meanStdDev(image)
-        moments += mean.item(), mean.item() ** 2 + std.item() ** 2
-    return Verified(reasons, moments, num_deep)
+        moments[deep] += mean.item(), mean.item() ** 2 + std.item() ** 2
+    return Verified(reasons, moments, num_deep, highest)

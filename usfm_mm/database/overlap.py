@@ -26,7 +26,8 @@ from usfm_mm.database.extract import extract
 from usfm_mm.database.listing import SourceFile, in_chunks, walk
 from usfm_mm.database.types import Options
 from usfm_mm.database.workers import Cluster, process_all
-from usfm_mm.io.image import IMAGE_EXTENSIONS, BadImageError, encode_png, read_grey
+from usfm_mm.io.image import encode_png, read_grey
+from usfm_mm.io.image_file import IMAGE_EXTENSIONS, BadImageError
 from usfm_mm.io.index import find_index, read_index
 from usfm_mm.io.packed import PACKED_NAME, PackedImages
 from usfm_mm.io.progress import progress_bar

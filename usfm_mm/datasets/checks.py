@@ -19,7 +19,7 @@ from PIL import Image
 from rich.progress import track
 
 from usfm_mm.datasets.lists import Row, Split, compare_lists, read_split
-from usfm_mm.io.image import BadImageError, check_complete, read_file
+from usfm_mm.io.image_file import BadImageError, check_complete, read_file
 
 _LEFT_OUT = 255  # of mmseg's losses and of our metric
 _SHOWN = 10

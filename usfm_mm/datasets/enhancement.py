@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset, force_full_init
 
 from usfm_mm.datasets.seeding import SeededIndex, seeded
-from usfm_mm.io.image import IMAGE_EXTENSIONS, BadImageError, image_size
+from usfm_mm.io.image_file import IMAGE_EXTENSIONS, BadImageError, image_size
 from usfm_mm.registry import DATASETS
 
 _DOMAINS = ('img_A', 'img_B')

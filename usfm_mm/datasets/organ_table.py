@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from usfm_mm.curation.split import val_split
-from usfm_mm.io.index import codes, find_index, read_index
+from usfm_mm.io.index import codes, find_index, read_about, read_index
 from usfm_mm.io.index_checks import check_splits
 
 _HOLD_OUT = (
@@ -28,12 +28,14 @@ class OrganTable:
         organ_ids: int32 ``[N]``, positions in ``organs``.
         organs: Names.
         index: The file that it was read from.
+        bits: In use, where the index tells of images of 16 bits per sample.
     """
 
     paths: pa.Array
     organ_ids: np.ndarray
     organs: list[str]
     index: Path
+    bits: int | None
 
 
 def read_organ_table(
@@ -69,7 +71,7 @@ def read_organ_table(
     paths = table['path'].chunk(0)
     if not rows.all():
         paths, organ_ids = paths.filter(pa.array(rows)), organ_ids[rows]
-    return OrganTable(paths, organ_ids, wanted, where)
+    return OrganTable(paths, organ_ids, wanted, where, read_about(where).get('bits'))
 
 
 def _rows_of_split(

@@ -221,7 +221,7 @@ class UltrasoundDataset(Dataset):
     def _read(self, path: str) -> np.ndarray:
         if self.packed is not None:
             return self.packed.read(path)
-        return read_grey(f'{self.data_root}/{path}')
+        return read_grey(f'{self.data_root}/{path}', self._table.bits if self._table else None)
 
     def _report(self, idx: int, path: str, error: BadImageError) -> None:
         self._counter.count_bad()

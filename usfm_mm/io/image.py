@@ -1,117 +1,147 @@
-"""Reading one grey image from a file, with broken files told apart."""
+"""Reading one image from a file, with broken files told apart; one policy for all commands.
+
+PNG, JPEG, BMP, TIFF and GIF of one page; turned as EXIF says; colour becomes luma; an alpha channel
+is dropped without blending. Samples of more than 8 bits are scaled by the bits that are used, those
+of the whole set where they are known (``bits``), else those of the image.
+"""
 
 import os
+import warnings
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
-from PIL import Image  # comes with matplotlib
 
-IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff')
+from usfm_mm.io.image_file import (
+    GIF,
+    BadImageError,
+    check_complete,
+    check_single,
+    open_image,
+    read_file,
+    sample_bits,
+)
 
-_PNG, _JPEG = b'\x89PNG', b'\xff\xd8'
-# An end mark may be followed by a little padding.
-_TAIL = 1024
 
+def decode_samples(data: bytes, colour: bool = False) -> np.ndarray:
+    """Decode an image file's content and keep all bits.
 
-class BadImageError(Exception):
-    """An image that is missing, cut off or cannot be decoded; the message is the reason."""
-
-
-def decode_grey(data: bytes) -> np.ndarray:
-    """Decode an image file's content to 8-bit grey.
-
-    As OpenCV does it: colour and palette images become luma (0.299 R + 0.587 G + 0.114 B, within
-    one grey level of Pillow), an alpha channel is dropped without blending, and 16-bit samples
-    lose their low byte.
+    Colour and palette images become luma (0.299 R + 0.587 G + 0.114 B, within one grey level of
+    Pillow) unless they are wanted.
 
     Args:
-        data: Content of a PNG, JPEG, BMP or TIFF file.
+        data: Content of a PNG, JPEG, BMP, TIFF or GIF file.
+        colour: RGB in place of grey.
 
     Returns:
-        uint8 [H, W].
+        uint8 or uint16 [H, W], or [H, W, 3] in colour.
 
     Raises:
-        BadImageError: The content is cut off or not an image.
+        BadImageError: The content is cut off, not an image, has several pages or other samples.
     """
     check_complete(data)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    check_single(data)
+    if data.startswith(GIF):  # which OpenCV reads from 4.11 on
+        pixels = np.asarray(open_image(data).convert('RGB'))
+        data = cv2.imencode('.png', cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+    flags = cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
         raise BadImageError('cannot be decoded as an image')
-    return image
+    if image.dtype not in (np.uint8, np.uint16):
+        raise BadImageError(f'has samples of {image.dtype}: save it with 8 or 16 bits')
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if colour else image
 
 
-def check_complete(data: bytes) -> None:
-    """Look for the mark that ends a PNG or JPEG file, without decoding it.
+def used_bits(highest: int) -> int:
+    """The smallest of 8, 10, 12, 14 and 16 bits that hold a sample: what the device gave.
 
-    Several OpenCV versions decode what there is of a truncated file and leave the rest grey.
-
-    Raises:
-        BadImageError: The content is empty, or cut off.
+    Example:
+        >>> used_bits(3000)
+        12
     """
-    if not data:
-        raise BadImageError('file is empty')
-    if data.startswith(_PNG) and b'IEND' not in data[-_TAIL:]:
-        raise BadImageError('PNG is truncated (no end mark)')
-    if data.startswith(_JPEG) and b'\xff\xd9' not in data[-_TAIL:]:
-        raise BadImageError('JPEG is truncated (no end mark)')
+    return next(bits for bits in (8, 10, 12, 14, 16) if highest < 2**bits)
 
 
-def image_size(path: str | os.PathLike) -> tuple[int, int]:
-    """Width and height of an image file, of which only the head and the tail are read.
+def bits_of_set(paths: Iterable[str | os.PathLike]) -> tuple[int, int | None]:
+    """Number of images of 16 bits per sample, and the bits that they use together, if any.
 
-    Raises:
-        BadImageError: The file is missing, cut off or not an image.
+    Damaged files are left to what reads them.
     """
-    try:
-        with open(path, 'rb') as file:
-            head = file.read(8)
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-            check_complete(head + file.read())
-            file.seek(0)
-            with Image.open(file) as image:
-                return image.size
-    except OSError as error:
-        raise BadImageError(str(error)) from error
+    count, highest = 0, 0
+    for path in paths:
+        try:
+            if sample_bits(path) > 8:
+                highest = max(highest, int(decode_samples(read_file(path)).max()))
+                count += 1
+        except BadImageError:
+            continue
+    return count, used_bits(highest) if count else None
 
 
-def read_file(path: str | os.PathLike) -> bytes:
-    """Content of an image file.
+def to_8_bits(samples: np.ndarray, bits: int | None = None) -> np.ndarray:
+    """Map 0 to 2^bits - 1 linearly to 0 to 255; 8-bit samples stay as they are.
 
-    Raises:
-        BadImageError: It cannot be read.
+    Args:
+        samples: uint8 or uint16, of any shape.
+        bits: In use in the whole set; None for those of ``samples``, which a warning names.
+
+    Example:
+        >>> to_8_bits(np.array([0, 2048, 4095], np.uint16), 12)
+        array([  0, 128, 255], dtype=uint8)
     """
-    try:
-        with open(path, 'rb', buffering=0) as file:
-            return file.read()
-    except FileNotFoundError:
-        raise BadImageError('file is missing') from None
-    except OSError as error:
-        raise BadImageError(f'cannot be read ({error.strerror})') from error
+    if samples.dtype == np.uint8:
+        return samples
+    if bits is None:
+        bits = used_bits(int(samples.max(initial=0)))
+        warnings.warn(
+            f'An image of 16 bits per sample is scaled by those that it uses ({bits}) alone: '
+            'images that belong together are scaled alike by "usfm index" and "usfm prepare"',
+            stacklevel=3,
+        )
+    highest = 2**bits - 1
+    return np.rint(np.minimum(samples, highest) * np.float32(255 / highest)).astype(np.uint8)
 
 
-def read_grey(path: str | os.PathLike) -> np.ndarray:
+def decode_grey(data: bytes, bits: int | None = None) -> np.ndarray:
+    """Decode an image file's content to 8-bit grey, uint8 [H, W].
+
+    Args:
+        data: As in :func:`decode_samples`, whose errors are raised.
+        bits: As in :func:`to_8_bits`.
+    """
+    return to_8_bits(decode_samples(data), bits)
+
+
+def read_grey(path: str | os.PathLike, bits: int | None = None) -> np.ndarray:
     """Read an image file as 8-bit grey, uint8 [H, W]; see :func:`decode_grey`.
 
     Raises:
-        BadImageError: The file is missing, cut off or not an image.
+        BadImageError: The file is missing, cut off or not an image that is read.
     """
-    return decode_grey(read_file(path))
+    return decode_grey(read_file(path), bits)
 
 
-def read_named(path: str | os.PathLike) -> np.ndarray:
-    """Read as :func:`read_grey` does, with the path in the message of an error.
+def read_rgb(path: str | os.PathLike) -> np.ndarray:
+    """Read an image file as 8-bit RGB, uint8 [H, W, 3]; otherwise as :func:`read_grey`."""
+    return to_8_bits(decode_samples(read_file(path), colour=True))
 
-    Raises:
-        BadImageError: The file is missing, cut off or not an image.
-    """
+
+def read_named(path: str | os.PathLike, bits: int | None = None) -> np.ndarray:
+    """Read as :func:`read_grey` does, with the path in the message of an error."""
     try:
-        return read_grey(path)
+        return read_grey(path, bits)
     except BadImageError as error:
         raise BadImageError(f'{path}: {error}') from error
 
 
 def encode_png(image: np.ndarray, compression: int = 0) -> bytes:
-    """Encode grey uint8 [H, W] as PNG, by default without compression, the paper's format (3.1)."""
+    """Encode grey uint8 [H, W] as PNG, by default without compression, the paper's format (3.1).
+
+    Example:
+        >>> decode_grey(encode_png(np.array([[0, 9]], np.uint8)))
+        array([[0, 9]], dtype=uint8)
+    """
     done, data = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, compression])
     if not done:
         raise ValueError(f'OpenCV cannot encode {image.dtype} of shape {image.shape} as PNG')

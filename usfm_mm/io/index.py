@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -99,15 +100,14 @@ def read_index(
 def write_index(
     table: pa.Table,
     path: str | os.PathLike,
-    intensities: tuple[float, float] | None = None,
+    about: dict[str, Any] | None = None,
 ) -> None:
     """Write an index whole or not at all, as Parquet or CSV by the name's ending.
 
     Args:
         table: One row per image.
         path: Called ``index.parquet`` or ``index.csv``.
-        intensities: Mean and standard deviation of the images in grey levels, 0 to 255. A Parquet
-            file keeps them for the config, as JSON under ``usfm_mm`` of its metadata.
+        about: What is known of the images, for :func:`read_about`; kept by Parquet alone.
 
     Raises:
         ValueError: The name ends in neither ``.parquet`` nor ``.csv``, or a column is unknown.
@@ -116,8 +116,7 @@ def write_index(
     check_columns(path, table.column_names)
     if path.suffix not in ('.parquet', '.csv'):
         raise ValueError(f'{path}: an index is called index.parquet or index.csv')
-    if intensities is not None:
-        about = {'mean': [intensities[0]], 'std': [intensities[1]]}
+    if about is not None:
         table = table.replace_schema_metadata({'usfm_mm': json.dumps(about)})
     with atomic_path(path) as temporary:
         if path.suffix == '.parquet':
@@ -125,6 +124,19 @@ def write_index(
         else:
             plain = [column.cast(pa.string()) for column in table.columns]
             pa.csv.write_csv(pa.table(plain, names=table.column_names), temporary)
+
+
+def read_about(file: Path) -> dict[str, Any]:
+    """What a Parquet index tells of its images.
+
+    Returns:
+        ``mean`` and ``std`` of the intensities, one grey level (0 to 255) for each channel, and
+        ``bits``, those in use where images have 16 bits per sample; empty where it does not tell.
+    """
+    if file.suffix != '.parquet':
+        return {}
+    metadata = pa.parquet.read_schema(file).metadata or {}
+    return json.loads(metadata.get(b'usfm_mm', b'{}'))
 
 
 def codes(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:

@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
 from usfm_mm.database.types import Options, RejectedError
-from usfm_mm.io.image import BadImageError, check_complete, read_file
+from usfm_mm.io.image_file import BadImageError, check_complete, read_file
 
 
 def open_image(path: Path, options: Options) -> Clip:
