@@ -110,6 +110,7 @@ def many_files(folder: Path, count: int) -> dict[str, object]:
     """Build a database of generated files, and time its parts."""
     generate(folder / 'source', count)
     key = folder / 'secret.key'
+    key.touch(0o600)
     key.write_text(os.urandom(32).hex())
     done = [0]
     seconds: dict[str, float] = {}

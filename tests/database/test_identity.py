@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from support.made_up import KEY, key_file
-from usfm_mm.database.identity import Identity, KeyFileError, read_key
+from usfm_mm.database.identity import Identity, KeyFileError, is_random, read_key
 
 
 def test_is_hmac_sha256_of_kind_and_parts():
@@ -58,7 +58,16 @@ def test_no_key_is_refused_with_a_command_that_makes_one(tmp_path):
     assert path.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize('key', ['', 'secret', 'x' * 31, 'ab' * 40])
+@pytest.mark.parametrize(
+    'key',
+    [
+        *('', 'secret', 'x' * 31, 'ab' * 40, '1234567890' * 7, '0123456789abcdef' * 4),
+        *('abcdefgh' * 4, 'correct horse battery staple, and then some more of it'),
+        *('CorrectHorseBatteryStapleAndThenSomeMoreOfThem00', 'пароль из многих русских слов'),
+        bytes(range(1, 33)).hex(),
+        KEY[:62],
+    ],
+)
 def test_key_that_can_be_guessed(tmp_path, key):
     with pytest.raises(KeyFileError, match='can be guessed'):
         read_key(key_file(tmp_path, key), tmp_path / 'out')
@@ -73,3 +82,30 @@ def test_key_inside_the_database(tmp_path):
     link.symlink_to(inside)
     with pytest.raises(KeyFileError, match='given away'):
         read_key(link, tmp_path / 'out')
+
+
+def test_random_keys_are_taken():
+    rng = np.random.default_rng(0)
+    assert all(is_random(rng.bytes(32)) for _ in range(2000))
+    assert all(is_random(rng.bytes(32).hex().encode()) for _ in range(2000))
+    assert is_random(rng.bytes(2000).hex().encode())
+    assert not is_random(rng.bytes(31))
+
+
+def test_key_that_others_may_read(tmp_path):
+    path = key_file(tmp_path)
+    for mode in (0o640, 0o604, 0o666):
+        path.chmod(mode)
+        with pytest.raises(KeyFileError, match=f'chmod 600 {path}'):
+            read_key(path, tmp_path / 'out')
+    path.chmod(0o400)
+    assert read_key(path, tmp_path / 'out') == KEY.encode()
+
+
+def test_key_inside_a_source(tmp_path):
+    (tmp_path / 'source/deep').mkdir(parents=True)
+    path = key_file(tmp_path / 'source/deep')
+    for source in (tmp_path / 'source', path):
+        with pytest.raises(KeyFileError, match='lies in the source'):
+            read_key(path, tmp_path / 'out', [source])
+    assert read_key(path, tmp_path / 'out', [tmp_path / 'other'])

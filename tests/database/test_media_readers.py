@@ -215,3 +215,34 @@ def test_bad_volumes(tmp_path):
     assert reason_of(path, Options(max_pixels=1_000_000)) == 'too large'
     path.write_bytes(b'ObjectType = Image\nNDims = no\n')
     assert reason_of(path) == 'damaged'
+
+
+@pytest.mark.parametrize(
+    ('line', 'read'),
+    [
+        ('ElementDataFile = v.raw', True),
+        ('ElementDataFile = {folder}/away/secret.raw', False),
+        ('ElementDataFile: {folder}/away/secret.raw', False),
+        ('ElementDataFile = ../away/secret.raw', False),
+        ('ElementDataFile = linked.raw', False),
+        ('ElementDataFile = LIST\n../away/secret.raw', False),
+        ('ElementDataFile = %d.raw 1 10 1', False),
+        ('Comment = ElementDataFile = x\nElementDataFile = ../away/secret.raw', False),
+    ],
+)
+def test_a_header_names_no_file_elsewhere(tmp_path, line, read):
+    (tmp_path / 'away').mkdir()
+    (tmp_path / 'away/secret.raw').write_bytes(np.stack(FRAMES).tobytes())
+    path = tmp_path / 'set/v.mhd'
+    path.parent.mkdir()
+    sitk.WriteImage(sitk.GetImageFromArray(np.stack(FRAMES)), str(path))
+    (tmp_path / 'set/v.zraw').unlink(missing_ok=True)
+    (tmp_path / 'set/v.raw').write_bytes(np.stack(FRAMES).tobytes())
+    (tmp_path / 'set/linked.raw').symlink_to(tmp_path / 'away/secret.raw')
+    lines = path.read_text().splitlines()
+    head = [each for each in lines if not each.startswith(('ElementDataFile', 'Compressed'))]
+    path.write_text('\n'.join([*head, line.format(folder=tmp_path), '']))
+    if read:
+        assert len(list(open_clip(path, Options()).read(1))) == len(FRAMES)
+    else:
+        assert reason_of(path) == 'damaged'

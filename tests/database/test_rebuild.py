@@ -11,6 +11,7 @@ import pytest
 
 from support.made_up import RULES, content, rows, run, speckle, write_folder, write_image
 from usfm_mm.database import chunk
+from usfm_mm.database.extract import extract
 from usfm_mm.database.journal_file import JournalError
 from usfm_mm.database.options import Settings
 from usfm_mm.database.places import default_journal_folder
@@ -174,3 +175,46 @@ def test_a_journal_with_the_names_of_before_is_opened(tmp_path):
     assert_complete(out, 5)
     with pytest.raises(JournalError, match='max_hamming is 8, but .* begun with 16'):
         run([source], out, tmp_path, settings=Settings(max_hamming=8))
+
+
+@pytest.mark.parametrize('linked', ['file', 'folder'])
+def test_a_link_does_not_let_in_what_is_excluded(tmp_path, linked):
+    """Under another name, in a source's folder or as the source itself."""
+    hidden = write_image(tmp_path / 'private/masks/1.png', 1)
+    source = write_folder(tmp_path / 'source', 3)
+    if linked == 'file':
+        (source / 'liver/other.png').symlink_to(hidden)
+        sources = [source]
+    else:
+        (tmp_path / 'other').symlink_to(hidden.parent)
+        sources = [source, tmp_path / 'other']
+    rules = RULES + "exclude: ['^masks/']\n"
+    text = run(sources, tmp_path / 'out', tmp_path, rules=rules)
+    assert '1 files left out: excluded by rule' in text
+    assert_complete(tmp_path / 'out', 3)
+    # neither is it read again in each run
+    assert ' 0/0 ' in run(sources, tmp_path / 'out', tmp_path, rules=rules)
+
+
+def test_a_file_that_is_replaced_while_it_is_read(tmp_path, monkeypatch):
+    """Text was looked for in what it held at first."""
+    source, out = write_folder(tmp_path / 'source', 3), tmp_path / 'out'
+
+    def replacing(path, options):
+        extraction = extract(path, options)
+        if path.name == '001.png':
+            write_image(path, 99)
+        return extraction
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chunk, 'extract', replacing)
+        assert '1 files left out: changed while it was read' in run([source], out, tmp_path)
+    assert_complete(out, 2)
+    run([source], out, tmp_path)
+    assert_complete(out, 3)
+
+
+def test_a_journal_inside_a_source_is_refused(tmp_path):
+    source = write_folder(tmp_path / 'source', 2)
+    with pytest.raises(JournalError, match='outside of the source'):
+        run([source], tmp_path / 'out', tmp_path, journal_folder=source / 'journal')

@@ -71,6 +71,7 @@ def write_dicom(path, pixels, **fields):
 def key_file(folder, key=KEY):
     path = Path(folder) / 'secret.key'
     path.write_text(key)
+    path.chmod(0o600)
     return path
 
 

@@ -63,11 +63,11 @@ def build(
         OSError: A file beside it cannot be read or written.
     """
     settings, cluster, console = settings or Settings(), cluster or Cluster(), console or Console()
-    identity = Identity(read_key(key_file, out))
+    identity = Identity(read_key(key_file, out, sources))
     check_sources([*sources, *exclude_like], out)
     rules = read_rules(rules_file)
     folder = journal_folder or default_journal_folder(Path(str(key_file)), out)
-    make_journal_folder(folder, out)
+    make_journal_folder(folder, out, sources)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:

@@ -15,7 +15,7 @@ from usfm_mm.database.listing import SourceFile
 from usfm_mm.database.records import FileRecord, ImageRecord
 from usfm_mm.database.rules import UNKNOWN, Rules
 from usfm_mm.database.store import OutputError, write_png
-from usfm_mm.database.types import CRASHED, EXCLUDED, FAILED, Options, RejectedError
+from usfm_mm.database.types import CHANGED, CRASHED, EXCLUDED, FAILED, Options, RejectedError
 
 HASHED = ('PatientID', 'StudyInstanceUID')
 
@@ -63,11 +63,12 @@ def crashed_file(job: Job, file: SourceFile) -> FileRecord:
 def process_file(job: Job, file: SourceFile) -> FileRecord:
     """Read one file and write its images; see :func:`process_chunk`."""
     record = FileRecord(file, job.identity.file(file.path), file.reason)
-    if not record.reason and job.rules.excludes(file.name):
+    if not record.reason and job.rules.excludes(file.name, file.target):
         record.reason = EXCLUDED
     if record.reason:
         return record
     try:
+        before = _state(file)
         extraction = extract(Path(file.path), job.options)
         _count_fields(record, job.rules, extraction.fields)
         labels = _labels(job, file, extraction.fields)
@@ -75,6 +76,9 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
             record.removed.update(picture.removed)
             record.images.append(_image(job, picture.pixels, picture.frame, labels))
         record.frames += extraction.rejects
+        if _state(file) != before:
+            # A file is read more than once, and text was looked for in what it held at first.
+            record.reason = CHANGED
     except (OutputError, ImportError):
         raise  # a package that is missing is no fault of the file
     except RejectedError as error:
@@ -89,6 +93,12 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
         for image in record.images:
             image.patient = job.identity.patient('file', record.id.hex())
     return record
+
+
+def _state(file: SourceFile) -> tuple[int, ...]:
+    status = os.stat(file.path)
+    own = status.st_dev, status.st_ino, status.st_size
+    return (*own, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _labels(job: Job, file: SourceFile, fields: Mapping[str, str]) -> dict[str, str | None]:

@@ -8,6 +8,8 @@ the holder of the key can find a patient's images again, for instance to delete 
 import hashlib
 import hmac
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,15 +65,17 @@ class Identity:
         return self.digest('image', repr(pixels.shape), pixels.tobytes())
 
 
-def read_key(path: Path | None, out: Path) -> bytes:
+def read_key(path: Path | None, out: Path, sources: Sequence[Path] = ()) -> bytes:
     """The secret in a key file: its content without white space around it.
 
     Args:
         path: The key file.
         out: Folder of the database, which gets shared; the key must not lie in it.
+        sources: Nor in one of these, which others may read.
 
     Raises:
-        KeyFileError: There is none, it is too short or too regular, or it lies in ``out``.
+        KeyFileError: There is none, others may read it, it can be guessed, or it lies in ``out`` or
+            a source.
     """
     command = _MAKE_KEY.format(path=path or 'KEY')
     if path is None:
@@ -87,10 +91,43 @@ def read_key(path: Path | None, out: Path) -> bytes:
         )
     if not path.is_file():
         raise KeyFileError(f'there is no key file {path}. Make one with\n  {command}')
+    for source in sources:
+        if source.resolve() in (path.resolve(), *path.resolve().parents):
+            raise KeyFileError(
+                f'the key file {path} lies in the source {source}: move it to a folder of its own'
+            )
+    if path.stat().st_mode & 0o077:
+        raise KeyFileError(f'others may read the key file {path}: chmod 600 {path}')
     key = path.read_bytes().strip()
-    if len(key) < MIN_KEY_BYTES or len(set(key)) < 8:
+    if not is_random(key):
         raise KeyFileError(
-            f'the key in {path} can be guessed: it must have {MIN_KEY_BYTES} random bytes or '
-            f'more. Make one with\n  {command}'
+            f'the key in {path} can be guessed: it must be {2 * MIN_KEY_BYTES} random hexadecimal '
+            f'digits, or {MIN_KEY_BYTES} random bytes, or more. Make one with\n  {command}'
         )
     return key
+
+
+def is_random(key: bytes) -> bool:
+    """Does a key look like random hexadecimal digits or bytes, and not like words or a pattern?
+
+    Of random keys about one in 100,000 is refused.
+
+    >>> is_random(b'correct horse battery staple ' * 3), is_random(b'0123456789abcdef' * 4)
+    (False, False)
+    """
+    if re.fullmatch(rb'[0-9a-fA-F]*', key):
+        digits = key[: 4 * MIN_KEY_BYTES].lower()
+        share = np.array([digits.count(digit) for digit in set(digits)]) / max(len(digits), 1)
+        triples = {digits[i : i + 3] for i in range(len(digits) - 2)}
+        # 64 random digits have 3.8 bits each, within 0.1, and 61 different triples of 62.
+        return (
+            len(digits) >= 2 * MIN_KEY_BYTES
+            and -(share * np.log2(share)).sum() > 3.3
+            and len(triples) > 0.85 * (len(digits) - 2)
+        )
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        # 32 random bytes have 30 different values.
+        return len(key) >= MIN_KEY_BYTES and len(set(key[:MIN_KEY_BYTES])) >= 22
+    return False  # text: words, whatever the alphabet

@@ -30,6 +30,7 @@ class SourceFile:
             forward slashes.
         stamp: Size and time of the last change; a file with another stamp is read again.
         size: Bytes.
+        target: Absolute path that symbolic links lead to; '' where there are none.
         reason: Why it cannot be read, if that shows without opening it; '' otherwise.
     """
 
@@ -38,13 +39,14 @@ class SourceFile:
     stamp: str
     size: int
     reason: str = ''
+    target: str = ''
 
 
 def check_sources(sources: Iterable[Path], out: Path) -> None:
     """Refuse sources that are missing, lie in each other, or overlap with the database.
 
     Raises:
-        SourceError: So it is.
+        SourceError: They are, or do.
     """
     seen: list[Path] = []
     for source in sources:
@@ -68,8 +70,9 @@ def walk(sources: Iterable[Path]) -> Iterator[SourceFile]:
     for source in sources:
         root = os.path.abspath(source)
         name = os.path.basename(root)
+        real = os.path.realpath(root)
         if not os.path.isdir(root):
-            yield _source_file(root, name)
+            yield _source_file(root, name, real if real != root else '')
             continue
         pending = [(root, name)]
         while pending:
@@ -87,7 +90,12 @@ def walk(sources: Iterable[Path]) -> Iterator[SourceFile]:
                         elif linked:
                             yield SourceFile(entry.path, inner, '', 0, LINKED_FOLDER)
                         else:
-                            yield _source_file(entry.path, inner)
+                            target = ''
+                            if entry.is_symlink():
+                                target = os.path.realpath(entry.path)
+                            elif real != root:
+                                target = real + entry.path[len(root) :]
+                            yield _source_file(entry.path, inner, target)
             except OSError:
                 yield SourceFile(folder, prefix, '', 0, UNREADABLE_FOLDER)
 
@@ -106,11 +114,12 @@ def in_chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
         yield chunk
 
 
-def _source_file(path: str, name: str) -> SourceFile:
+def _source_file(path: str, name: str, target: str) -> SourceFile:
     try:
         status = os.stat(path)
     except OSError:
         return SourceFile(path, name, '', 0, 'unreadable')
     # Opening a pipe would wait for ever.
     reason = '' if stat.S_ISREG(status.st_mode) else NOT_A_FILE
-    return SourceFile(path, name, f'{status.st_size}:{status.st_mtime_ns}', status.st_size, reason)
+    stamp = f'{status.st_size}:{status.st_mtime_ns}'
+    return SourceFile(path, name, stamp, status.st_size, reason, target)

@@ -52,7 +52,7 @@ class PendingFiles:
             return False
         if known.reason in RETRYABLE and known.generation < self._generation:
             return False
-        return (known.reason == EXCLUDED) == self._job.rules.excludes(file.name)
+        return (known.reason == EXCLUDED) == self._job.rules.excludes(file.name, file.target)
 
     def forget_readable(self) -> None:
         """Take out of the journal what could not be read once and now can, or is gone."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from usfm_mm.database.identity import Identity
@@ -19,23 +20,24 @@ def default_journal_folder(key_file: Path, out: Path) -> Path:
     """Beside the key, which is private too: ``KEY.d/NAME-CODE`` for the database's place.
 
     >>> default_journal_folder(Path('/home/me/usfm.key'), Path('/data/3mus')).as_posix()
-    '/home/me/usfm.key.d/3mus-f57db4ff'
+    '/home/me/usfm.key.d/3mus-e82d43cd'
     """
     code = hashlib.sha256(os.fsencode(out.resolve())).hexdigest()[:8]
     return key_file.resolve().with_name(f'{key_file.name}.d') / f'{out.resolve().name}-{code}'
 
 
-def make_journal_folder(folder: Path, out: Path) -> None:
+def make_journal_folder(folder: Path, out: Path, sources: Sequence[Path] = ()) -> None:
     """Make a private folder for the journal of a database, or check that there is one.
 
     Raises:
-        JournalError: It lies in the database, others may look into it, or the database has content
-            that no journal in it accounts for.
+        JournalError: It lies in the database or a source, others may look into it, or the
+            database has content that no journal in it accounts for.
     """
-    if out.resolve() in (folder.resolve(), *folder.resolve().parents):
-        raise JournalError(
-            f'the journal {folder} names the sources: it must lie outside of the database {out}'
-        )
+    for other, what in ((out, 'database'), *((source, 'source') for source in sources)):
+        if other.resolve() in (folder.resolve(), *folder.resolve().parents):
+            raise JournalError(
+                f'the journal {folder} names the sources: it must lie outside of the {what} {other}'
+            )
     if not (folder / JOURNAL_NAME).exists() and out.exists() and any(out.iterdir()):
         raise JournalError(
             f'{out} is not empty, and there is no journal {folder / JOURNAL_NAME} of what is in '

@@ -71,9 +71,21 @@ class Rules:
     exclude: tuple[re.Pattern, ...]
     rules: tuple[Rule, ...]
 
-    def excludes(self, path: str) -> bool:
-        """Is the file to be left unread?"""
-        return any(pattern.search(path) for pattern in self.exclude)
+    def excludes(self, path: str, whole: str = '') -> bool:
+        """Is the file to be left unread?
+
+        Args:
+            path: Of the file, from its source's own name on.
+            whole: Another, absolute path of it, of which it is not known where its source began:
+                any folder may have been the source.
+
+        >>> rules = Rules((re.compile('^masks/'),), ())
+        >>> rules.excludes('busi/1.png'), rules.excludes('busi/1.png', '/data/masks/1.png')
+        (False, True)
+        """
+        parts = whole.strip('/').split('/') if self.exclude else []
+        paths = [path, *('/'.join(parts[i:]) for i in range(len(parts)))]
+        return any(pattern.search(each) for pattern in self.exclude for each in paths)
 
     def find(self, label: str, path: str, fields: Mapping[str, str]) -> str | None:
         """Organ, centre, device or patient of a file, None where no rule fits.

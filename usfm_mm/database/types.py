@@ -26,9 +26,10 @@ FILE_REASONS = (
 EXCLUDED = 'excluded by rule'
 FAILED = 'reader failed'
 CRASHED = 'reader crashed'
+CHANGED = 'changed while it was read'
 NO_FRAME = 'every frame left out'
 
-RETRYABLE = ('unreadable', 'unsupported compression', FAILED, CRASHED)
+RETRYABLE = ('unreadable', 'unsupported compression', FAILED, CRASHED, CHANGED)
 """Reasons that may be gone in a later run: a package, memory or a mount was missing."""
 
 # Why a single frame is left out. A file with one frame has these in `Extraction.rejects`, too.

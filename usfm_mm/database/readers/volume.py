@@ -1,6 +1,7 @@
 """Slices of NIfTI and MetaImage volumes, by SimpleITK."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from usfm_mm.database.types import Options, RejectedError
 # A volume is held in memory whole; as many slices of the largest allowed size may be.
 _MAX_SLICES = 25
 _SUFFIXES = {'nifti': ('.nii', '.nii.gz', '.hdr'), 'metaimage': ('.mha', '.mhd')}
+_LONGEST_HEADER = 1 << 16
 _IMAGE_IO = {'nifti': 'NiftiImageIO', 'metaimage': 'MetaImageIO'}
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
@@ -33,6 +35,10 @@ def open_volume(path: Path, options: Options) -> Clip:
     with tempfile.TemporaryDirectory() as folder:
         reader = sitk.ImageFileReader()
         kind = kind_of(path)
+        if kind == 'metaimage':
+            _check_data_file(path)
+        elif path.with_suffix('.img').is_symlink():  # the voxels of a .hdr
+            raise RejectedError('damaged', 'its voxels are a link to another file')
         reader.SetImageIO(_IMAGE_IO[kind])
         reader.SetFileName(str(_rightly_named(path, kind, Path(folder))))
         try:
@@ -55,6 +61,26 @@ def open_volume(path: Path, options: Options) -> Clip:
             yield number, to_8_bits(slices[number], low, high)
 
     return Clip(read=read)
+
+
+def _check_data_file(path: Path) -> None:
+    """Refuse a MetaImage that names a file elsewhere, which could be any file of the machine.
+
+    Raises:
+        RejectedError: The voxels are neither in the file itself nor in one beside it.
+    """
+    with path.open('rb') as file:
+        head = file.read(_LONGEST_HEADER)
+    named = re.findall(rb'ElementDataFile\s*[=:][ \t]*([^\r\n]*)', head)
+    for name in (os.fsdecode(name.strip()) for name in named):
+        beside = path.parent / name
+        if name.upper() != 'LOCAL' and (
+            # LIST and patterns with % name several files
+            re.search(r'[/\\%]|^LIST\b|^\.*$', name) or beside.is_symlink()
+        ):
+            raise RejectedError('damaged', 'its header names a file that is not beside it')
+    if not named:
+        raise RejectedError('damaged', 'its header does not say where its voxels are')
 
 
 def _rightly_named(path: Path, kind: str, folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """Burned-in text: found by OCR (PP-OCRv4 on ONNX Runtime, models in the wheel), painted over."""
 
+import os
 from functools import lru_cache
 from typing import Any
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 
 from usfm_mm.database.readers.clip import Box
+from usfm_mm.io.optional import optional_import
 
 # The network wants text of some 15 pixels; it is trained on a shorter side of 736.
 _SHORT_SIDE = 736
@@ -117,14 +119,12 @@ def paint_over(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _engine() -> Any:
     """The OCR, loaded once per process, on one thread: workers are the parallelism."""
-    try:
-        from rapidocr_onnxruntime import RapidOCR
-    except ImportError as error:
-        raise ImportError(
-            "Finding burned-in text needs rapidocr-onnxruntime: pip install 'usfm-mm[data]'"
-        ) from error
+    # Without it, ONNX Runtime looks up its maker's host and writes a store of events; it reads the
+    # variable when it is imported, here and in each worker.
+    os.environ['ORT_DISABLE_TELEMETRY'] = '1'
+    ocr = optional_import('rapidocr_onnxruntime', 'Finding burned-in text', 'usfm-mm[data]')
     # A limit on the longest side that is never reached: `find_text` sets the scale.
-    return RapidOCR(
+    return ocr.RapidOCR(
         intra_op_num_threads=1,
         inter_op_num_threads=1,
         det_limit_type='max',
