@@ -1,4 +1,4 @@
-from usfm_mm.commands.browse_dataset import main
+from usfm_mm.__main__ import run
 
 if __name__ == '__main__':
-    main()
+    run('browse_dataset')

@@ -1,4 +1,4 @@
-from usfm_mm.commands.compare_methods import main
+from usfm_mm.__main__ import run
 
 if __name__ == '__main__':
-    main()
+    run('compare_methods')

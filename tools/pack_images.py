@@ -1,4 +1,4 @@
-from usfm_mm.commands.pack_images import main
+from usfm_mm.__main__ import run
 
 if __name__ == '__main__':
-    main()
+    run('pack_images')

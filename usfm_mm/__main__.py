@@ -28,7 +28,35 @@ COMMANDS = {
 def usage() -> str:
     """The list of commands."""
     lines = [f'  {name:<20} {purpose}' for name, (_, purpose) in COMMANDS.items()]
-    return '\n'.join(['usage: usfm COMMAND ...   (usfm COMMAND --help)', '', 'commands:', *lines])
+    head = ['usage: usfm COMMAND ...   (usfm COMMAND --help)', '', 'commands:']
+    return '\n'.join([*head, *lines, '', '--debug, after any command, shows where an error arose.'])
+
+
+def run(module: str, argv: Sequence[str] | None = None) -> None:
+    """Run a command; a mistake ends it with one ``error:`` line and status 1.
+
+    Args:
+        module: Of :mod:`usfm_mm.commands`.
+        argv: What follows the command's name; the process's own arguments by default. ``--debug``
+            among them lets errors through.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = '--debug' in arguments
+    if debug:
+        arguments.remove('--debug')
+    try:
+        import_module(f'usfm_mm.commands.{module}').main(arguments)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except Exception as error:
+        if debug:
+            raise
+        quoted = isinstance(error, KeyError) and error.args
+        print(f'error: {error.args[0] if quoted else error}', file=sys.stderr)
+        if not isinstance(error, (ValueError, OSError, ImportError, LookupError)):
+            kind = type(error).__name__
+            print(f'({kind}, not foreseen: --debug shows where it arose)', file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,8 +70,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if name not in modules:
         print(f'error: no command {name!r}\n{usage()}', file=sys.stderr)
         raise SystemExit(2)
-    sys.argv = [f'usfm {name}', *rest]
-    import_module(f'usfm_mm.commands.{modules[name]}').main(rest)
+    sys.argv[0] = f'usfm {name}'  # what argparse calls the program
+    run(modules[name], rest)
 
 
 if __name__ == '__main__':

@@ -15,8 +15,7 @@ from usfm_mm.models.checkpoints.loading import load_pretrained
 @pytest.fixture
 def convert(project_root, monkeypatch):
     """The tool's main function."""
-    monkeypatch.syspath_prepend(str(project_root / 'tools'))
-    from convert_checkpoint import main
+    from usfm_mm.commands.convert_checkpoint import main
 
     return main
 

@@ -87,9 +87,9 @@ import sys
 from importlib import import_module
 
 from support import own_threads
+from usfm_mm import compat
 
-tool = import_module(f'usfm_mm.commands.{sys.argv.pop(1)}')
-leave = tool.leave_process_group
+leave = compat.leave_process_group
 
 def leave_and_count():
     before = own_threads.count()
@@ -98,8 +98,8 @@ def leave_and_count():
     with open(f'{__file__}.{os.environ["RANK"]}', 'w') as file:
         file.write(str(before - left))
 
-tool.leave_process_group = leave_and_count
-tool.main()
+compat.leave_process_group = leave_and_count
+import_module(f'usfm_mm.commands.{sys.argv.pop(1)}').main()
 """
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from usfm_mm.config.options import add_run_options, config_parser, load_config
+from usfm_mm.config.options import load_config
+from usfm_mm.config.parser import add_run_options, config_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 

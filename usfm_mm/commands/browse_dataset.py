@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from usfm_mm.config.options import config_parser, load_config
+from usfm_mm.config.parser import config_parser
 
 if TYPE_CHECKING:  # imported once they are needed
     import numpy as np
@@ -122,6 +122,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.compat import quiet_imports
 
     quiet_imports()
+    from usfm_mm.config.options import load_config
+
     config = load_config(args)
     out = args.out or Path(f'{Path(args.config).stem}_data.png')
     try:

@@ -4,16 +4,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from usfm_mm.models.checkpoints.files import CheckpointError, save_file
-from usfm_mm.models.checkpoints.layouts import LAYOUTS, read_checkpoint, write_layout
-
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Convert a checkpoint; on bad input, print why and exit with status 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='checkpoint of any known layout: path or http(s) address')
     parser.add_argument('target', help='file to write')
-    parser.add_argument('--to', required=True, choices=list(LAYOUTS), help='layout to write')
+    parser.add_argument('--to', required=True, help='layout to write; an unknown one lists them')
     parser.add_argument(
         '--window',
         nargs=2,
@@ -22,6 +19,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='patches the bias is for; needed if not square and the file has no index',
     )
     args = parser.parse_args(argv)
+    from usfm_mm.models.checkpoints.files import CheckpointError, save_file
+    from usfm_mm.models.checkpoints.layouts import LAYOUTS, read_checkpoint, write_layout
+
+    if args.to not in LAYOUTS:
+        parser.error(f'--to {args.to}: choose from {", ".join(LAYOUTS)}')
     try:
         window = tuple(args.window) if args.window else None
         checkpoint = read_checkpoint(args.source, window)

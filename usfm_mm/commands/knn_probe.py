@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from usfm_mm.config.options import config_parser, load_config
+from usfm_mm.config.parser import config_parser
 
 if TYPE_CHECKING:  # imported once they are needed
     from mmengine.config import Config
@@ -153,6 +153,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from rich.table import Table
 
     from usfm_mm.compat import quiet_imports, set_up_cpu
+    from usfm_mm.config.options import load_config
     from usfm_mm.datasets.checks import check_data
     from usfm_mm.evaluation.classification import MEASURES
     from usfm_mm.evaluation.knn import classifier_features

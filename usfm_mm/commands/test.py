@@ -1,11 +1,9 @@
-"""Test a model: python tools/test.py CONFIG CHECKPOINT --data-root DIR."""
+"""Test a model: usfm test CONFIG CHECKPOINT --data-root DIR."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from usfm_mm.compat import leave_process_group, set_up_cpu
-from usfm_mm.config.options import add_run_options, build_runner, config_parser, load_config
-from usfm_mm.datasets.checks import check_data
+from usfm_mm.config.parser import add_run_options, config_parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -16,6 +14,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if not Path(args.checkpoint).is_file():
         parser.error(f'{args.checkpoint}: no such checkpoint')
+    from usfm_mm.compat import leave_process_group, set_up_cpu
+    from usfm_mm.config.options import build_runner, load_config
+    from usfm_mm.datasets.checks import check_data
+
     cfg = load_config(args)
     if not cfg.get('test_dataloader'):
         parser.error(f'{args.config} has nothing to test with (no test_dataloader)')

@@ -1,21 +1,16 @@
-"""Train a model: python tools/train.py configs/usfm/pretrain_3mus.py --data-root DIR."""
+"""Train a model: usfm train usfm/pretrain_3mus --data-root DIR."""
+
+from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmengine.config import Config, ConfigDict
+from usfm_mm.config.parser import add_run_options, config_parser
 
-from usfm_mm.compat import leave_process_group, set_up_cpu
-from usfm_mm.config.options import (
-    add_run_options,
-    add_tensorboard,
-    build_runner,
-    config_parser,
-    load_config,
-)
-from usfm_mm.config.resume import continue_or_begin
-from usfm_mm.datasets.checks import check_data
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -45,6 +40,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def build_config(args: argparse.Namespace) -> Config:
     """Config of the run, the command line's options merged in."""
+    from usfm_mm.compat import set_up_cpu
+    from usfm_mm.config.options import add_tensorboard, load_config
+    from usfm_mm.config.resume import continue_or_begin
+
     cfg = load_config(args)
     if args.amp:
         if 'optimizer' not in cfg.optim_wrapper:
@@ -64,6 +63,8 @@ def scale_lr(cfg: Config) -> None:
     Raises:
         ValueError: If the config does not say for how many images its learning rate is.
     """
+    from mmengine.config import ConfigDict
+
     base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
     if not base:
         raise ValueError(
@@ -77,9 +78,20 @@ def scale_lr(cfg: Config) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train."""
-    cfg = build_config(parse_args(argv))
+    args = parse_args(argv)
+    from usfm_mm.compat import leave_process_group
+    from usfm_mm.config.options import build_runner
+    from usfm_mm.datasets.checks import check_data
+
+    cfg = build_config(args)
     runner = build_runner(cfg)
     check_data(cfg, ('train', 'val'))  # the processes are connected, no data set is built yet
-    runner.train()
+    status = None
+    try:
+        runner.train()
+    except SystemExit as stopped:  # by a signal, on all ranks
+        status = stopped.code
     del runner  # its model holds the process group
     leave_process_group()
+    if status is not None:
+        raise SystemExit(status)

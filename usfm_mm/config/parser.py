@@ -1,0 +1,43 @@
+"""The options that commands share; parsing imports no host, so that ``--help`` is fast."""
+
+import argparse
+from typing import Any
+
+
+class _Overrides(argparse.Action):
+    """mmengine's ``DictAction``, imported once there is something to parse."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        from mmengine.config import DictAction
+
+        action = DictAction(self.option_strings, self.dest, self.nargs)
+        action(parser, namespace, values, option_string)
+
+
+def config_parser(description: str) -> argparse.ArgumentParser:
+    """Parser with the options that every tool takes: the config and changes to it."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--data-root', help='data folder, in place of the one in the config')
+    parser.add_argument('--image-size', type=int, help='pixels, in place of the size in the config')
+    parser.add_argument('--mask-size', type=int, help='pixels of a mask patch in pre-training')
+    parser.add_argument('--arch', help='size of the ViT: tiny, small, base, large, huge')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=_Overrides, help='override settings: key=value ...'
+    )
+    return parser
+
+
+def add_schedule_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a training; a test takes the same ones."""
+    parser.add_argument('--epochs', type=int, help='length of the run and of its schedule')
+    parser.add_argument('--lr', type=float, help='highest learning rate; --auto-scale-lr scales it')
+    parser.add_argument('--batch-size', type=int, help='images that each process loads at once')
+    parser.add_argument('--workers', type=int, help='processes that load data, for each of ours')
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of tools that build a runner."""
+    add_schedule_options(parser)
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
