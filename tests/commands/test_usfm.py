@@ -11,7 +11,7 @@ from usfm_mm.__main__ import COMMANDS, main, run
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(module for module, _ in COMMANDS.values())
-HEAVY = {'torch', 'mmengine', 'mmcv', 'pyarrow', 'matplotlib', 'scipy', 'sklearn'}
+HEAVY = {'torch', 'mmengine', 'mmcv', 'matplotlib', 'scipy', 'sklearn'}
 
 
 def test_every_command_is_listed_and_has_a_tool(capsys):

@@ -9,10 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from usfm_mm.database.build import build
 from usfm_mm.database.options import Settings, add_options, options_of
-from usfm_mm.database.store import OutputError
-from usfm_mm.database.workers import Cluster
 
 EXAMPLES = """examples:
   (umask 077; python -c "import secrets; print(secrets.token_hex(32))" > ~/usfm.key)
@@ -55,6 +52,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     cluster.add_argument('--backend', choices=('loky', 'dask'), default='loky')
     cluster.add_argument('--scheduler', help='address of the Dask scheduler')
     args = parser.parse_args(argv)
+    from usfm_mm.database.build import build
+    from usfm_mm.database.store import OutputError
+    from usfm_mm.database.workers import Cluster
+
     try:
         build(
             args.source,

@@ -17,7 +17,6 @@ from rich.console import Console
 
 from usfm_mm.database.dedup import OVERLAP_HAMMING
 from usfm_mm.database.options import add_options, options_of
-from usfm_mm.database.overlap import find_overlap, hash_set
 from usfm_mm.io.atomic import write_atomic
 
 _SHOWN = 20
@@ -40,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--workers', type=int, default=-1, help='processes (default: all cores)')
     add_options(parser.add_argument_group('how pictures are cut out of scanners’ files'))
     args = parser.parse_args(argv)
+    from usfm_mm.database.overlap import find_overlap, hash_set
+
     console = Console()
     try:
         options = options_of(args)

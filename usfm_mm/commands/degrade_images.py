@@ -5,11 +5,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from usfm_mm.converters.convert import convert
-from usfm_mm.converters.synthetic import synthetic_pairs
-
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line, degrade, and end with one line where something is wrong."""
@@ -22,6 +17,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('out', type=Path, help='folder to make, such as data/synthetic')
     parser.add_argument('--seed', type=int, default=0, help='of the noise (default: 0)')
     args = parser.parse_args(argv)
+    from rich.console import Console
+
+    from usfm_mm.converters.convert import convert
+    from usfm_mm.converters.synthetic import synthetic_pairs
+
     sources, out = [path.resolve() for path in args.sources], args.out.resolve()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

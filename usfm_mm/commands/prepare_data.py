@@ -4,12 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from usfm_mm.converters import CONVERTERS
-from usfm_mm.converters.archives import opened
-from usfm_mm.converters.convert import convert
-from usfm_mm.converters.folder import own_data
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,6 +24,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.name != 'folder' and (args.classes or args.patients or args.splits):
         parser.error('--classes, --patients and --splits are for NAME folder')
+    from rich.console import Console
+
+    from usfm_mm.converters.archives import opened
+    from usfm_mm.converters.convert import convert
+    from usfm_mm.converters.folder import own_data
+
     out = args.out.resolve()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
