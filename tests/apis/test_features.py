@@ -1,5 +1,6 @@
 """Features of images through the public functions."""
 
+import json
 import logging
 
 import cv2
@@ -8,9 +9,9 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 
-from usfm_mm.apis import Encoder, extract_features, load_backbone
-from usfm_mm.apis.features import encoder_of
+from usfm_mm.apis import Encoder, FeatureExtractor, extract_features, load_backbone
 from usfm_mm.models import USFMPretrainer, USFMViT
+from usfm_mm.models.features import extractor_of
 
 ARCH = dict(embed_dims=48, num_layers=2, num_heads=3, feedforward_channels=96)
 
@@ -94,6 +95,66 @@ def test_bad_input(paths, tmp_path):
         extract_features(encoder, [])
 
 
+def test_images_in_any_form(paths, tmp_path):
+    encoder = FeatureExtractor(vit(), [60.0], [40.0], (64, 64))
+    expected = extract_features(encoder, [str(path) for path in paths])
+    (tmp_path / 'notes.txt').write_text('no image')
+    (tmp_path / 'deeper').mkdir()
+    stack = np.stack([cv2.imdecode(np.fromfile(p, np.uint8), cv2.IMREAD_GRAYSCALE) for p in paths])
+    colours = np.stack([stack] * 3, axis=-1)
+    for images in (tmp_path, str(tmp_path), stack, stack[..., None], colours, iter(paths)):
+        np.testing.assert_allclose(extract_features(encoder, images), expected, atol=1e-6)
+    for image in (paths[1], str(paths[1]), stack[1], colours[1], stack[1][..., None]):
+        np.testing.assert_allclose(extract_features(encoder, image), expected[1:2], atol=1e-6)
+    with pytest.raises(ValueError, match='deeper holds no images'):
+        extract_features(encoder, tmp_path / 'deeper')
+    with pytest.raises(FileNotFoundError, match='image nowhere does not exist'):
+        extract_features(encoder, 'nowhere')
+
+
+def save(path, backbone, **content):
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    torch.save(dict(state_dict=state, **content), path)
+    return str(path)
+
+
+@pytest.mark.parametrize('place', ['model.data_preprocessor', 'data_preprocessor'])
+@pytest.mark.parametrize('channels', [1, 3])
+def test_our_file_tells_its_normalisation_and_size(tmp_path, place, channels):
+    mean, std = [55.0 + i for i in range(channels)], [44.0] * channels
+    told = {place: json.dumps(dict(mean=mean, std=std)), 'image_size': '96'}
+    path = save(tmp_path / 'ours.pth', vit(channels), meta=dict(trained_with=told))
+    encoder = load_backbone(path)
+    assert (list(encoder.mean), list(encoder.std), encoder.size) == (mean, std, (96, 96))
+    given = load_backbone(path, mean=[1.0] * channels, std=[2.0] * channels, img_size=(64, 32))
+    assert (given.mean[0], given.std[0], given.size) == (1.0, 2.0, (64, 32))
+
+
+def test_size_is_that_of_the_tables_where_nothing_tells(tmp_path):
+    path = save(tmp_path / 'a.pth', vit(3, img_size=(112, 64)))
+    assert load_backbone(path).size == (112, 64)
+
+
+def test_the_file_is_read_once(tmp_path, monkeypatch):
+    path, reads = save(tmp_path / 'a.pth', vit(3)), []
+    load = torch.load
+    monkeypatch.setattr(torch, 'load', lambda *args, **kw: reads.append(1) or load(*args, **kw))
+    load_backbone(path)
+    assert len(reads) == 1
+
+
+@pytest.mark.parametrize('out_type', ['avg_featmap', 'featmap'])
+def test_a_fine_tuned_model_gives_its_features(tmp_path, out_type):
+    tuned = vit(3, out_type=out_type, final_norm=False)
+    for parameter in tuned.parameters():
+        parameter.data.add_(0.1 * torch.randn(parameter.shape))
+    path = save(tmp_path / 'tuned.pth', tuned)
+    encoder = load_backbone(path)
+    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    expected = FeatureExtractor(tuned.eval(), encoder.mean, encoder.std, (64, 64))(images)
+    torch.testing.assert_close(encoder(images), expected)
+
+
 @pytest.mark.parametrize('channels', [1, 3])
 def test_load_backbone_finds_the_architecture(paths, tmp_path, channels):
     backbone = vit(channels)
@@ -143,7 +204,7 @@ def test_encoder_of_a_model_takes_its_normalisation():
         ),
         data_preprocessor=dict(type='usfm_mm.DualMaskDataPreprocessor', mean=[60.0], std=[40.0]),
     )
-    encoder = encoder_of(model)
+    encoder = extractor_of(model)
     assert encoder.backbone is model.backbone
     assert encoder.mean == pytest.approx([60.0])
     assert encoder.std == pytest.approx([40.0])

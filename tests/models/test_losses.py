@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 from focal_frequency_loss import FocalFrequencyLoss as Original
+from mmengine.registry import MODELS
 
+from usfm_mm.masking import pixel_mask
 from usfm_mm.models.losses import FocalFrequencyLoss, focal_frequency_loss
 
 
@@ -52,6 +54,28 @@ def test_bf16_input_is_computed_in_float32():
     assert loss.dtype == torch.float32
     exact = FocalFrequencyLoss()(pred.bfloat16().float(), target)
     torch.testing.assert_close(loss, exact, rtol=1e-6, atol=0)
+
+
+def test_weights_act_on_the_difference():
+    pred, target = pair((2, 3, 16, 24))
+    mask = torch.rand(2, 1, 16, 24) < 0.5
+    loss = FocalFrequencyLoss(loss_weight=2.5)
+    covered = torch.where(mask, pred, target)  # equal outside
+    torch.testing.assert_close(
+        loss(pred, target, mask), 2.5 * FocalFrequencyLoss()(covered, target)
+    )
+    torch.testing.assert_close(loss(pred, target, weight=mask.double()), loss(pred, target, mask))
+    assert loss(pred, target, torch.zeros_like(mask)) == 0
+
+
+def test_fits_the_slot_of_a_loss():
+    settings = dict(type='usfm_mm.FocalFrequencyLoss', alpha=0.5, loss_weight=0.4)
+    module = MODELS.build(dict(type='mmpretrain.SimMIMHead', patch_size=4, loss=settings))
+    pred, target = (tensor.float() for tensor in pair((2, 3, 16, 24)))
+    mask = torch.rand(2, 4, 6) < 0.5
+    pixels = pixel_mask(target, mask).float()
+    expected = 0.4 * focal_frequency_loss(pred * pixels, target * pixels, 0.5).mean()
+    torch.testing.assert_close(module.loss(pred, target, mask), expected)
 
 
 def test_wrong_shapes():

@@ -69,6 +69,24 @@ def test_masked_scope_is_simmims():
     torch.testing.assert_close(loss, expected)
 
 
+def test_nothing_masked_counts_whole():
+    """A ratio of 0, or one image of several without a masked patch: no NaN, and no zero."""
+    model = build(scope='masked')
+    data = batch(model)
+    mask = data['data_samples']['patch_mask']
+    mask[1] = False
+    rows = model(**data, mode='predict')
+    assert rows[1]['masked'] == pytest.approx(rows[1]['pixel'])
+    assert rows[0]['masked'] != pytest.approx(rows[0]['pixel'], rel=1e-3)
+    mask[:] = False
+    assert all(
+        row['masked'] == pytest.approx(row['pixel']) for row in model(**data, mode='predict')
+    )
+    losses = model(**data, mode='loss')
+    expected = (model(data['inputs']) - data['data_samples']['target']).abs().mean()
+    torch.testing.assert_close(losses['loss_pixel'], expected)
+
+
 def test_without_frequency_loss():
     model = build(frequency_weight=0.0)
     assert model(**batch(model), mode='loss').keys() == {'loss_pixel'}

@@ -133,7 +133,7 @@ def test_stochastic_depth_keeps_the_mean_and_drops_whole_branches():
     block = randomised(model).layers[1]
     x = torch.randn(1, 2, 48).expand(4000, 2, 48)
     with torch.no_grad():
-        branch = block._attend(block.ln1(x[:1]), None)
+        branch = block.attn(block.ln1(x[:1]))
         block.train()
         torch.manual_seed(0)
         added = block._add(x, block.gamma_1, branch.expand_as(x)) - x
@@ -165,12 +165,32 @@ def test_layer_depths():
     assert model.get_layer_depth('head.fc.weight', 'b.') == (4, 5)
 
 
-@pytest.mark.parametrize(
-    ('shape', 'message'),
-    [((1, 3, 60, 64), 'multiple of the patch size'), ((1, 1, 64, 64), 'in_channels=3')],
-)
-def test_wrong_images(shape, message):
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize('size', [(60, 64), (137, 128), (9, 9), (16, 33)])
+def test_images_of_any_size_are_resized_to_the_patch(size):
+    model = randomised(USFMViT(arch=ARCH, img_size=64, out_type='featmap'))
+    x = torch.randn(2, 3, *size)
+    grid = [-(-side // 16) for side in size]
+    fitted = torch.nn.functional.interpolate(x, [16 * side for side in grid], mode='bilinear')
+    (out,) = model(x)
+    assert list(out.shape[-2:]) == grid
+    torch.testing.assert_close(out, model(fitted)[0])
+
+
+def test_a_point_of_the_image_stays_at_its_share_of_the_map():
+    """Resizing the map to the image, as heads do, puts it back: padding would shift it."""
+    model = USFMViT(arch=ARCH, img_size=160, out_type='featmap', out_indices=[0])
+    model.init_weights()
+    x = torch.zeros(1, 3, 150, 150)
+    x[..., 120:136, :] = 8
+    change = (model(x)[0] - model(torch.zeros_like(x))[0]).norm(dim=1)[0]
+    weight = change.mean(1) - change.mean(1).min()
+    centre = ((torch.arange(10) + 0.5) * 15 * weight).sum() / weight.sum()
+    assert centre.item() == pytest.approx(128, abs=4)
+
+
+@pytest.mark.parametrize('shape', [(1, 1, 64, 64), (3, 64, 64)])
+def test_wrong_images(shape):
+    with pytest.raises(ValueError, match='in_channels=3'):
         USFMViT(arch=ARCH, img_size=64)(torch.zeros(shape))
 
 

@@ -1,5 +1,9 @@
 """What a user imports: feature extraction with a pre-trained encoder."""
 
-from .features import Encoder, extract_features, load_backbone
+from usfm_mm.models.features import FeatureExtractor, extract_features
 
-__all__ = ['Encoder', 'extract_features', 'load_backbone']
+from .backbone import load_backbone
+
+Encoder = FeatureExtractor  # its first name
+
+__all__ = ['Encoder', 'FeatureExtractor', 'extract_features', 'load_backbone']

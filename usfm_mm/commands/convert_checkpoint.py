@@ -20,7 +20,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     from usfm_mm.models.checkpoints.files import CheckpointError, save_file
-    from usfm_mm.models.checkpoints.layouts import LAYOUTS, read_checkpoint, write_layout
+    from usfm_mm.models.checkpoints.layouts import LAYOUTS
+    from usfm_mm.models.checkpoints.reading import read_checkpoint
+    from usfm_mm.models.checkpoints.writing import write_layout
 
     if args.to not in LAYOUTS:
         parser.error(f'--to {args.to}: choose from {", ".join(LAYOUTS)}')

@@ -6,7 +6,9 @@ from torch import Tensor, nn
 from usfm_mm.registry import MODELS
 
 
-def focal_frequency_loss(pred: Tensor, target: Tensor, alpha: float = 1.0) -> Tensor:
+def focal_frequency_loss(
+    pred: Tensor, target: Tensor, alpha: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
     """Focal frequency loss of each image (Eq. 13, 14; Jiang et al., ICCV 2021).
 
     With the difference of the spectra ``D(u, v)``, the loss is the mean over u, v and channels of
@@ -19,13 +21,20 @@ def focal_frequency_loss(pred: Tensor, target: Tensor, alpha: float = 1.0) -> Te
     Args:
         pred: ``[B, C, H, W]``, real, any range.
         target: ``[B, C, H, W]``, like ``pred``.
-        alpha: Exponent of the weight; 0 gives the plain squared error.
+        alpha: Exponent of the spectral weight; 0 gives the plain squared error.
+        weight: Mask or weights of pixels, which broadcast to ``pred``: the difference is multiplied
+            by them before the transform.
 
     Returns:
         One loss per image, ``[B]``, float32 (float64 for float64 input).
 
     Raises:
         ValueError: If the shapes differ or are not ``[B, C, H, W]``.
+
+    Example:
+        >>> wave = torch.cos(torch.arange(8) * torch.pi / 4).expand(1, 1, 8, 8)  # one frequency
+        >>> focal_frequency_loss(wave, torch.zeros_like(wave))
+        tensor([0.5000])
     """
     if pred.shape != target.shape or pred.ndim != 4:
         raise ValueError(
@@ -34,39 +43,47 @@ def focal_frequency_loss(pred: Tensor, target: Tensor, alpha: float = 1.0) -> Te
         )
     dtype = torch.promote_types(pred.dtype, torch.float32)
     difference = pred.to(dtype) - target.to(dtype)
+    if weight is not None:
+        difference = difference * weight
     height, width = difference.shape[-2:]
     spectrum = torch.view_as_real(torch.fft.rfft2(difference, norm='ortho'))
     power = spectrum.square().sum(dim=-1)  # [B, C, H, W // 2 + 1]
     with torch.no_grad():
-        weight = power.pow(alpha / 2)
+        focus = power.pow(alpha / 2)
         # The floor keeps 0 / 0 out where prediction and target are equal.
-        weight /= weight.amax(dim=(-2, -1), keepdim=True).clamp_min(torch.finfo(dtype).tiny)
-        weight.clamp_(0, 1)
+        focus /= focus.amax(dim=(-2, -1), keepdim=True).clamp_min(torch.finfo(dtype).tiny)
+        focus.clamp_(0, 1)
         inner = slice(1, (width + 1) // 2)  # columns whose mirror image rfft2 leaves out
-        weight[..., inner] *= 2
-    return (weight * power).sum(dim=(-2, -1)).mean(dim=1) / (height * width)
+        focus[..., inner] *= 2
+    return (focus * power).sum(dim=(-2, -1)).mean(dim=1) / (height * width)
 
 
 @MODELS.register_module()
 class FocalFrequencyLoss(nn.Module):
     """Mean of :func:`focal_frequency_loss` over the batch.
 
+    It fits the slots of the hosts' losses: in mmpretrain and mmagic the third argument is a mask or
+    a weight.
+
     Args:
         alpha: Exponent of the spectral weight (Eq. 14); 1 in the paper.
+        loss_weight: Factor of the result.
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.alpha = alpha
+        self.loss_weight = loss_weight
 
-    def forward(self, pred: Tensor, target: Tensor) -> Tensor:
+    def forward(self, pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Loss of a batch.
 
         Args:
             pred: ``[B, C, H, W]``, real.
             target: ``[B, C, H, W]``, real.
+            weight: Mask or weights, as in :func:`focal_frequency_loss`.
 
         Returns:
             A scalar.
         """
-        return focal_frequency_loss(pred, target, self.alpha).mean()
+        return self.loss_weight * focal_frequency_loss(pred, target, self.alpha, weight).mean()

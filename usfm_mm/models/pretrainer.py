@@ -7,6 +7,7 @@ import torch.distributed as dist
 from mmpretrain.models.selfsup.base import BaseSelfSupervisor
 from torch import Tensor, nn
 
+from usfm_mm.masking import pixel_mask
 from usfm_mm.models.losses import focal_frequency_loss
 from usfm_mm.registry import MODELS
 
@@ -84,8 +85,18 @@ class USFMPretrainer(BaseSelfSupervisor):
         return super().forward(inputs, data_samples, mode)
 
     def reconstruct(self, inputs: Tensor) -> Tensor:
-        """Masked normalised images ``[B, C, H, W]`` to normalised reconstructions, float32."""
-        return self.decoder(self.extract_feat(inputs)[0]).float()
+        """Masked normalised images ``[B, C, H, W]`` to normalised reconstructions, float32.
+
+        Raises:
+            ValueError: If H or W is no multiple of the encoder's patch.
+        """
+        images = self.decoder(self.extract_feat(inputs)[0]).float()
+        if images.shape != inputs.shape:
+            raise ValueError(
+                f'images of {inputs.shape[-2]}x{inputs.shape[-1]} pixels cannot be rebuilt of '
+                f'patches of {self.backbone.patch_size}: crop them to a multiple'
+            )
+        return images
 
     def loss(self, inputs: Tensor, data_samples: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses of a batch.
@@ -99,7 +110,7 @@ class USFMPretrainer(BaseSelfSupervisor):
             their sum is Eq. 11.
         """
         pred, target = self.reconstruct(inputs), data_samples['target']
-        mask = self._pixel_mask(data_samples, pred) if self.scope == 'masked' else None
+        mask = self._loss_mask(data_samples, pred) if self.scope == 'masked' else None
         losses = {'loss_pixel': self.pixel_loss(pred, target, mask)}
         if self.frequency_weight:
             frequency = self.frequency_loss(pred, target)
@@ -120,8 +131,10 @@ class USFMPretrainer(BaseSelfSupervisor):
         pixel = error.mean(dim=(1, 2, 3))
         masked = pixel
         if 'patch_mask' in data_samples:
-            mask = self._pixel_mask(data_samples, pred)
-            masked = (error * mask).sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3))
+            mask = pixel_mask(pred, data_samples['patch_mask'])
+            count = mask.sum(dim=(1, 2, 3))
+            inside = (error * mask).sum(dim=(1, 2, 3)) / count.clamp_min(1)
+            masked = torch.where(count > 0, inside, pixel)
         columns = torch.stack([pixel, masked, focal_frequency_loss(pred, target)], dim=1)
         return [
             dict(zip(('pixel', 'masked', 'frequency'), row, strict=True))
@@ -139,13 +152,15 @@ class USFMPretrainer(BaseSelfSupervisor):
         return total, log_vars
 
     @staticmethod
-    def _pixel_mask(data_samples: dict[str, Tensor], images: Tensor) -> Tensor:
-        """Drawn patch mask ``[B, h, w]`` as ``[B, 1, H, W]`` in the images' dtype."""
+    def _loss_mask(data_samples: dict[str, Tensor], images: Tensor) -> Tensor:
+        """Pixels that the loss in space is the mean over, ``[B, 1, H, W]``.
+
+        A batch in which nothing is masked has the mean over no pixels, which is not defined: it
+        counts whole, as an image without masked patches does in ``predict``.
+        """
         if 'patch_mask' not in data_samples:
             raise ValueError(
                 "scope='masked' needs patch masks: put usfm_mm.DrawDualMask into the pipeline"
             )
-        mask = data_samples['patch_mask'].to(images.dtype)
-        factors = [images.shape[-2] // mask.shape[1], images.shape[-1] // mask.shape[2]]
-        mask = mask.repeat_interleave(factors[0], 1).repeat_interleave(factors[1], 2)
-        return mask.unsqueeze(1)
+        mask = pixel_mask(images, data_samples['patch_mask']).to(images.dtype)
+        return torch.where(mask.any(), mask, torch.ones_like(mask))

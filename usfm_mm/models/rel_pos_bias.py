@@ -34,15 +34,14 @@ def relative_position_index(
     """
     if height < 1 or width < 1:
         raise ValueError(f'a window needs at least one patch, got {height}x{width}')
-    rows = table_length(height, width)
+    rows, count = table_length(height, width), height * width
     y = torch.arange(height, device=device)[:, None] * (2 * width - 1)
     place = (y + torch.arange(width, device=device)).flatten()
     # Row of offset (dy, dx) is linear in both, so that one difference of places gives it.
-    index = F.pad(place[:, None] - place[None, :] + (rows - CLASS_ROWS) // 2, (1, 0, 1, 0))
-    index[0, 1:] = rows - 3
-    index[1:, 0] = rows - 2
-    index[0, 0] = rows - 1
-    return index
+    patches = place[:, None] - place[None, :] + (rows - CLASS_ROWS) // 2
+    keys = torch.cat((place.new_full((1, 1), rows - 1), place.new_full((1, count), rows - 3)), 1)
+    queries = place.new_full((count, 1), rows - 2)
+    return torch.cat((keys, torch.cat((queries, patches), 1)))
 
 
 def relative_position_bias(table: Tensor, height: int, width: int) -> Tensor:
@@ -103,7 +102,9 @@ def resize_relative_position_bias(
     if tuple(old) == tuple(new):
         return table
     (h, w), (new_h, new_w) = old, new
-    grid = table[:-CLASS_ROWS].double().reshape(1, 2 * h - 1, 2 * w - 1, -1).permute(0, 3, 1, 2)
+    # Not in half precision, and not in double, which exported programs lack.
+    dtype = torch.promote_types(table.dtype, torch.float32)
+    grid = table[:-CLASS_ROWS].to(dtype).reshape(1, 2 * h - 1, 2 * w - 1, -1).permute(0, 3, 1, 2)
     # A window of one patch has offset 0 only, where interpolate would take the first one.
     if new_h == 1:
         grid = grid[:, :, h - 1 : h]

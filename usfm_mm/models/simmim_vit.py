@@ -3,9 +3,9 @@
 from typing import Any
 
 import torch
-from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 
+from usfm_mm.models.initialisation import truncated_normal
 from usfm_mm.models.usfm_vit import USFMViT
 from usfm_mm.registry import MODELS
 
@@ -24,7 +24,7 @@ class SimMIMViT(USFMViT):
     def init_weights(self) -> None:
         """Initialise as the parent does, and the mask token."""
         super().init_weights()
-        trunc_normal_(self.mask_token, std=0.02)
+        truncated_normal(self.mask_token)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """Encode images whose masked patches are hidden.

@@ -5,68 +5,17 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.model.weight_init import trunc_normal_
-from mmpretrain.models.backbones.beit import BEiTTransformerEncoderLayer, BEiTViT
-from torch import Tensor, nn
+from mmpretrain.models.backbones.beit import BEiTViT
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from usfm_mm.models.checkpoints.loading import load_pretrained, resize_tables
+from usfm_mm.models.archs import ARCHS, find_arch, find_blocks
+from usfm_mm.models.block import USFMAttention, USFMBlock, block_settings
+from usfm_mm.models.checkpoints.loading import load_pretrained
+from usfm_mm.models.checkpoints.tables import resize_tables
+from usfm_mm.models.initialisation import init_as_simmim, pretrained_settings
 from usfm_mm.models.rel_pos_bias import relative_position_bias, resize_relative_position_bias
 from usfm_mm.registry import MODELS
-
-
-class USFMBlock(BEiTTransformerEncoderLayer):
-    """BEiT encoder block with the same parameters and the same function, computed in fewer passes.
-
-    Two differences to the parent. LayerScale, stochastic depth and the residual are one fused
-    operation. And stochastic depth acts once on each branch, as in BEiT: the parent also passes
-    its rate to mmcv's ``FFN``, which drops the second branch a second time.
-    """
-
-    fused_attention: bool | None = None  # None: on CUDA, where it is the faster one
-
-    def forward(self, x: Tensor, rel_pos_bias: Tensor | None = None) -> Tensor:
-        """Encode tokens.
-
-        Args:
-            x: Tokens, ``[B, N, D]``.
-            rel_pos_bias: Bias of the attention logits, ``[heads, N, N]``.
-
-        Returns:
-            Tokens, ``[B, N, D]``.
-        """
-        x = self._add(x, self.gamma_1, self._attend(self.ln1(x), rel_pos_bias))
-        # Only the layers: FFN's own stochastic depth is left out, see the class.
-        return self._add(x, self.gamma_2, self.ffn.layers(self.ln2(x)))
-
-    def _add(self, x: Tensor, gamma: Tensor | None, branch: Tensor) -> Tensor:
-        """``x + gamma * drop_path(branch)``."""
-        scale = x.new_ones(x.shape[-1]) if gamma is None else gamma
-        drop = self.drop_path.drop_prob
-        if self.training and drop > 0:
-            kept = x.new_empty(x.shape[0], 1, 1).bernoulli_(1 - drop).div_(1 - drop)
-            scale = scale * kept
-        return torch.addcmul(x, scale.to(x.dtype), branch.to(x.dtype))
-
-    def _attend(self, x_BND: Tensor, bias_HNN: Tensor | None) -> Tensor:
-        attn = self.attn
-        B, N, D = x_BND.shape
-        qkv_bias = attn.qkv.bias
-        if attn.bias == 'qv_bias':  # BEiT: the keys have no bias
-            qkv_bias = torch.cat((attn.q_bias, torch.zeros_like(attn.v_bias), attn.v_bias))
-        qkv = F.linear(x_BND, attn.qkv.weight, qkv_bias)
-        q, k, v = qkv.view(B, N, 3, attn.num_heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-        dropout = attn.attn_drop.p if self.training else 0.0
-        if self.fused_attention or (self.fused_attention is None and x_BND.is_cuda):
-            bias = None if bias_HNN is None else bias_HNN.to(q.dtype).unsqueeze(0)
-            out = F.scaled_dot_product_attention(q, k, v, bias, dropout, scale=attn.scale)
-        else:
-            logits = (q * attn.scale) @ k.transpose(-2, -1)
-            if bias_HNN is not None:
-                logits += bias_HNN.to(logits.dtype)
-            weight = F.dropout(logits.softmax(dim=-1), dropout).to(v.dtype)
-            out = weight @ v
-        return attn.proj_drop(attn.proj(out.transpose(1, 2).reshape(B, N, D)))
 
 
 @MODELS.register_module()
@@ -78,19 +27,30 @@ class USFMViT(BEiTViT):
     LayerScale 0.1, LayerNorm eps 1e-6. By default all blocks share one bias table, as in SimMIM
     and in the released weights.
 
+    Two differences. Stochastic depth acts once on each branch, as in BEiT: the parent also passes
+    its rate to mmcv's ``FFN``, which drops the second branch a second time. And images whose sides
+    are no multiples of the patch are resized, bilinearly, to the next multiples, so that the maps
+    cover the image exactly and a host may resize them back to it.
+
     Args:
-        arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'``, ``'huge'``, or a dict with
-            ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``.
-        img_size: Size the bias tables are made for, pixels; a number or (height, width). Images of
-            any other size that is a multiple of the patch work too: the bias is then resized.
-        patch_size: Side of a patch, pixels.
+        arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'``, ``'huge'`` or the first letter, one
+            of ``BEiTViT``'s other names, or a dict with ``embed_dims``, ``num_layers``,
+            ``num_heads`` and ``feedforward_channels``.
+        img_size: Size the bias tables are made for, pixels; a number or (height, width). For
+            images of any other size the bias is resized.
+        patch_size: Side of a patch, pixels; a number, or twice the same one.
         in_channels: 3, or 1 for grey images.
-        out_indices: Blocks (0-based, negative from the end) whose output is returned.
+        out_indices: Blocks (0-based, negative from the end) whose output is returned, in the order
+            of the blocks.
         out_type: ``'avg_featmap'`` (``[B, D]``, LayerNorm of the mean patch token), ``'featmap'``
             (``[B, D, h, w]``), ``'cls_token'`` (``[B, D]``) or ``'raw'`` (``[B, 1 + hw, D]``).
+        output_cls_token: With ``'featmap'``, each output is a pair of the map and the class token,
+            as mmseg's ``DPTHead`` takes it.
         final_norm: Normalise the last block's output, as pre-training does.
         frozen: Extractor mode: parameters need no gradient, the module stays in eval mode also
             when the host calls ``train()``, and forward builds no graph.
+        frozen_stages: Freeze the patch embedding, the shared bias table and that many blocks; -1
+            for none.
         with_cp: Recompute blocks in the backward pass instead of keeping their activations.
         fused_attention: Use PyTorch's fused attention; None for the faster choice of the device,
             which is fused on CUDA and not fused on a CPU.
@@ -98,123 +58,126 @@ class USFMViT(BEiTViT):
         use_shared_rel_pos_bias: The shared table; by default the opposite of
             ``use_rel_pos_bias``.
         layer_scale_init_value: Start of LayerScale; 0 leaves it out.
+        layer_cfgs: Further arguments of the blocks, a dict or one for each.
         init_cfg: ``dict(type='Pretrained', checkpoint=PATH)`` loads any layout that
-            :mod:`usfm_mm.models.checkpoints.loading` knows.
+            :mod:`usfm_mm.models.checkpoints` knows; ``prefix=`` chooses the weights whose names
+            begin with it.
         kwargs: Further arguments of ``BEiTViT`` (``drop_path_rate``, ``norm_cfg``, ...).
 
     Raises:
-        ValueError: For an unknown ``arch`` or ``out_type``, or images whose size is not a multiple
-            of the patch or whose channels are not ``in_channels``.
+        ValueError: For an argument out of range, or images whose channels are not
+            ``in_channels``.
+
+    Example:
+        >>> encoder = USFMViT('tiny', in_channels=1, out_type='featmap', out_indices=[3, 5, 7, 11])
+        >>> [tuple(feature.shape) for feature in encoder(torch.zeros(2, 1, 96, 128))][:2]
+        [(2, 192, 6, 8), (2, 192, 6, 8)]
     """
 
-    init_cfg: dict | None
-    arch_zoo = {
-        name: dict(
-            embed_dims=dims, num_layers=layers, num_heads=heads, feedforward_channels=4 * dims
-        )
-        for name, dims, layers, heads in (
-            ('tiny', 192, 12, 3),
-            ('small', 384, 12, 6),
-            ('base', 768, 12, 12),
-            ('large', 1024, 24, 16),
-            ('huge', 1280, 32, 16),
-        )
-    }
+    init_cfg: dict | list[dict] | None
+    arch_zoo = ARCHS
 
     def __init__(
         self,
         arch: str | dict = 'base',
         img_size: int | tuple[int, int] = 224,
-        patch_size: int = 16,
+        patch_size: int | tuple[int, int] = 16,
         in_channels: int = 3,
         out_indices: int | Sequence[int] = -1,
         out_type: str = 'avg_featmap',
+        output_cls_token: bool = False,
         final_norm: bool = False,
         frozen: bool = False,
+        frozen_stages: int = -1,
         with_cp: bool = False,
         fused_attention: bool | None = None,
         use_rel_pos_bias: bool = False,
         use_shared_rel_pos_bias: bool | None = None,
         layer_scale_init_value: float = 0.1,
-        init_cfg: dict | None = None,
+        layer_cfgs: dict | Sequence[dict] | None = None,
+        init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
-        if isinstance(arch, str) and arch not in self.arch_zoo:
-            raise ValueError(f'arch must be a dict or one of {list(self.arch_zoo)}, got {arch!r}')
-        settings = self.arch_zoo[arch] if isinstance(arch, str) else arch
+        settings = find_arch(arch)
+        depth = settings['num_layers']
+        side, *other = {patch_size} if isinstance(patch_size, int) else set(patch_size)
+        if other:
+            raise ValueError(f'patches must be square, got patch_size={patch_size}')
+        if not -1 <= frozen_stages <= depth:
+            raise ValueError(f'frozen_stages={frozen_stages}, but the encoder has {depth} blocks')
+        if output_cls_token and out_type != 'featmap':
+            raise ValueError(f"output_cls_token needs out_type='featmap', got {out_type!r}")
         if use_shared_rel_pos_bias is None:
             use_shared_rel_pos_bias = not use_rel_pos_bias
         super().__init__(
             arch=settings,
             img_size=img_size,
-            patch_size=patch_size,
+            patch_size=side,
             in_channels=in_channels,
-            out_indices=[out_indices] if isinstance(out_indices, int) else list(out_indices),
+            out_indices=find_blocks(out_indices, depth),
             out_type=out_type,
             final_norm=final_norm,
+            frozen_stages=frozen_stages,
             use_rel_pos_bias=use_rel_pos_bias,
             use_shared_rel_pos_bias=use_shared_rel_pos_bias,
             layer_scale_init_value=layer_scale_init_value,
+            layer_cfgs=block_settings(layer_cfgs, depth),
             init_cfg=init_cfg,
             **kwargs,
         )
         self.in_channels = in_channels
-        self.patch_size = patch_size
+        self.patch_size = side
         self.frozen = frozen
+        self.output_cls_token = output_cls_token
         self.with_cp = with_cp
         for layer in self.layers:
-            # Same parameters under the same names; the parent builds its own block class and
-            # offers no argument for another one.
-            layer.__class__ = USFMBlock
-            layer.fused_attention = fused_attention
+            # Same parameters under the same names; the parent has no argument for the classes.
+            layer.__class__, layer.attn.__class__ = USFMBlock, USFMAttention
+            layer.attn.fused = fused_attention
         if frozen:
             self.requires_grad_(False)
             self.eval()
 
     def init_weights(self) -> None:
-        """Load the checkpoint of ``init_cfg``, else initialise as SimMIM does."""
-        init_cfg: Any = self.init_cfg
+        """Load the checkpoint of ``init_cfg``, else initialise as SimMIM does.
+
+        Raises:
+            ValueError: For an ``init_cfg`` that is not one ``Pretrained``.
+        """
+        init_cfg = self.init_cfg
+        settings = pretrained_settings(init_cfg) if init_cfg else None
         self.init_cfg = None  # the host would load with strict=False
         super().init_weights()
         self.init_cfg = init_cfg
-        if init_cfg and init_cfg['type'] in ('Pretrained', 'mmengine.Pretrained'):
-            load_pretrained(self, init_cfg['checkpoint'])
-        elif init_cfg:
-            raise ValueError(
-                f"USFMViT knows init_cfg=dict(type='Pretrained', checkpoint=...), got {init_cfg}"
-            )
+        if settings:
+            load_pretrained(self, **settings)
         else:
-            self._init_simmim()
+            init_as_simmim(self)
 
-    def _init_simmim(self) -> None:
-        for module in self.modules():
-            if isinstance(module, (nn.Linear, nn.Conv2d)):
-                trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        if self.cls_token is not None:
-            trunc_normal_(self.cls_token, std=0.02)
-        # BEiT: the deeper a block, the smaller what it adds at the start.
-        for depth, layer in enumerate(self.layers, start=1):
-            layer.attn.proj.weight.data.div_((2 * depth) ** 0.5)
-            layer.ffn.layers[1].weight.data.div_((2 * depth) ** 0.5)
+    def _freeze_stages(self) -> None:
+        super()._freeze_stages()
+        if self.rel_pos_bias is not None:  # part of every block
+            self.rel_pos_bias.requires_grad_(False)
 
     def train(self, mode: bool = True) -> 'USFMViT':
-        """Set training mode; a frozen encoder stays in eval mode."""
+        """Set training mode; what is frozen stays in eval mode."""
         super().train(mode and not self.frozen)
+        if self.frozen_stages > 0:
+            self._freeze_stages()
         return self
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Encode images.
 
         Args:
-            x: Normalised images, ``[B, in_channels, H, W]``; H and W multiples of the patch.
+            x: Normalised images, ``[B, in_channels, H, W]``.
 
         Returns:
-            One tensor per ``out_indices``, shaped as ``out_type`` says.
+            One tensor per ``out_indices``, shaped as ``out_type`` says, h and w being H and W over
+            the patch, rounded up.
 
         Raises:
-            ValueError: For images of a wrong size or number of channels.
+            ValueError: For images with another number of channels.
         """
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             tokens, grid = self.embed(x)
@@ -227,12 +190,11 @@ class USFMViT(BEiTViT):
                 f'USFMViT was built for images [B, {self.in_channels}, H, W] '
                 f'(in_channels={self.in_channels}), got {tuple(x.shape)}'
             )
-        if any(side % self.patch_size or not side for side in x.shape[-2:]):
-            raise ValueError(
-                f'image size {x.shape[-2]}x{x.shape[-1]} is not a multiple of the patch size '
-                f'{self.patch_size}: resize, crop or pad the images'
-            )
-        return self.patch_embed(x)
+        size = [-(-int(side) // self.patch_size) * self.patch_size for side in x.shape[-2:]]
+        if size != [int(side) for side in x.shape[-2:]]:
+            x = F.interpolate(x, size, mode='bilinear', align_corners=False)
+        tokens, grid = self.patch_embed(x)
+        return tokens, (int(grid[0]), int(grid[1]))
 
     def encode(self, tokens: Tensor, grid: tuple[int, int]) -> tuple[Tensor, ...]:
         """Run the blocks on patch tokens ``[B, hw, D]`` of a grid (h, w)."""
@@ -248,14 +210,13 @@ class USFMViT(BEiTViT):
                 self.num_extra_tokens,
             )
         x = self.drop_after_pos(x)
-        shared = None
-        if self.rel_pos_bias is not None:
-            shared = self._bias(self.rel_pos_bias.relative_position_bias_table, grid)
+        shared = None if self.rel_pos_bias is None else self._bias(self.rel_pos_bias, grid)
         outs = []
         for i, layer in enumerate(self.layers):
             bias = shared
-            if self.use_rel_pos_bias:
-                bias = self._bias(layer.attn.relative_position_bias_table, grid)
+            if layer.attn.use_rel_pos_bias:
+                own = self._bias(layer.attn, grid)
+                bias = own if shared is None else own + shared
             if self.with_cp and torch.is_grad_enabled():
                 x = checkpoint(layer, x, bias, use_reentrant=False)
             else:
@@ -266,16 +227,22 @@ class USFMViT(BEiTViT):
                 outs.append(self._format_output(x, grid))
         return tuple(outs)
 
-    def _bias(self, table: Tensor, grid: tuple[int, int]) -> Tensor:
-        """Bias ``[heads, N, N]`` of a grid, from a table made for ``patch_resolution``."""
-        resized = resize_relative_position_bias(table, self.patch_resolution, grid)
-        bias = relative_position_bias(resized, *grid)
+    def _format_output(self, x: Tensor, hw: tuple[int, int]) -> Any:
+        out = super()._format_output(x, hw)
+        return (out, x[:, 0]) if self.output_cls_token else out
+
+    def _bias(self, holder: Any, grid: tuple[int, int]) -> Tensor:
+        """Bias ``[heads, N, N]`` of a grid, from the table made for ``patch_resolution``."""
+        table = resize_relative_position_bias(
+            holder.relative_position_bias_table, self.patch_resolution, grid
+        )
+        bias = relative_position_bias(table, *grid)
         return bias if self.cls_token is not None else bias[:, 1:, 1:]
 
     def _prepare_relative_position_bias_table(
         self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        """Resize the tables of a checkpoint of another size (called by ``load_state_dict``).
+        """Fit the tables of a state dict to the model (called by ``load_state_dict``).
 
         Replaces the parent's, which needs a function that SciPy removed, takes every grid for
         square and does not find a shared table under a prefix.

@@ -153,3 +153,16 @@ def test_draws_fill_their_ranges_and_stay_inside():
 def test_errors(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         RandomAffineCrop(**arguments)
+
+
+def test_scale_is_uniform_and_ratio_is_uniform_in_its_logarithm():
+    """Drawn evenly in themselves, ratios of 1/4 to 4 would have a median of 2.1 instead of 1."""
+    transform = RandomAffineCrop(32, scale=(0.04, 0.24), ratio=(1 / 4, 4))  # never cut to the image
+    np.random.seed(0)
+    draws = np.array([transform._draw(100, 200) for _ in range(4000)])
+    height, width = draws[:, 1] / 100, draws[:, 2] / 200
+    ratio = np.sort(np.log(width / height)) / np.log(4)
+    even = np.linspace(-1, 1, len(ratio))
+    assert abs(ratio - even).max() < 0.06  # Kolmogorov and Smirnov: 0.04 at 0.1 %
+    scale = np.sort(width * height)
+    assert abs(scale - np.linspace(0.04, 0.24, len(scale))).max() < 0.006

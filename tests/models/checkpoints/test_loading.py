@@ -22,14 +22,11 @@ from support.released_layout import (
 )
 from usfm_mm.models import SimMIMViT, USFMViT
 from usfm_mm.models.checkpoints.files import CheckpointError, load_file, save_file
-from usfm_mm.models.checkpoints.layouts import (
-    LAYOUTS,
-    SHARED_TABLE,
-    parse_checkpoint,
-    read_checkpoint,
-    write_layout,
-)
-from usfm_mm.models.checkpoints.loading import adapt_state_dict, load_pretrained, resize_tables
+from usfm_mm.models.checkpoints.layouts import LAYOUTS
+from usfm_mm.models.checkpoints.loading import adapt_state_dict, load_pretrained
+from usfm_mm.models.checkpoints.reading import parse_checkpoint, read_checkpoint
+from usfm_mm.models.checkpoints.tables import SHARED_TABLE, resize_tables
+from usfm_mm.models.checkpoints.writing import write_layout
 from usfm_mm.models.rel_pos_bias import resize_relative_position_bias
 
 can_ignore = hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint')

@@ -9,7 +9,6 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from usfm_mm.apis.features import encoder_of, extract_features
 from usfm_mm.compat.message_hub import forget_unsaved
 from usfm_mm.datasets.samples import choose_per_organ, stored_image
 from usfm_mm.datasets.seeding import seeded
@@ -17,6 +16,7 @@ from usfm_mm.engine.show_image import show_image
 from usfm_mm.engine.validated_weights import validated_weights
 from usfm_mm.evaluation.silhouette import silhouette_by_organ
 from usfm_mm.io.atomic import write_atomic
+from usfm_mm.models.features import extract_features, extractor_of
 from usfm_mm.registry import HOOKS
 from usfm_mm.visualization.embedding import embedding_scatter, umap_points
 from usfm_mm.visualization.figures import figure_to_array, save_figure
@@ -133,7 +133,7 @@ class EmbeddingHook(Hook):
                 f'{self.images_per_organ})'
             )
         images = (stored_image(datasets[which], index) for _, which, index in chosen)
-        features = extract_features(encoder_of(model), images, self.batch_size)
+        features = extract_features(extractor_of(model), images, self.batch_size)
         return features, [organ for organ, _, _ in chosen]
 
     def _choose(self, datasets: list[Any]) -> list[tuple[str, int, int]]:

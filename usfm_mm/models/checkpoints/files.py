@@ -1,8 +1,9 @@
 """Checkpoint files read without running any code that is in them."""
 
 import hashlib
+import io
 import os
-import tempfile
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,6 +13,12 @@ from urllib.parse import urlparse
 
 import torch
 from torch import serialization
+
+from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.optional import optional_import
+
+
+_AGAIN = 'save its state_dict with the code that it was made with, and load that'
 
 
 class CheckpointError(ValueError):
@@ -29,7 +36,7 @@ class _IgnoredObject:
 
 
 class _IgnoredMapping:
-    """Stands for a foreign class with attributes or items, such as SimMIM's configuration.
+    """Stands for a foreign class with attributes or items, such as SimMIM's configuration, a model.
 
     ``torch.load`` fills only an exact ``OrderedDict``, hence no instance of this class.
     """
@@ -39,11 +46,11 @@ class _IgnoredMapping:
 
 
 def load_file(source: str | os.PathLike) -> Any:
-    """Read a file of ``torch.save`` to the CPU with ``weights_only=True``.
+    """Read a file of ``torch.save`` or safetensors to the CPU; no code in it is run.
 
     Training checkpoints often hold more than tensors: mmengine's log buffers, SimMIM's ``config``,
     BEiT's ``args``. Nothing of theirs is imported or run: from torch 2.6 on they are read as empty
-    placeholders.
+    placeholders, and a model that was pickled whole as one that holds its weights.
 
     Args:
         source: Path, or http(s) address; a download is kept in ``torch.hub``'s folder.
@@ -55,25 +62,21 @@ def load_file(source: str | os.PathLike) -> Any:
         FileNotFoundError: If there is no such file.
         CheckpointError: If the file is no checkpoint, is cut off, or holds foreign objects that
             this torch cannot leave out.
+        ModuleNotFoundError: If it is a safetensors file and safetensors is not installed.
     """
     path = _download(str(source)) if _is_url(source) else Path(source)
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist or is not a file')
-    _check_head(path)
     try:
+        if _is_safetensors(path):
+            package = optional_import('safetensors.torch', f'reading {path}', 'safetensors')
+            return package.load_file(path)
         with serialization.safe_globals(_placeholders(path)) if _can_ignore() else nullcontext():
             return torch.load(path, map_location='cpu', weights_only=True)
+    except (CheckpointError, ModuleNotFoundError):
+        raise
     except Exception as error:  # torch.load raises five kinds, with advice to load unsafely
-        if 'Unsupported' in str(error) and ('global' in str(error) or 'class' in str(error)):
-            raise CheckpointError(
-                f'{path} holds Python objects besides tensors, which torch {torch.__version__} '
-                'cannot leave out: convert it once with torch >= 2.6 '
-                '(tools/convert_checkpoint.py SRC DST --to usfm_mm) and load the result'
-            ) from error
-        raise CheckpointError(
-            f'{path} ({path.stat().st_size} bytes) cannot be read as a PyTorch checkpoint: it is '
-            f'cut off, damaged or something else. Download or copy it again ({error})'
-        ) from error
+        raise CheckpointError(f'{path} {_reason(path, str(error))}') from error
 
 
 def save_file(content: Any, path: str | os.PathLike) -> None:
@@ -85,17 +88,29 @@ def save_file(content: Any, path: str | os.PathLike) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix='.tmp')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            torch.save(content, file)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp's files are the owner's alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def _reason(path: Path, error: str) -> str:
+    """Why ``torch.load`` did not read a file, and the remedy."""
+    foreign = 'Unsupported' in error and ('global' in error or 'class' in error)
+    if foreign and not _can_ignore():
+        return (
+            f'holds Python objects besides tensors, which torch {torch.__version__} cannot leave '
+            'out: convert it once with torch >= 2.6 '
+            '(tools/convert_checkpoint.py SRC DST --to usfm_mm) and load the result'
+        )
+    if foreign:
+        return (
+            'holds Python objects besides tensors in the format before torch 1.6, where they '
+            f'cannot be left out: {_AGAIN}'
+        )
+    return (
+        f'({path.stat().st_size} bytes) cannot be read as a PyTorch checkpoint: it is cut off, '
+        f'damaged or something else. Download or copy it again ({error})'
+    )
 
 
 def _can_ignore() -> bool:
@@ -111,7 +126,8 @@ def _placeholders(path: Path) -> list[Callable | tuple[Callable, str]]:
     return [(_IgnoredObject if n.startswith('numpy') else _IgnoredMapping, n) for n in names]
 
 
-def _check_head(path: Path) -> None:
+def _is_safetensors(path: Path) -> bool:
+    """Whether a file is one of safetensors; what is clearly no checkpoint at all is refused."""
     with open(path, 'rb') as file:
         head = file.read(64)
     if not head:
@@ -122,6 +138,11 @@ def _check_head(path: Path) -> None:
         raise CheckpointError(
             f'{path} is a web page, not a checkpoint: the address led to a download page'
         )
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(name.endswith('/constants.pkl') for name in archive.namelist()):
+                raise CheckpointError(f'{path} is a TorchScript program: {_AGAIN}')
+    return head[8:10] == b'{"'  # after the length of a header in JSON
 
 
 def _is_url(source: str | os.PathLike) -> bool:

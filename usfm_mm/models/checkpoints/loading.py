@@ -1,22 +1,22 @@
 """Loading of pre-trained encoders: fit to the model, load, and report."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import math
 from typing import Any
 
 from mmengine.logging import print_log
+from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor, nn
 
 from usfm_mm.models.checkpoints.files import CheckpointError
-from usfm_mm.models.checkpoints.layouts import (
+from usfm_mm.models.checkpoints.reading import Checkpoint, is_vit, read_checkpoint
+from usfm_mm.models.checkpoints.report import LoadReport
+from usfm_mm.models.checkpoints.tables import (
     INDEX,
     SHARED_TABLE,
     TABLE,
-    Checkpoint,
     expand_table,
-    find_window,
-    read_checkpoint,
     share_tables,
+    window_of,
 )
 from usfm_mm.models.rel_pos_bias import resize_relative_position_bias
 
@@ -34,51 +34,28 @@ MAY_STAY_UNUSED = {
     'mask_token': 'only masked pre-training uses it',
 }
 
-
-@dataclass
-class LoadReport:
-    """What became of a checkpoint.
-
-    Attributes:
-        source: File or address.
-        layout: Key of ``checkpoint_layouts.LAYOUTS``.
-        loaded: The model's weights that were filled.
-        fresh: The model's weights that keep their initial values, with the reason.
-        unused: The checkpoint's weights that were left out, with the reason.
-        resized: The model's weights whose shape or place was changed on the way, with what was
-            done.
-    """
-
-    source: str
-    layout: str
-    loaded: list[str] = field(default_factory=list)
-    fresh: dict[str, str] = field(default_factory=dict)
-    unused: dict[str, str] = field(default_factory=dict)
-    resized: dict[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        """Short table: one line for each reason."""
-        lines = [
-            f'Loaded {self.source}',
-            f'  layout   {self.layout}',
-            f'  loaded   {len(self.loaded)} weights',
-        ]
-        for title in ('resized', 'fresh', 'unused'):
-            for reason, names in _by_reason(getattr(self, title)):
-                lines.append(f'  {title:<8} {names}: {reason}')
-        return '\n'.join(lines)
+_KINDS = {
+    False: ('a BEiT with relative position bias', "type='usfm_mm.USFMViT'"),
+    True: (
+        'a ViT with absolute position embedding (as of timm, DeiT or MAE)',
+        "tools/convert_checkpoint.py --to mmpretrain and type='mmpretrain.VisionTransformer'",
+    ),
+}
 
 
 def load_pretrained(
-    model: nn.Module, checkpoint: str, window: tuple[int, int] | None = None
+    model: nn.Module,
+    checkpoint: str | Checkpoint,
+    window: tuple[int, int] | None = None,
+    prefix: str = '',
 ) -> LoadReport:
     """Fill an encoder from a checkpoint of any known layout, and print what was done.
 
     Args:
-        model: ``USFMViT`` or mmpretrain's ``BEiTViT``, initialised.
-        checkpoint: Path or http(s) address.
-        window: Grid (h, w) of the checkpoint's bias tables in patches, needed only where it is not
-            square and the file holds no index buffer.
+        model: ``USFMViT``, or mmpretrain's ``BEiTViT`` or ``VisionTransformer``, initialised.
+        checkpoint: Path or http(s) address, or what :func:`read_checkpoint` gave.
+        window: As in :func:`read_checkpoint`.
+        prefix: As in :func:`read_checkpoint`.
 
     Returns:
         The report, which is also logged.
@@ -88,11 +65,13 @@ def load_pretrained(
         CheckpointError: If it cannot be read, its layout is unknown, a weight of the encoder would
             stay unfilled or has another shape, or the file's encoder has one without a place.
     """
-    weights, report = adapt_state_dict(read_checkpoint(checkpoint, window), model)
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint = read_checkpoint(checkpoint, window, prefix)
+    weights, report = adapt_state_dict(checkpoint, model)
     result = model.load_state_dict(weights, strict=False)
     left = [k for k in result.missing_keys if k not in report.fresh and not k.endswith(INDEX)]
     if left or result.unexpected_keys:  # only if a hook of the model renames
-        raise CheckpointError(f'{checkpoint}: not loaded {left}, {result.unexpected_keys}')
+        raise CheckpointError(f'{checkpoint.source}: not loaded {left}, {result.unexpected_keys}')
     print_log(str(report), logger='current')
     return report
 
@@ -109,7 +88,7 @@ def adapt_state_dict(
 
     Args:
         checkpoint: What :func:`read_checkpoint` gave.
-        model: ``USFMViT`` or ``BEiTViT``.
+        model: As in :func:`load_pretrained`.
 
     Returns:
         State dict for ``model``, without index buffers, and the report.
@@ -118,12 +97,18 @@ def adapt_state_dict(
         CheckpointError: As in :func:`load_pretrained`, naming every weight concerned.
     """
     own = {k: v for k, v in model.state_dict().items() if not k.endswith(INDEX)}
+    arch = ', '.join(f'{key}={value}' for key, value in checkpoint.arch.items())
+    if checkpoint.is_vit != is_vit(own):
+        kind, fitting = _KINDS[checkpoint.is_vit]
+        raise CheckpointError(
+            f'{checkpoint.source} (layout {checkpoint.layout}) is {kind}, which '
+            f'{type(model).__name__} is not: use {fitting} with arch=dict({arch})'
+        )
     report = LoadReport(checkpoint.source, checkpoint.layout)
     weights = _place_tables(checkpoint, own, report)
     _fit_shapes(weights, own, checkpoint, model, report)
     wrong = _problems(weights, own, report)
     if wrong:
-        arch = ', '.join(f'{key}={value}' for key, value in checkpoint.arch.items())
         raise CheckpointError(
             f'{checkpoint.source} (layout {checkpoint.layout}) does not fit the model.\n'
             + '\n'.join(wrong)
@@ -132,41 +117,6 @@ def adapt_state_dict(
     report.unused.update((key, 'not part of the encoder') for key in checkpoint.others)
     report.loaded = [key for key in own if key in weights]
     return {key: weights[key] for key in report.loaded}, report
-
-
-def resize_tables(state_dict: dict[str, Tensor], prefix: str, model: nn.Module) -> None:
-    """Resize the bias tables in a state dict to a model's window, in place.
-
-    For a hook before ``load_state_dict``, where a whole model saved at another image size is
-    loaded. Index buffers of another window are replaced by the model's.
-
-    Args:
-        state_dict: With ``BEiTViT``'s names after ``prefix``.
-        prefix: What precedes the encoder's names, such as ``'backbone.'``.
-        model: The encoder; its ``patch_resolution`` is the window.
-
-    Raises:
-        CheckpointError: If the window of a table cannot be told.
-    """
-    own = model.state_dict()
-    for name in [name for name in own if name.endswith(TABLE)]:
-        key = prefix + name
-        if key not in state_dict or state_dict[key].shape[1:] != own[name].shape[1:]:
-            continue  # missing or of another arch: load_state_dict says so
-        index_key = key.removesuffix(TABLE) + INDEX
-        index = state_dict.get(index_key)
-        new = _window(model)
-        if index is None and len(state_dict[key]) == len(own[name]):
-            continue
-        try:
-            old = find_window(state_dict[key], None if index is None else index.cpu())
-        except ValueError as error:
-            raise CheckpointError(f'{key}: {error}') from error
-        if old != new:
-            state_dict[key] = resize_relative_position_bias(state_dict[key], old, new)
-            own_index = name.removesuffix(TABLE) + INDEX
-            if index is not None and own_index in own:
-                state_dict[index_key] = own[own_index]
 
 
 def _place_tables(
@@ -194,12 +144,14 @@ def _fit_shapes(
 ) -> None:
     """Resize the bias tables and fold or spread the channels, in place."""
     for key in [key for key in weights if key.endswith(TABLE) and key in own]:
-        old, new = checkpoint.window, _window(model)
+        old, new = checkpoint.window, window_of(model)
         if old is not None and old != new and weights[key].shape[1:] == own[key].shape[1:]:
             weights[key] = resize_relative_position_bias(weights[key], old, new)
             done = f'bias resized from {old[0]}x{old[1]} to {new[0]}x{new[1]} patches'
             before = report.resized.get(key)
             report.resized[key] = f'{before}, {done}' if before else done
+    if 'pos_embed' in weights and 'pos_embed' in own:
+        _fit_position_embedding(weights, model, report)
     if PATCH_WEIGHT in weights and PATCH_WEIGHT in own:
         weight, channels = weights[PATCH_WEIGHT], own[PATCH_WEIGHT].shape[1]
         if (weight.shape[1], channels) == (3, 1):
@@ -208,6 +160,16 @@ def _fit_shapes(
         elif (weight.shape[1], channels) == (1, 3):
             weights[PATCH_WEIGHT] = (weight / 3).repeat(1, 3, 1, 1)
             report.resized[PATCH_WEIGHT] = 'spread from 1 channel to 3 (a third each)'
+
+
+def _fit_position_embedding(weights: dict[str, Tensor], model: Any, report: LoadReport) -> None:
+    """Resize it, bicubically as mmpretrain does, where the file's grid is square."""
+    value, new = weights['pos_embed'], window_of(model)
+    side = math.isqrt(max(value.shape[1] - 1, 0))
+    if side**2 + 1 == value.shape[1] and new != (side, side) and model.num_extra_tokens == 1:
+        weights['pos_embed'] = resize_pos_embed(value, (side, side), new)
+        done = f'resized from {side}x{side} to {new[0]}x{new[1]} patches'
+        report.resized['pos_embed'] = done
 
 
 def _problems(weights: dict[str, Tensor], own: dict[str, Tensor], report: LoadReport) -> list[str]:
@@ -248,20 +210,5 @@ def _problems(weights: dict[str, Tensor], own: dict[str, Tensor], report: LoadRe
     return wrong
 
 
-def _window(model: Any) -> tuple[int, int]:
-    height, width = model.patch_resolution
-    return int(height), int(width)
-
-
 def _shape(tensor: Tensor) -> str:
     return 'x'.join(str(side) for side in tensor.shape) or 'scalar'
-
-
-def _by_reason(entries: dict[str, str]) -> Iterable[tuple[str, str]]:
-    """Reasons, each with its weights, shortened to a few names."""
-    groups: dict[str, list[str]] = {}
-    for name, reason in entries.items():
-        groups.setdefault(reason, []).append(name)
-    for reason, names in groups.items():
-        more = f' and {len(names) - 3} more' if len(names) > 3 else ''
-        yield reason, ', '.join(names[:3]) + more

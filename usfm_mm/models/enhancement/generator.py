@@ -125,8 +125,7 @@ class USFMResnetGenerator(BaseModule):
         """Features of images, without gradient.
 
         Args:
-            x: Images in [-1, 1], ``[B, in_channels, H, W]``; resized to the next multiple of the
-                extractor's patch where they are none.
+            x: Images in [-1, 1], ``[B, in_channels, H, W]``.
             size: Height and width of the result.
 
         Returns:
@@ -137,10 +136,6 @@ class USFMResnetGenerator(BaseModule):
         if x.shape[1] != encoder.in_channels:
             x = x.mean(1, keepdim=True).expand(-1, encoder.in_channels, -1, -1)
         x = ((x + 1) * 127.5 - self._mean) / self._std
-        patch = encoder.patch_size
-        sides = [-(-side // patch) * patch for side in x.shape[-2:]]
-        if sides != list(x.shape[-2:]):
-            x = F.interpolate(x, sides, mode='bilinear', align_corners=False)
         maps = [F.layer_norm(m.movedim(1, -1), m.shape[1:2]).movedim(-1, 1) for m in encoder(x)]
         return torch.cat(
             [F.interpolate(m, size, mode='bilinear', align_corners=False) for m in maps], dim=1

@@ -1,14 +1,10 @@
-"""Feature vectors of images from a pre-trained encoder.
-
->>> from usfm_mm.apis import extract_features, load_backbone
->>> encoder = load_backbone('USFM_latest.pth', device='cuda')
->>> features = extract_features(encoder, ['a.png', 'b.png'])   # float32 [2, 768]
-"""
+"""Feature vectors of images from an encoder, with all that an image needs on its way into it."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,16 +13,13 @@ import torch
 from mmpretrain.models import BEiTViT
 from torch import Tensor, nn
 
-from usfm_mm.models.checkpoints.layouts import read_checkpoint
-from usfm_mm.models.checkpoints.loading import PATCH_WEIGHT, load_pretrained
-from usfm_mm.models.usfm_vit import USFMViT
+from usfm_mm.io.image import IMAGE_EXTENSIONS
 
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_STD = (58.395, 57.12, 57.375)
+Images = str | os.PathLike | np.ndarray | Iterable[str | os.PathLike | np.ndarray]
 
 
 @dataclass
-class Encoder:
+class FeatureExtractor:
     """A backbone with all that an image needs on its way into it.
 
     Attributes:
@@ -84,6 +77,9 @@ class Encoder:
         Returns:
             ``[B, D]`` float32: the mean of the patch tokens of a feature map, or the vector
             itself.
+
+        Raises:
+            ValueError: If the backbone returns neither.
         """
         parameter = next(self.backbone.parameters())
         mean, std = (
@@ -102,66 +98,8 @@ class Encoder:
         return features.float()
 
 
-def load_backbone(
-    checkpoint: str,
-    arch: str | dict | None = None,
-    img_size: int | tuple[int, int] = 224,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    device: str | torch.device = 'cpu',
-    **kwargs: Any,
-) -> Encoder:
-    """Load a pre-trained encoder for feature extraction, frozen.
-
-    Its features are the patch tokens after the final norm.
-
-    Args:
-        checkpoint: Path or address of any layout in
-            :mod:`~usfm_mm.models.checkpoints.layouts`: ours, ``USFM_latest.pth``, SimMIM, BEiT,
-            mmpretrain.
-        arch: As in ``USFMViT``; by default as the weights tell.
-        img_size: Height and width the images are resized to, multiples of the patch.
-        mean: Mean intensity per channel, 0 to 255, as in pre-training. By default ImageNet's for
-            three channels, with which the released weights and SimMIM's were trained. A
-            checkpoint does not hold its own, so that one channel needs it given.
-        std: Standard deviation per channel, likewise.
-        device: Where to compute.
-        kwargs: Further arguments of ``USFMViT``.
-
-    Returns:
-        The encoder with its normalisation.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        CheckpointError: If it cannot be read, its layout is unknown or ``arch`` doesn't fit.
-        ValueError: If the normalisation is not known, or doesn't fit the channels.
-    """
-    content = read_checkpoint(checkpoint)
-    patch = content.encoder[PATCH_WEIGHT]
-    channels = kwargs.pop('in_channels', patch.shape[1])
-    if mean is None and std is None and channels == 3:
-        mean, std = IMAGENET_MEAN, IMAGENET_STD
-    if mean is None or std is None or not len(mean) == len(std) == channels:
-        raise ValueError(
-            f'{checkpoint} takes {channels} channel(s): give mean and std with one value for each, '
-            'as in model.data_preprocessor of the config it was trained with'
-        )
-    size = (img_size, img_size) if isinstance(img_size, int) else (img_size[0], img_size[1])
-    settings = dict(img_size=size, patch_size=patch.shape[-1], out_type='featmap', final_norm=True)
-    backbone = USFMViT(
-        arch=content.arch if arch is None else arch,
-        in_channels=channels,
-        frozen=True,
-        init_cfg=dict(type='Pretrained', checkpoint=checkpoint),
-        **{**settings, **kwargs},
-    )
-    # Not init_weights, which makes mmengine print two lines for each weight besides.
-    load_pretrained(backbone, checkpoint)
-    return Encoder(backbone.to(device), tuple(mean), tuple(std), size)
-
-
-def encoder_of(model: Any, size: tuple[int, int] | None = None) -> Encoder:
-    """Encoder of a model of any OpenMMLab host, sharing its weights.
+def extractor_of(model: Any, size: tuple[int, int] | None = None) -> FeatureExtractor:
+    """Extractor of a model of any OpenMMLab host, sharing its weights.
 
     Args:
         model: With ``backbone`` and a ``data_preprocessor`` with ``mean`` and ``std``.
@@ -178,29 +116,34 @@ def encoder_of(model: Any, size: tuple[int, int] | None = None) -> Encoder:
     backbone = model.backbone
     if size is None:
         size = tuple(backbone.img_size) if isinstance(backbone, BEiTViT) else (224, 224)
-    return Encoder(backbone, mean, std, size)
+    return FeatureExtractor(backbone, mean, std, size)
 
 
-def extract_features(
-    encoder: Encoder,
-    images: Iterable[str | os.PathLike | np.ndarray],
-    batch_size: int = 32,
-) -> np.ndarray:
+def extract_features(encoder: FeatureExtractor, images: Images, batch_size: int = 32) -> np.ndarray:
     """Feature vectors of images.
 
     The encoder is put into eval mode meanwhile, and no gradient is kept.
 
     Args:
-        encoder: From :func:`load_backbone`.
-        images: Paths, or arrays ``[H, W]`` or ``[H, W, C]`` uint8 (RGB); loaded batch by batch.
+        encoder: From :func:`usfm_mm.apis.load_backbone`.
+        images: Path of an image or of a folder, whose images are taken in the order of their names,
+            not those of folders in it; array ``[H, W]``, ``[H, W, 3]`` or ``[N, H, W]`` uint8
+            (RGB); or any iterable of paths of images and arrays of one image, loaded batch by
+            batch.
         batch_size: Images per batch.
 
     Returns:
-        ``[N, D]`` float32, in the order of the images.
+        ``[N, D]`` float32, in the order of the images; N = 1 for a single one.
 
     Raises:
         FileNotFoundError: If an image does not exist.
         ValueError: If a file is no image, an array has the wrong type, or there are no images.
+
+    Example:
+        >>> from usfm_mm.models import USFMViT
+        >>> encoder = FeatureExtractor(USFMViT('tiny', 64, in_channels=1), [60.0], [40.0], (64, 64))
+        >>> extract_features(encoder, np.zeros((80, 100), np.uint8)).shape
+        (1, 192)
     """
     backbone = encoder.backbone
     former = [(module, module.training) for module in backbone.modules()]
@@ -219,10 +162,25 @@ def extract_features(
     return np.concatenate(features)
 
 
-def _batches(encoder: Encoder, images: Iterable[Any], batch_size: int) -> Iterator[np.ndarray]:
-    stream = iter(images)
-    while batch := list(islice(stream, batch_size)):
+def _batches(encoder: FeatureExtractor, images: Images, size: int) -> Iterator[np.ndarray]:
+    stream = _each(images)
+    while batch := list(islice(stream, size)):
         yield np.stack([encoder.prepare(_load(image)) for image in batch])
+
+
+def _each(images: Images) -> Iterator[Any]:
+    if isinstance(images, np.ndarray):
+        one = images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
+        return iter([images] if one else images)
+    if not isinstance(images, (str, os.PathLike)):
+        return iter(images)
+    path = Path(images)
+    if not path.is_dir():
+        return iter([path])
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_EXTENSIONS)
+    if not found:
+        raise ValueError(f'{path} holds no images ({", ".join(IMAGE_EXTENSIONS)})')
+    return iter(found)
 
 
 def _load(image: str | os.PathLike | np.ndarray) -> np.ndarray:
