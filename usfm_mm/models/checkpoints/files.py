@@ -17,7 +17,6 @@ from torch import serialization
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.optional import optional_import
 
-
 _AGAIN = 'save its state_dict with the code that it was made with, and load that'
 
 
