@@ -173,6 +173,22 @@ def test_segmentation(name, tmp_path):
         assert sample.pred_sem_seg.data.shape == (1, HEIGHT, WIDTH)
 
 
+def test_whole_images_of_any_size(tmp_path):
+    """As mmseg validates in mode 'whole': an image keeps its own size."""
+    cfg = load('seg_segformer_head', tmp_path)
+    cfg.model.data_preprocessor.size = None
+    cfg.model.test_cfg = dict(mode='whole')
+    model = build(cfg)
+    model.eval()
+    data = batch('mmseg')
+    image = torch.nn.functional.interpolate(data['inputs'][0][None], (137, 128))[0]
+    sample = data['data_samples'][0]
+    sample.set_metainfo(dict(img_shape=(137, 128), ori_shape=(137, 128)))
+    with torch.no_grad():
+        (result,) = model.test_step(dict(inputs=[image], data_samples=[sample]))
+    assert result.pred_sem_seg.data.shape == (1, 137, 128)
+
+
 @pytest.mark.parametrize('name', ['cls_beit', 'cls_resnet'])
 def test_classification(name, tmp_path):
     model, samples = train_and_ask(name, tmp_path)

@@ -23,6 +23,12 @@ def spatial_mean_mask(images: Tensor, patch_mask: Tensor) -> Tensor:
 
     Raises:
         ValueError: If the shapes do not fit or the images are not floating point.
+
+    Example:
+        >>> image = torch.tensor([[[[0.0, 1.0], [0.5, 0.5]]]])
+        >>> spatial_mean_mask(image, torch.tensor([[[True, False], [False, False]]]))
+        tensor([[[[0.5000, 1.0000],
+                  [0.5000, 0.5000]]]])
     """
     return torch.where(pixel_mask(images, patch_mask), _image_mean(images), images)
 
@@ -44,6 +50,10 @@ def band_edges(num_bands: int = 7, first: int = 5) -> tuple[int, ...]:
 
     Raises:
         ValueError: If an argument is below its minimum.
+
+    Example:
+        >>> band_edges()
+        (5, 10, 15, 22, 33, 49, 73, 109)
     """
     if num_bands < 1 or first < 2:
         raise ValueError(
@@ -71,6 +81,10 @@ def empty_bands(
 
     Returns:
         Numbers of the empty bands, from 0, increasing.
+
+    Example:
+        >>> empty_bands(64, 64, band_edges())
+        (5, 6)
     """
     found = _band_map(height, width, edges, protect, torch.device('cpu')).unique().tolist()
     return tuple(band for band in range(len(edges) - 1) if band not in found)
@@ -102,6 +116,12 @@ def band_stop_mask(
 
     Raises:
         ValueError: If the shapes do not fit or the images are not floating point.
+
+    Example:
+        >>> wave = torch.cos(torch.arange(64) * 2 * torch.pi * 8 / 64).expand(1, 1, 64, 64)
+        >>> stopped = band_stop_mask(wave, torch.tensor([[True] + 6 * [False]]))  # band 5 to 10
+        >>> bool(stopped.abs().max() < 1e-5)
+        True
     """
     _check_images(images)
     if bands.ndim != 2 or bands.shape[0] != images.shape[0] or bands.dtype != torch.bool:

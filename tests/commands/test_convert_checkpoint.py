@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from support.released_layout import ARCH, released_feature_maps, released_state_dict
+from usfm_mm.commands import convert_checkpoint
 from usfm_mm.models import USFMViT
 from usfm_mm.models.checkpoints.layouts import LAYOUTS
 from usfm_mm.models.checkpoints.loading import load_pretrained
@@ -108,6 +109,22 @@ def test_different_tables_have_no_place_in_usfm(convert, released, tmp_path):
     convert([str(tmp_path / 'beit.pth'), str(tmp_path / 'mm.pth'), '--to', 'mmpretrain'])
     weights = torch.load(tmp_path / 'mm.pth', weights_only=True)['state_dict']
     assert 'backbone.layers.4.attn.relative_position_bias_table' in weights
+
+
+def test_choices_are_all_layouts():
+    assert set(convert_checkpoint._LAYOUTS) == set(LAYOUTS)
+
+
+def test_one_encoder_of_several(convert, tmp_path):
+    weights = released_state_dict()
+    both = {f'teacher.{key}': value for key, value in weights.items()}
+    both |= {f'student.{key}': value + 1 for key, value in weights.items()}
+    torch.save(both, tmp_path / 'both.pth')
+    convert(
+        [str(tmp_path / 'both.pth'), str(tmp_path / 'a.pth'), '--to', 'usfm', '--prefix=teacher']
+    )
+    back = torch.load(tmp_path / 'a.pth', weights_only=True)
+    assert torch.equal(back['blocks.3.attn.q_bias'], weights['blocks.3.attn.q_bias'])
 
 
 def test_window_is_asked_for(convert, tmp_path):

@@ -154,12 +154,13 @@ def test_archs_have_the_published_number_of_parameters(arch):
 
 
 def test_layer_depths():
-    model = USFMViT(arch=ARCH, img_size=32)
+    model = SimMIMViT(arch=ARCH, img_size=32, use_abs_pos_emb=True, out_type='avg_featmap')
     depth = {
         name: model.get_layer_depth(f'b.{name}', 'b.')[0] for name, _ in model.named_parameters()
     }
     assert depth['cls_token'] == depth['patch_embed.projection.weight'] == 0
     assert depth['rel_pos_bias.relative_position_bias_table'] == 0
+    assert depth['pos_embed'] == depth['mask_token'] == 0
     assert depth['layers.2.attn.qkv.weight'] == 3
     assert depth['ln2.weight'] == 4
     assert model.get_layer_depth('head.fc.weight', 'b.') == (4, 5)

@@ -4,13 +4,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+_LAYOUTS = ('usfm', 'simmim', 'beit', 'mmpretrain', 'usfm_mm')
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Convert a checkpoint; on bad input, print why and exit with status 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='checkpoint of any known layout: path or http(s) address')
     parser.add_argument('target', help='file to write')
-    parser.add_argument('--to', required=True, help='layout to write; an unknown one lists them')
+    parser.add_argument('--to', required=True, choices=_LAYOUTS, help='layout to write')
     parser.add_argument(
         '--window',
         nargs=2,
@@ -18,17 +20,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar=('H', 'W'),
         help='patches the bias is for; needed if not square and the file has no index',
     )
+    parser.add_argument(
+        '--prefix', default='', help='which encoder of several: what its weights begin with'
+    )
     args = parser.parse_args(argv)
+
     from usfm_mm.models.checkpoints.files import CheckpointError, save_file
-    from usfm_mm.models.checkpoints.layouts import LAYOUTS
     from usfm_mm.models.checkpoints.reading import read_checkpoint
     from usfm_mm.models.checkpoints.writing import write_layout
 
-    if args.to not in LAYOUTS:
-        parser.error(f'--to {args.to}: choose from {", ".join(LAYOUTS)}')
     try:
         window = tuple(args.window) if args.window else None
-        checkpoint = read_checkpoint(args.source, window)
+        checkpoint = read_checkpoint(args.source, window, args.prefix)
         content, dropped = write_layout(checkpoint, args.to)
         save_file(content, args.target)
     except (CheckpointError, OSError) as error:

@@ -56,3 +56,15 @@ def find_blocks(out_indices: int | Sequence[int], depth: int) -> list[int]:
             f'out_indices must name blocks of 0 to {depth - 1}, each once, got {out_indices}'
         )
     return blocks
+
+
+def find_side(patch_size: int | Sequence[int]) -> int:
+    """Side of a patch, given once or for height and width.
+
+    Raises:
+        ValueError: If it is not square.
+    """
+    sides = {patch_size} if isinstance(patch_size, int) else set(patch_size)
+    if len(sides) != 1:
+        raise ValueError(f'patches must be square, got patch_size={patch_size}')
+    return sides.pop()

@@ -9,7 +9,7 @@ from mmpretrain.models.backbones.beit import BEiTViT
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from usfm_mm.models.archs import ARCHS, find_arch, find_blocks
+from usfm_mm.models.archs import ARCHS, find_arch, find_blocks, find_side
 from usfm_mm.models.block import USFMAttention, USFMBlock, block_settings
 from usfm_mm.models.checkpoints.loading import load_pretrained
 from usfm_mm.models.checkpoints.tables import resize_tables
@@ -46,7 +46,6 @@ class USFMViT(BEiTViT):
             (``[B, D, h, w]``), ``'cls_token'`` (``[B, D]``) or ``'raw'`` (``[B, 1 + hw, D]``).
         output_cls_token: With ``'featmap'``, each output is a pair of the map and the class token,
             as mmseg's ``DPTHead`` takes it.
-        final_norm: Normalise the last block's output, as pre-training does.
         frozen: Extractor mode: parameters need no gradient, the module stays in eval mode also
             when the host calls ``train()``, and forward builds no graph.
         frozen_stages: Freeze the patch embedding, the shared bias table and that many blocks; -1
@@ -57,12 +56,12 @@ class USFMViT(BEiTViT):
         use_rel_pos_bias: One bias table per block, as in BEiT, instead of a shared one.
         use_shared_rel_pos_bias: The shared table; by default the opposite of
             ``use_rel_pos_bias``.
-        layer_scale_init_value: Start of LayerScale; 0 leaves it out.
         layer_cfgs: Further arguments of the blocks, a dict or one for each.
         init_cfg: ``dict(type='Pretrained', checkpoint=PATH)`` loads any layout that
             :mod:`usfm_mm.models.checkpoints` knows; ``prefix=`` chooses the weights whose names
             begin with it.
-        kwargs: Further arguments of ``BEiTViT`` (``drop_path_rate``, ``norm_cfg``, ...).
+        kwargs: Further arguments of ``BEiTViT``: ``final_norm=True`` normalises the last block's
+            output, as pre-training does, ``layer_scale_init_value=0`` leaves LayerScale out, ...
 
     Raises:
         ValueError: For an argument out of range, or images whose channels are not
@@ -86,23 +85,19 @@ class USFMViT(BEiTViT):
         out_indices: int | Sequence[int] = -1,
         out_type: str = 'avg_featmap',
         output_cls_token: bool = False,
-        final_norm: bool = False,
         frozen: bool = False,
         frozen_stages: int = -1,
         with_cp: bool = False,
         fused_attention: bool | None = None,
         use_rel_pos_bias: bool = False,
         use_shared_rel_pos_bias: bool | None = None,
-        layer_scale_init_value: float = 0.1,
         layer_cfgs: dict | Sequence[dict] | None = None,
         init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
         settings = find_arch(arch)
         depth = settings['num_layers']
-        side, *other = {patch_size} if isinstance(patch_size, int) else set(patch_size)
-        if other:
-            raise ValueError(f'patches must be square, got patch_size={patch_size}')
+        side = find_side(patch_size)
         if not -1 <= frozen_stages <= depth:
             raise ValueError(f'frozen_stages={frozen_stages}, but the encoder has {depth} blocks')
         if output_cls_token and out_type != 'featmap':
@@ -116,11 +111,9 @@ class USFMViT(BEiTViT):
             in_channels=in_channels,
             out_indices=find_blocks(out_indices, depth),
             out_type=out_type,
-            final_norm=final_norm,
             frozen_stages=frozen_stages,
             use_rel_pos_bias=use_rel_pos_bias,
             use_shared_rel_pos_bias=use_shared_rel_pos_bias,
-            layer_scale_init_value=layer_scale_init_value,
             layer_cfgs=block_settings(layer_cfgs, depth),
             init_cfg=init_cfg,
             **kwargs,
@@ -139,11 +132,7 @@ class USFMViT(BEiTViT):
             self.eval()
 
     def init_weights(self) -> None:
-        """Load the checkpoint of ``init_cfg``, else initialise as SimMIM does.
-
-        Raises:
-            ValueError: For an ``init_cfg`` that is not one ``Pretrained``.
-        """
+        """Load the checkpoint of ``init_cfg``, else initialise as SimMIM does."""
         init_cfg = self.init_cfg
         settings = pretrained_settings(init_cfg) if init_cfg else None
         self.init_cfg = None  # the host would load with strict=False
@@ -202,13 +191,8 @@ class USFMViT(BEiTViT):
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)
         if self.pos_embed is not None:
-            x = x + self.resize_pos_embed(
-                self.pos_embed,
-                self.patch_resolution,
-                grid,
-                self.interpolate_mode,
-                self.num_extra_tokens,
-            )
+            how = self.interpolate_mode, self.num_extra_tokens
+            x = x + self.resize_pos_embed(self.pos_embed, self.patch_resolution, grid, *how)
         x = self.drop_after_pos(x)
         shared = None if self.rel_pos_bias is None else self._bias(self.rel_pos_bias, grid)
         outs = []
@@ -244,8 +228,8 @@ class USFMViT(BEiTViT):
     ) -> None:
         """Fit the tables of a state dict to the model (called by ``load_state_dict``).
 
-        Replaces the parent's, which needs a function that SciPy removed, takes every grid for
-        square and does not find a shared table under a prefix.
+        The parent's needs a function that SciPy removed, takes every grid for square and does not
+        find a shared table under a prefix.
         """
         resize_tables(state_dict, prefix, self)
 
@@ -257,9 +241,9 @@ class USFMViT(BEiTViT):
             prefix: What precedes the encoder's own names, such as ``'backbone.'``.
 
         Returns:
-            Depth and number of depths: 0 for the patch embedding, the class token and the shared
-            bias table, i + 1 for block i, ``num_layers + 1`` for what follows the blocks.
+            Depth and number of depths: 0 for what stands before the blocks and the shared bias
+            table, i + 1 for block i, ``num_layers + 1`` for what follows the blocks.
         """
-        if param_name.startswith(prefix + 'rel_pos_bias'):
-            return 0, self.num_layers + 2  # the parent would count it among the heads
+        if param_name.startswith((f'{prefix}rel_pos_bias', f'{prefix}mask_token')):
+            return 0, self.num_layers + 2  # the parent counts them among the heads
         return super().get_layer_depth(param_name, prefix)

@@ -99,7 +99,7 @@ def _reason(path: Path, error: str) -> str:
         return (
             f'holds Python objects besides tensors, which torch {torch.__version__} cannot leave '
             'out: convert it once with torch >= 2.6 '
-            '(tools/convert_checkpoint.py SRC DST --to usfm_mm) and load the result'
+            '(usfm convert SRC DST --to usfm_mm) and load the result'
         )
     if foreign:
         return (

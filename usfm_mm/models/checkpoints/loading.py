@@ -38,7 +38,7 @@ _KINDS = {
     False: ('a BEiT with relative position bias', "type='usfm_mm.USFMViT'"),
     True: (
         'a ViT with absolute position embedding (as of timm, DeiT or MAE)',
-        "tools/convert_checkpoint.py --to mmpretrain and type='mmpretrain.VisionTransformer'",
+        "usfm convert SRC DST --to mmpretrain and type='mmpretrain.VisionTransformer'",
     ),
 }
 
