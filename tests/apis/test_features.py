@@ -112,6 +112,18 @@ def test_images_in_any_form(paths, tmp_path):
         extract_features(encoder, 'nowhere')
 
 
+def test_samples_of_16_bits_are_scaled_by_what_the_folder_uses(paths, tmp_path):
+    encoder = FeatureExtractor(vit(), [60.0], [40.0], (64, 64))
+    expected = extract_features(encoder, tmp_path)
+    deep = tmp_path / 'deep'
+    deep.mkdir()
+    for path in paths:  # 12 bits: 255 is 4095
+        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
+        pixels = np.rint(pixels * np.float64(4095 / 255)).astype(np.uint16)
+        (deep / path.name).write_bytes(cv2.imencode('.png', pixels)[1])
+    np.testing.assert_allclose(extract_features(encoder, deep), expected, atol=1e-6)
+
+
 def save(path, backbone, **content):
     state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
     torch.save(dict(state_dict=state, **content), path)

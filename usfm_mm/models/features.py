@@ -13,7 +13,8 @@ import torch
 from mmpretrain.models import BEiTViT
 from torch import Tensor, nn
 
-from usfm_mm.io.image import IMAGE_EXTENSIONS
+from usfm_mm.io.image import bits_of_set, decode_samples, to_8_bits
+from usfm_mm.io.image_file import IMAGE_EXTENSIONS, BadImageError, read_file
 
 Images = str | os.PathLike | np.ndarray | Iterable[str | os.PathLike | np.ndarray]
 
@@ -163,34 +164,33 @@ def extract_features(encoder: FeatureExtractor, images: Images, batch_size: int 
 
 
 def _batches(encoder: FeatureExtractor, images: Images, size: int) -> Iterator[np.ndarray]:
-    stream = _each(images)
+    stream, bits = _each(images)
     while batch := list(islice(stream, size)):
-        yield np.stack([encoder.prepare(_load(image)) for image in batch])
+        yield np.stack([encoder.prepare(_load(image, bits)) for image in batch])
 
 
-def _each(images: Images) -> Iterator[Any]:
+def _each(images: Images) -> tuple[Iterator[Any], int | None]:
+    """Images one by one, and the bits per sample that those of a folder share."""
     if isinstance(images, np.ndarray):
         one = images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
-        return iter([images] if one else images)
+        return iter([images] if one else images), None
     if not isinstance(images, (str, os.PathLike)):
-        return iter(images)
+        return iter(images), None
     path = Path(images)
     if not path.is_dir():
-        return iter([path])
+        return iter([path]), None
     found = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_EXTENSIONS)
     if not found:
         raise ValueError(f'{path} holds no images ({", ".join(IMAGE_EXTENSIONS)})')
-    return iter(found)
+    return iter(found), bits_of_set(found)[1]
 
 
-def _load(image: str | os.PathLike | np.ndarray) -> np.ndarray:
+def _load(image: str | os.PathLike | np.ndarray, bits: int | None) -> np.ndarray:
     if isinstance(image, np.ndarray):
         return image
-    path = os.fspath(image)
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'image {path} does not exist')
-    # fromfile: OpenCV's own reader fails on names outside ASCII on some systems.
-    pixels = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise ValueError(f'{path} is not an image that OpenCV can read, or is damaged')
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    if not os.path.isfile(image):
+        raise FileNotFoundError(f'image {os.fspath(image)} does not exist')
+    try:
+        return to_8_bits(decode_samples(read_file(image), colour=True), bits)
+    except BadImageError as error:
+        raise ValueError(f'{os.fspath(image)} is not an image that can be read: {error}') from error

@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from usfm_mm.io.optional import optional_import
 from usfm_mm.registry import MODELS
 
 
@@ -31,14 +32,8 @@ class MONAINetwork(BaseModule):
 
     def __init__(self, network: dict, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        try:
-            from monai.networks import nets  # takes seconds, and only baselines need it
-        except ModuleNotFoundError as error:
-            if error.name is None or not error.name.startswith('monai'):
-                raise
-            raise ModuleNotFoundError(
-                "MONAINetwork needs MONAI: pip install 'usfm-mm[seg]'", name='monai'
-            ) from error
+        # Takes seconds, and only baselines need it.
+        nets = optional_import('monai.networks.nets', 'MONAINetwork', 'usfm-mm[seg]')
         settings: dict[str, Any] = dict(network)
         name = settings.pop('type')
         if not hasattr(nets, name):
