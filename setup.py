@@ -1,39 +1,61 @@
-"""Packaging of usfm_mm.
+"""What pyproject.toml cannot say: requirement files, and configs and tools inside the package.
 
-The OpenMMLab packages are not dependencies here: an installation that has them, in either of the
-two stacks (requirements/openmmlab.txt, requirements/openmmlab-official.txt), must stay as it is.
+OpenMMLab's tools look for both in ``PACKAGE/.mim``. A wheel gets copies, an editable install links.
 """
 
+import shutil
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import setup
+from setuptools.command.build_py import build_py
+from setuptools.command.editable_wheel import editable_wheel
 
 ROOT = Path(__file__).parent
+SHIPPED = ('configs', 'tools', 'model-index.yml')
 
 
 def requirements(name: str) -> list[str]:
     """Lines of ``requirements/NAME.txt`` that name a package."""
-    lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines()
     return [line for line in lines if line and not line.startswith('#')]
+
+
+class BuildWithMim(build_py):
+    """Copy configs and tools into the wheel."""
+
+    def run(self) -> None:
+        """Build, then copy."""
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib) / 'usfm_mm' / '.mim'
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        ignored = shutil.ignore_patterns('__pycache__')
+        for name in SHIPPED:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, target / name, ignore=ignored)
+            else:
+                shutil.copy(ROOT / name, target / name)
+
+
+class EditableWithMim(editable_wheel):
+    """Link configs and tools into the clone's package."""
+
+    def run(self) -> None:
+        """Link, then build."""
+        folder = ROOT / 'usfm_mm' / '.mim'
+        folder.mkdir(exist_ok=True)
+        for name in SHIPPED:
+            if not (folder / name).exists():
+                (folder / name).symlink_to(Path('..', '..', name))
+        super().run()
 
 
 EXTRAS = {name: requirements(name) for name in ('seg', 'enhance', 'data', 'vis', 'test')}
 
-version: dict[str, str] = {}
-for line in (ROOT / 'usfm_mm' / '__init__.py').read_text().splitlines():
-    if line.startswith('__version__'):
-        exec(line, version)
-
 setup(
-    name='usfm-mm',
-    version=version['__version__'],
-    description='Ultrasound foundation model (USFM) pre-training and adaptation for OpenMMLab',
-    long_description=(ROOT / 'README.md').read_text(),
-    long_description_content_type='text/markdown',
-    python_requires='>=3.10',
-    entry_points={'console_scripts': ['usfm = usfm_mm.__main__:main']},
-    packages=find_packages(include=['usfm_mm', 'usfm_mm.*']),
-    package_data={'usfm_mm': ['py.typed', 'database/*.yaml', 'database/*.j2']},
     install_requires=requirements('core'),
     extras_require={**EXTRAS, 'all': sorted({line for lines in EXTRAS.values() for line in lines})},
+    cmdclass={'build_py': BuildWithMim, 'editable_wheel': EditableWithMim},
 )

@@ -4,4 +4,4 @@ Source: J. Jiao et al., "USFM: A universal ultrasound foundation model generaliz
 organs towards label efficient image analysis", Medical Image Analysis 96, 2024.
 """
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'

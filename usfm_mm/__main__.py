@@ -13,6 +13,8 @@ COMMANDS = {
     'build-database': ('build_database', "from scanners' files to a database without private data"),
     'check-overlap': ('check_overlap', 'look for images that two data sets share'),
     'browse': ('browse_dataset', 'draw what the data pipeline makes of images'),
+    'configs': ('list_configs', 'list the configs of the package'),
+    'doctor': ('doctor', 'what is installed, and what each part needs'),
     'print-config': ('print_config', 'print a config with its bases and options'),
     'report': ('report_run', 'print the losses of a run and draw their curve'),
     'convert': ('convert_checkpoint', 'write the encoder of a checkpoint in another layout'),

@@ -10,10 +10,17 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from usfm_mm.compat import check_synced, find_mmseg_configs, import_host
+from usfm_mm.compat import (
+    check_synced,
+    find_mmseg_configs,
+    find_own_configs,
+    forget_own_scope,
+    import_host,
+)
 from usfm_mm.config.arch import check_widths, set_arch
 from usfm_mm.config.cfg_options import check_options
 from usfm_mm.config.classes import fit_classes
+from usfm_mm.config.files import find_config
 from usfm_mm.config.image_size import check_image_size, check_masks, set_image_size, set_mask_size
 from usfm_mm.config.loading import set_batch_size, set_data_root, set_workers, settle_workers
 from usfm_mm.config.normalisation import fit_normalisation
@@ -32,14 +39,20 @@ _SETTERS: dict[str, Callable[[Config, Any], None]] = {
 }
 
 
-def load_plain(path: str) -> Config:
+def load_plain(name: str) -> Config:
     """Config of a file, as it stands.
+
+    Args:
+        name: As :func:`~usfm_mm.config.files.find_config` takes it.
 
     Raises:
         FileNotFoundError: If the file does not exist.
     """
     find_mmseg_configs()
-    return Config.fromfile(path)
+    find_own_configs()
+    cfg = Config.fromfile(find_config(name))
+    forget_own_scope(cfg)
+    return cfg
 
 
 def load_config(args: argparse.Namespace) -> Config:
