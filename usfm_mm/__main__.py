@@ -53,12 +53,19 @@ def run(module: str, argv: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        quoted = isinstance(error, KeyError) and error.args
-        print(f'error: {error.args[0] if quoted else error}', file=sys.stderr)
+        print(f'error: {_message(error)}', file=sys.stderr)
         if not isinstance(error, (ValueError, OSError, ImportError, LookupError)):
             kind = type(error).__name__
             print(f'({kind}, not foreseen: --debug shows where it arose)', file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, KeyError) and error.args:
+        return str(error.args[0])  # str() would quote it
+    if isinstance(error, ModuleNotFoundError) and str(error).startswith('No module named'):
+        return f'{error.name} is not installed; "usfm doctor" says what adds it'
+    return str(error)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -63,6 +63,11 @@ assert not heavy, heavy
         (ValueError('a.png: broken'), 1, 'error: a.png: broken\n'),
         (KeyError('no data_root'), 1, 'error: no data_root\n'),
         (ModuleNotFoundError('x needs y'), 1, 'error: x needs y\n'),
+        (
+            ModuleNotFoundError("No module named 'torch'", name='torch'),
+            1,
+            'error: torch is not installed; "usfm doctor" says what adds it\n',
+        ),
         (KeyboardInterrupt(), 130, ''),
         (
             RuntimeError('odd'),
