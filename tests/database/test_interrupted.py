@@ -166,10 +166,10 @@ def test_a_file_that_kills_worker_after_worker_of_dask(tmp_path):
 class DeadlyRules(Rules):
     """Kills the process that reads a file called deadly, as a decoder's fault would."""
 
-    def excludes(self, path):
+    def excludes(self, path, whole=''):
         if 'deadly' in path:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().excludes(path)
+        return super().excludes(path, whole)
 
 
 def test_a_file_that_kills_its_process(tmp_path):
