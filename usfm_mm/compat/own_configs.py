@@ -9,9 +9,11 @@ from mmengine.config import utils as config_utils
 def find_own_configs() -> None:
     """Let ``_base_ = 'usfm_mm::usfm/seg_custom_upernet.py'`` be found.
 
-    mmengine inherits from the packages of a list of its own alone. (No upstream issue was found.)
+    mmengine inherits from the packages of a list of its own alone, and looks for an editable
+    install among the installed packages. It asks for the folder of whatever is no distribution by
+    import: of a module, that is the package's folder. (No upstream issue was found.)
     """
-    config_utils.MODULE2PACKAGE['usfm_mm'] = 'usfm_mm'
+    config_utils.MODULE2PACKAGE['usfm_mm'] = 'usfm_mm.registry'
 
 
 def forget_own_scope(cfg: Config) -> None:
