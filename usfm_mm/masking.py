@@ -65,6 +65,7 @@ def band_edges(num_bands: int = 7, first: int = 5) -> tuple[int, ...]:
     return tuple(edges)
 
 
+@torch.compiler.disable  # its result is Python's, and depends on values
 def empty_bands(
     height: int, width: int, edges: tuple[float, ...], protect: int = 5
 ) -> tuple[int, ...]:

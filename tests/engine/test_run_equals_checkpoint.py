@@ -21,6 +21,7 @@ AGAIN = """
 import json, sys
 from pathlib import Path
 from mmengine.config import Config
+from mmengine.utils import digit_version
 from usfm_mm.config.options import build_runner
 
 path, checkpoint, out = sys.argv[1:]
@@ -94,6 +95,8 @@ def test_pre_training(tiny_config, tmp_path, case, free_port):
     changes, hooks, processes = CASES[case]
     if case == 'compiled' and shutil.which('c++') is None:
         pytest.skip('torch.compile needs a compiler')
+    if case == 'compiled' and digit_version(torch.__version__) < digit_version('2.4'):
+        pytest.skip('the compiler of torch 2.1 fails on stochastic depth, a rate for each block')
     config = tiny_config.copy()
     config.merge_from_dict(changes)
     # Steps large enough to tell each epoch's weights, and their bias tables, from the last ones.
