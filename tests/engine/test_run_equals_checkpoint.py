@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from mmengine.utils import digit_version
 
 from support.downstream import load, narrow, write_data
 from usfm_mm.compat import set_up_cpu
