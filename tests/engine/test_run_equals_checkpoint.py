@@ -23,7 +23,6 @@ AGAIN = """
 import json, sys
 from pathlib import Path
 from mmengine.config import Config
-from mmengine.utils import digit_version
 from usfm_mm.config.options import build_runner
 
 path, checkpoint, out = sys.argv[1:]
