@@ -281,6 +281,9 @@ def test_an_outline_with_a_gap_at_the_border_and_an_open_one(tmp_path):
         outline_mask(tmp_path / 'open.png', (60, 60))
 
 
+NO_PATIENTS = ('--patients', 'none')
+
+
 @pytest.fixture
 def own(tmp_path):
     for i in range(8):
@@ -307,7 +310,7 @@ def test_own_folder_with_a_split_in_a_table(own, tmp_path):
     ]
     (tmp_path / 's.csv').write_text('\n'.join(['name,split', *rows]))
     out = tmp_path / 'out'
-    main(['folder', str(own), str(out), '--splits', str(tmp_path / 's.csv')])
+    main(['folder', str(own), str(out), '--splits', str(tmp_path / 's.csv'), *NO_PATIENTS])
     names = seg_names(out)
     assert names['test'] == {'p2_5', 'p3_6', 'p3_7'}
     assert names['train'] | names['val'] == {f'p{i // 2}_{i}' for i in range(5)}
@@ -317,13 +320,13 @@ def test_own_folder_with_a_split_in_a_table(own, tmp_path):
 @pytest.mark.parametrize(
     ('table', 'message'),
     [
-        ('image,split\n', 's.csv needs the columns name,split'),
+        ('scan,split\n', 's.csv needs the column name and one or more of patient, label, split'),
         ('name,split\np0_0,train\np0_0,test\n', 's.csv lists p0_0 twice'),
         ('name,split\np0_0,tests\n', "s.csv: split of p0_0 'tests' is unknown; known are train"),
-        ('name,split\np0_0,train\n', '--splits does not list .*p0_1.png'),
+        ('name,split\np0_0,train\n', 's.csv does not list .*p0_1.png'),
         (
             'name,split\n' + ''.join(f'p{i // 2}_{i},train\n' for i in range(9)),
-            '--splits lists p4_8, which is not in',
+            's.csv lists p4_8, which is not in',
         ),
         (
             'name,split\n' + ''.join(f'p{i // 2}_{i},train\n' for i in range(8)),
@@ -334,7 +337,16 @@ def test_own_folder_with_a_split_in_a_table(own, tmp_path):
 def test_a_table_of_splits_that_does_not_fit(own, tmp_path, table, message):
     (tmp_path / 's.csv').write_text(table)
     with pytest.raises(SystemExit, match=message):
-        main(['folder', str(own), str(tmp_path / 'out'), '--splits', str(tmp_path / 's.csv')])
+        main(
+            [
+                'folder',
+                str(own),
+                str(tmp_path / 'out'),
+                *NO_PATIENTS,
+                '--table',
+                str(tmp_path / 's.csv'),
+            ]
+        )
 
 
 def test_own_folder_laid_out_in_splits(own, tmp_path):
@@ -353,8 +365,10 @@ def test_own_folder_laid_out_in_splits(own, tmp_path):
     shutil.rmtree(tmp_path / 'parted' / 'test' / 'masks')
     with pytest.raises(SystemExit, match='only train, val has images/ and masks/'):
         main(['folder', str(tmp_path / 'parted'), str(out)])
+    shutil.copytree(own / 'masks', tmp_path / 'parted' / 'test' / 'masks')
+    (tmp_path / 'x.csv').write_text('name,split\na,train\n')
     with pytest.raises(SystemExit, match='has train/ and test/ already: leave --splits out'):
-        main(['folder', str(tmp_path / 'parted'), str(out), '--splits', 'x.csv'])
+        main(['folder', str(tmp_path / 'parted'), str(out), '--splits', str(tmp_path / 'x.csv')])
 
 
 def test_own_classes_laid_out_in_splits(tmp_path):
@@ -390,7 +404,7 @@ def test_own_classes_laid_out_in_splits(tmp_path):
 def test_what_is_wrong_is_named_and_nothing_is_written(own, tmp_path, damage, message):
     damage(own)
     with pytest.raises(SystemExit, match=message):
-        main(['folder', str(own), str(tmp_path / 'out')])
+        main(['folder', str(own), str(tmp_path / 'out'), *NO_PATIENTS])
     assert not (tmp_path / 'out').exists()
     assert not list(tmp_path.glob('.*'))  # nor half of it
 
@@ -405,16 +419,16 @@ def test_other_bad_input(own, tmp_path, capsys):
     with pytest.raises(SystemExit, match='holds something else'):
         main(['folder', str(own), str(tmp_path / 'full')])
     assert (tmp_path / 'full' / 'mine.txt').read_text() == 'keep me'
-    main(['folder', str(own), str(tmp_path / 'mine')])
+    main(['folder', str(own), str(tmp_path / 'mine'), *NO_PATIENTS])
     with pytest.raises(SystemExit, match='mine holds folder: name a new folder'):
         main(['busi', str(own), str(tmp_path / 'mine')])
     with pytest.raises(SystemExit, match='holds the images that are to be converted'):
-        main(['folder', str(tmp_path / 'mine'), str(tmp_path / 'mine')])
+        main(['folder', str(tmp_path / 'mine'), str(tmp_path / 'mine'), *NO_PATIENTS])
     assert (tmp_path / 'mine' / 'masks' / 'p0_1.png').is_file()
-    (own / 'masks').rename(own / 'labels')
+    (own / 'masks').rename(own.parent / 'elsewhere')
     with pytest.raises(SystemExit, match='has images/ but no masks/'):
         main(['folder', str(own), str(tmp_path / 'out')])
-    (own / 'labels').rename(own / 'masks')
+    (own.parent / 'elsewhere').rename(own / 'masks')
     classes = tmp_path / 'classes'
     image(classes / 'a' / '1.png')
     (classes / 'b').mkdir()
@@ -422,7 +436,10 @@ def test_other_bad_input(own, tmp_path, capsys):
         main(['folder', str(classes), str(tmp_path / 'out')])
     with pytest.raises(SystemExit):
         main(['busi', str(own), str(tmp_path / 'out'), '--splits', 'x.csv'])
-    assert '--classes, --patients and --splits are for NAME folder' in capsys.readouterr().err
+    assert (
+        '--classes, --patients, --table and --mask-suffix are for NAME folder'
+        in capsys.readouterr().err
+    )
     with pytest.raises(SystemExit, match='x.csv'):
         main(['folder', str(own), str(tmp_path / 'out'), '--splits', 'x.csv'])
 
@@ -434,9 +451,8 @@ def test_other_bad_input(own, tmp_path, capsys):
             'Pat (',
             r"^error: --patients 'Pat \(' is no regular expression \(missing \).*: correct",
         ),
-        (r'(q\d+)', r'finds no group in the name of .*p0_0.png'),
-        (r'p\d', r'finds no group in the name of .*p0_0.png'),
-        (r'(p0)|p\d', r'finds no group in the name of .*p1_2.png'),  # not a patient of its own
+        (r'(q\d+)', r'finds no patient in the name of .*p0_0.png'),
+        (r'(p0)|p\d', r'finds no patient in the name of .*p1_2.png'),  # not a patient of its own
     ],
 )
 def test_patterns_of_patients_that_do_not_fit(own, tmp_path, pattern, message):

@@ -182,7 +182,8 @@ def prepared(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(encode_png(rng.integers(0, 256, (30, 40), np.uint8)))
         source = str(tmp_path / f'{name}_source')
-        main(['folder', source, str(tmp_path / name), '--organ', f'organ {name}'])
+        options = ['--organ', f'organ {name}', '--patients', 'none']
+        main(['folder', source, str(tmp_path / name), *options])
     return [str(tmp_path / name) for name in ('one', 'two')]
 
 

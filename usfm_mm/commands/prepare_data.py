@@ -1,43 +1,62 @@
-"""Bring a data set into the layout of the configs: python tools/prepare_data.py NAME SOURCE OUT."""
+"""Bring a data set into the layout of the configs."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from usfm_mm.converters import CONVERTERS
+EXAMPLES = """examples:
+  usfm prepare busi Dataset_BUSI.zip data/busi
+  usfm prepare folder scans data/mine                          # scans/images and scans/masks
+  usfm prepare folder scans data/mine --patients '^(\\w+?)_'    # 12_1.png and 12_2.png: patient 12
+  usfm prepare folder scans data/mine --table scans.csv        # columns name, patient, label, split
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Read the command line, convert, and end with one line where something is wrong."""
-    parser = argparse.ArgumentParser(description='Bring a data set into the layout of the configs.')
-    parser.add_argument('name', choices=[*CONVERTERS, 'folder'], help='data set; folder: your own')
-    parser.add_argument('source', type=Path, help='the release: a folder, .zip or .tar.gz')
+    """Read the command line and convert."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('name', help='data set (see docs/datasets.md), or folder: your own')
+    parser.add_argument('source', type=Path, help='a folder, .zip, .tar or .tar.gz')
     parser.add_argument('out', type=Path, help='folder to make, such as data/busi')
     parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
     own = parser.add_argument_group('your own data (NAME is folder)')
     own.add_argument('--organ', default='unknown', help='of all images')
     own.add_argument('--classes', nargs='+', default=(), help='names of the mask values 1, 2, ...')
-    own.add_argument('--patients', help='regular expression on file names; group 1 is the patient')
     own.add_argument(
-        '--splits', type=Path, help='CSV with the columns name,split (train, val, test)'
+        '--patients',
+        help='regular expression on file names, whose first group (or all of it) is the patient; '
+        '"none": each image is a patient of its own',
+    )
+    own.add_argument(
+        '--table',
+        '--splits',
+        type=Path,
+        help='CSV with the column name and any of patient, label, split (train, val, test)',
+    )
+    own.add_argument(
+        '--mask-suffix', help="what masks have after their image's name (default: found by itself)"
     )
     args = parser.parse_args(argv)
-    if args.name != 'folder' and (args.classes or args.patients or args.splits):
-        parser.error('--classes, --patients and --splits are for NAME folder')
-    from rich.console import Console
+    from rich.console import Console  # imported once they are needed
 
+    from usfm_mm.converters import CONVERTERS
     from usfm_mm.converters.archives import opened
     from usfm_mm.converters.convert import convert
     from usfm_mm.converters.folder import own_data
 
+    if args.name not in (*CONVERTERS, 'folder'):
+        parser.error(f'no data set {args.name!r}; there are folder, {", ".join(CONVERTERS)}')
+    if args.name != 'folder' and (args.classes or args.patients or args.table or args.mask_suffix):
+        parser.error('--classes, --patients, --table and --mask-suffix are for NAME folder')
     out = args.out.resolve()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with opened(args.source, out.parent) as source:
-            if args.name == 'folder':
-                converter = own_data(source, args.organ, args.classes, args.patients, args.splits)
-            else:
-                converter = CONVERTERS[args.name]
+            converter = CONVERTERS.get(args.name) or own_data(
+                source, args.organ, args.classes, args.patients, args.table, args.mask_suffix
+            )
             convert(converter, source, out, args.seed, Console())
     except (ValueError, OSError) as error:
         raise SystemExit(f'error: {error}') from error

@@ -1,26 +1,21 @@
-"""One's own images: with masks beside them, in the folders of their classes, or in pairs."""
+"""One's own images: with masks, in the folders of their classes, with a table, or in pairs."""
 
-import csv
-import io
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from usfm_mm.converters.items import (
     ConversionError,
     Converter,
     Item,
-    has_folders,
+    MaskReader,
     image_files,
-    named,
-    nfc,
     pair,
     safe_name,
-    subfolders,
 )
+from usfm_mm.converters.layout import Group, find_groups, plain_stem, split_folders
 from usfm_mm.converters.left_out import left_out_note
 from usfm_mm.converters.masks import binary_mask, class_mask
 from usfm_mm.converters.pairs import (
@@ -30,7 +25,10 @@ from usfm_mm.converters.pairs import (
     organ_pairs,
     quality_folders,
 )
+from usfm_mm.converters.patients import NONE, check_pattern, patient_in, refuse_to_guess
+from usfm_mm.converters.table import Known, Table, table_hint
 from usfm_mm.io.index_checks import SPLITS
+from usfm_mm.io.mask_names import image_stem
 
 
 def own_data(
@@ -38,204 +36,180 @@ def own_data(
     organ: str,
     classes: Sequence[str] = (),
     patients: str | None = None,
-    splits: Path | None = None,
+    table: Path | None = None,
+    mask_suffix: str | None = None,
 ) -> Converter:
-    """A converter of ``images/`` and ``masks/``, of pairs, or of one folder for each class.
+    """A converter of images and masks, of pairs, or of images with classes.
 
-    Pairs lie in ``low_quality/`` and ``high_quality/`` under the same names; these two folders may
-    lie in folders that are named by organ.
-
-    Where the source has ``train/`` and ``test/``, and perhaps ``val/``, each is laid out so.
+    Images and masks lie in two folders, or beside each other, and are named alike, but for a
+    beginning or ending that all masks have. Classes are folders, or told by the table. Pairs lie in
+    ``low_quality/`` and ``high_quality/`` under the same names, which may both lie in folders that
+    are named by organ. Where the source has ``train/`` and ``test/``, and perhaps ``val/``, each is
+    laid out so.
 
     Args:
         source: The folder.
         organ: Of all images.
-        classes: Names of the mask values 1, 2, …; without them, masks are 0/1 or 0/255.
-        patients: Regular expression, whose first group in an image's file name is the patient.
-        splits: CSV that tells the split of each image, see :func:`read_splits`.
+        classes: Names of the mask values 1, 2, …; with none or one, masks are 0/1 or 0/255.
+        patients: Regular expression, whose first group (or all of it) in an image's file name is
+            the patient; 'none' where names do not tell.
+        table: CSV of patients, classes and splits, see :class:`~usfm_mm.converters.table.Table`.
+        mask_suffix: What masks have after their image's name; found by itself where it is None.
 
     Raises:
         ConversionError: The folder is laid out in none of these ways, an image lies too deep or
-            has a format that is not read, the CSV cannot be used or the folder has splits already,
-            or the regular expression is none. The walk raises it too: a class folder has no
-            image, or the CSV or the regular expression does not fit.
+            has a format that is not read, or the table or the regular expression cannot be used.
+            The walk raises it too: a class folder has no image, the table or the regular
+            expression does not fit, or names seem to tell patients and nobody says whether.
     """
-    parts = {name: source / name for name in SPLITS if (source / name).is_dir()}
-    if not {'train', 'test'} <= set(parts):
-        parts = {'': source}
-    elif splits is not None:
-        raise ConversionError(f'{source} has train/ and test/ already: leave --splits out')
-    _check_pattern(patients)
-    table = read_splits(splits) if splits is not None else None
-    kind: dict[str, Any]
-    if _has_masks(source, parts):
-        folders = [folder / name for folder in parts.values() for name in ('images', 'masks')]
-        read = partial(_pairs, parts, len(classes))
-        kind = dict(seg_classes=('background', *(classes or ('foreground',))))
-    elif all(is_pair_folder(folder) or has_organ_folders(folder) for folder in parts.values()):
+    told = Table(table) if table is not None else None
+    if patients not in (None, NONE):
+        check_pattern(patients)
+    parts = split_folders(source)
+    if all(is_pair_folder(folder) or has_organ_folders(folder) for folder in parts.values()):
         folders = [folder for part in parts.values() for folder in quality_folders(part)]
-        read, kind = partial(_qualities, parts), dict(enhance=True)
+        splits, where = set(parts) - {''}, ''
+        read, kind = partial(_pairs, parts), _Kind((), (), enhance=True)
     else:
-        held = _class_folders(source, parts)
-        folders = [folder for own in held.values() for folder in own.values()]
-        read, kind = partial(_labelled, held), dict(cls_classes=tuple(next(iter(held.values()))))
+        groups = find_groups(source, mask_suffix)
+        folders = [path for group in groups for path in (group.images, group.masks) if path]
+        splits, where = {group.split for group in groups if group.split}, _where(source, groups)
+        read, kind = partial(_items, groups, len(classes)), _kind(source, groups, classes, told)
+    if splits and told and told.tells('split'):
+        raise ConversionError(
+            f'{source} has train/ and test/ already: leave --splits out, or its column split'
+        )
+    hints = () if told else table_hint(sorted(source.glob('*.csv')))
     return Converter(
         name='folder',
         page='',
         licence='',
-        walk=lambda root: _complete(read(), root, organ, patients, table),
-        notes=left_out_note(source, folders),
-        **kind,
+        walk=lambda root: _complete(read(), root, organ, patients, told),
+        seg_classes=kind.seg,
+        cls_classes=kind.cls,
+        enhance=kind.enhance,
+        notes=(*filter(None, [kind.understood, where]), *left_out_note(source, folders), *hints),
     )
 
 
-def read_splits(path: Path) -> dict[str, str]:
-    """Split of each image from a CSV with the columns ``name`` and ``split``.
+class _Kind(NamedTuple):
+    seg: tuple[str, ...]
+    cls: tuple[str, ...]
+    enhance: bool = False
 
-    A name is an image's path in the source, or its file name, with or without suffix.
-
-    Returns:
-        Names with composed letters (NFC), and their splits.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ConversionError: It is not in UTF-8, lacks a column, or has a name twice or a split other
-            than train, val, test.
-    """
-    try:
-        text = path.read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise ConversionError(f'{path} is not in UTF-8 ({error}): save it as such') from error
-    rows = csv.DictReader(io.StringIO(nfc(text)))
-    if not {'name', 'split'} <= set(rows.fieldnames or ()):
-        raise ConversionError(f'{path} needs the columns name,split')
-    splits: dict[str, str] = {}
-    for row in rows:
-        if row['name'] in splits:
-            raise ConversionError(f'{path} lists {row["name"]} twice')
-        splits[row['name']] = named(
-            row['split'], {split: split for split in SPLITS}, path, f'split of {row["name"]}'
-        )
-    return splits
+    @property
+    def understood(self) -> str:
+        """What the source was taken for, in a sentence."""
+        parts = []
+        if self.seg:
+            count = len(self.seg) - 1
+            parts.append(f'segmentation, {count} structure{"s" * (count > 1)}')
+        if self.cls:
+            parts.append(f'classification, {len(self.cls)} classes ({", ".join(self.cls)})')
+        return f'Understood as {" and ".join(parts) or "enhancement, pairs"}.'
 
 
-def _check_pattern(patients: str | None) -> None:
-    try:
-        re.compile(patients or '')
-    except re.error as error:
+def _kind(
+    source: Path, groups: Sequence[Group], classes: Sequence[str], told: Table | None
+) -> _Kind:
+    labels = sorted({group.label for group in groups if group.label})
+    if told and told.labels:
+        if labels:
+            raise ConversionError(
+                f'{told.path} and the folders of {source} both tell classes: leave out the column '
+                'label, or put all images into one folder'
+            )
+        labels = told.labels
+    if any(group.masks for group in groups):
+        return _Kind(('background', *(classes or ('foreground',))), tuple(labels))
+    if not labels and groups[0].images.name == 'images':
         raise ConversionError(
-            f'--patients {patients!r} is no regular expression ({error}): correct it; a bracket '
-            r'that stands for itself is written \( or \)'
-        ) from error
-
-
-def _has_masks(source: Path, parts: Mapping[str, Path]) -> bool:
-    """Is each part laid out in ``images/`` and ``masks/``?"""
-    if has_folders('images')(source) and not has_folders('masks')(source):
-        raise ConversionError(f'{source} has images/ but no masks/: put the masks there')
-    masked = [name for name, folder in parts.items() if has_folders('images', 'masks')(folder)]
-    if masked and len(masked) < len(parts):
-        raise ConversionError(
-            f'{source}: only {", ".join(masked)} has images/ and masks/; each of train/, val/ and '
-            'test/ needs both'
+            f'{source} has images/ but no masks/: put the masks there, or tell classes in a table '
+            '(--table)'
         )
-    return bool(masked)
+    if len(labels) < 2:
+        raise ConversionError(
+            f'{source} is not laid out as expected: images/ and masks/ with the same names, '
+            'low_quality/ and high_quality/ with the same names, two or more folders, one for each '
+            'class, or images and a table of classes (--table); in train/ and test/, if they are '
+            'there'
+        )
+    return _Kind((), tuple(labels))
 
 
-def _qualities(parts: Mapping[str, Path]) -> Iterator[Item]:
+def _where(source: Path, groups: Sequence[Group]) -> str:
+    """A sentence on where the masks were found."""
+    group = groups[0]
+    if group.masks is None:
+        return ''
+    images, masks = (path.relative_to(source).as_posix() for path in (group.images, group.masks))
+    start, end = group.affix
+    where = 'beside them' if images == masks else f'in {masks}/'
+    return f'Images in {images}/, masks {where} as {start}NAME{end}.'
+
+
+def _items(groups: Sequence[Group], num_classes: int) -> Iterator[Item]:
+    for group in groups:
+        images, by_image = image_files(group.images), None
+        if group.masks is not None:
+            masks = image_files(group.masks)
+            if group.masks == group.images:
+                masks = [path for path in masks if image_stem(plain_stem(path), group.affix)]
+                images = sorted(set(images).difference(masks))
+            by_image = dict(pair(images, masks, plain_stem, partial(_image_of, group)))
+        if not images:
+            raise ConversionError(f'{group.images} has no image: fill or delete this class')
+        for image in images:
+            yield Item(
+                image=image,
+                name=safe_name('_'.join(filter(None, (group.split, group.label, image.name)))),
+                organ='',
+                masks=None
+                if by_image is None
+                else tuple(_reader(path, num_classes) for path in by_image[image]),
+                label=group.label,
+                split=group.split,
+            )
+
+
+def _image_of(group: Group, mask: Path) -> str:
+    return image_stem(plain_stem(mask), group.affix) or mask.stem
+
+
+def _reader(path: Path, num_classes: int) -> MaskReader:
+    if num_classes > 1:
+        return partial(class_mask, path, num_classes=num_classes + 1)
+    return partial(binary_mask, path)
+
+
+def _pairs(parts: Mapping[str, Path]) -> Iterator[Item]:
     for part, folder in parts.items():
         for item in folder_pairs(folder) if is_pair_folder(folder) else organ_pairs(folder):
             yield replace(item, name=safe_name(f'{part}_{item.name}'), split=part or None)
 
 
-def _class_folders(source: Path, parts: Mapping[str, Path]) -> dict[str, dict[str, Path]]:
-    """Folders of the classes in each split by their names; others than train may lack some."""
-    held = {
-        part: dict(sorted((nfc(path.name), path) for path in subfolders(folder)))
-        for part, folder in parts.items()
-    }
-    labels = next(iter(held.values()))
-    if len(labels) < 2:
-        raise ConversionError(
-            f'{source} is not laid out as expected: images/ and masks/ with the same names, '
-            'low_quality/ and high_quality/ with the same names, or two or more folders, one for '
-            'each class; in train/ and test/, if they are there'
-        )
-    for own in held.values():
-        for name, folder in own.items():
-            if name not in labels:
-                raise ConversionError(f'{folder}: train/ has no such class')
-    return held
-
-
-def _pairs(parts: Mapping[str, Path], num_classes: int) -> Iterator[Item]:
-    for part, folder in parts.items():
-        for image, own in pair(image_files(folder / 'images'), image_files(folder / 'masks')):
-            readers = (
-                partial(class_mask, path, num_classes=num_classes + 1)
-                if num_classes
-                else partial(binary_mask, path)
-                for path in own
-            )
-            yield Item(
-                image=image,
-                name=safe_name(f'{part}_{image.name}'),
-                organ='',
-                masks=tuple(readers),
-                split=part or None,
-            )
-
-
-def _labelled(held: Mapping[str, Mapping[str, Path]]) -> Iterator[Item]:
-    for part, folders in held.items():
-        for label, folder in folders.items():
-            images = image_files(folder)
-            if not images:
-                raise ConversionError(f'{folder} has no image: fill or delete this class')
-            for image in images:
-                yield Item(
-                    image=image,
-                    name=safe_name(f'{part}_{label}_{image.name}'),
-                    organ='',
-                    label=label,
-                    split=part or None,
-                )
-
-
 def _complete(
-    items: Iterable[Item],
-    root: Path,
-    organ: str,
-    patients: str | None,
-    table: Mapping[str, str] | None,
-) -> Iterator[Item]:
-    """Add what the command line tells of each image."""
-    left = set(table or ())
+    items: Iterable[Item], root: Path, organ: str, patients: str | None, told: Table | None
+) -> list[Item]:
+    """Add what the command line and the table tell of each image."""
+    completed = []
     for item in items:
-        split = item.split
-        if table is not None:
-            image = item.image
-            names = map(nfc, (image.relative_to(root).as_posix(), image.name, image.stem))
-            name = next((name for name in names if name in table), None)
-            if name is None:
-                raise ConversionError(f'--splits does not list {image}: add it or remove the image')
-            if name not in left:
-                raise ConversionError(f'--splits: {name} fits {image} and another: list paths')
-            left.remove(name)
-            split = table[name]
-        yield replace(
-            item, organ=item.organ or organ, patient=_patient(item.image, patients), split=split
+        known = told.take(item.image, root) if told else Known()
+        patient = known.patient
+        if patient is None and patients not in (None, NONE):
+            patient = patient_in(item.image, patients)
+        completed.append(
+            replace(
+                item,
+                organ=item.organ or organ,
+                patient=patient,
+                label=known.label or item.label,
+                split=known.split or item.split,
+            )
         )
-    if left:
-        raise ConversionError(
-            f'--splits lists {min(left)}, which is not in {root}: remove the line'
-        )
-
-
-def _patient(image: Path, patients: str | None) -> str | None:
-    if patients is None:
-        return None
-    found = re.search(patients, nfc(image.name))
-    if found is None or not found.groups() or not found[1]:
-        raise ConversionError(f'--patients {patients!r} finds no group in the name of {image}')
-    return found[1]
+    if told:
+        told.check_all_taken(root)
+    drawn = {item.split for item in completed} != set(SPLITS)
+    if patients is None and drawn and not any(item.patient for item in completed):
+        refuse_to_guess([item.image.name for item in completed])
+    return completed
