@@ -112,7 +112,7 @@ class _Kind(NamedTuple):
 def _kind(
     source: Path, groups: Sequence[Group], classes: Sequence[str], told: Table | None
 ) -> _Kind:
-    labels = sorted({group.label for group in groups if group.label})
+    labels = tuple(sorted({group.label for group in groups if group.label}))
     if told and told.labels:
         if labels:
             raise ConversionError(

@@ -109,7 +109,7 @@ def _beside(folder: Path, ending: str | None) -> Group | None:
 
 def _with_masks(folders: list[Path], ending: str | None) -> list[Group]:
     """Folders of images with folders of masks that have the same names."""
-    groups = []
+    groups: list[Group] = []
     stems = {folder: _stems(folder) for folder in folders}
     images = [
         folder
@@ -126,8 +126,8 @@ def _with_masks(folders: list[Path], ending: str | None) -> list[Group]:
             others = [o for o in images if o != masks and stems[masks] <= stems[o]]
             if not others or not _look_like_masks(masks):
                 continue
-        found = {o: _affix(stems[o], stems[masks], ending) for o in others}
-        found = {o: affix for o, affix in found.items() if affix is not None}
+        affixes = {o: _affix(stems[o], stems[masks], ending) for o in others}
+        found = {o: affix for o, affix in affixes.items() if affix is not None}
         if not found and named:
             raise ConversionError(
                 f'{masks} seems to hold masks, but their names fit those of no images: name them '
