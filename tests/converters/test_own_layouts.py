@@ -49,7 +49,9 @@ def prepared_masks(out):
 def test_images_and_masks_are_no_classes(tmp_path, capsys, images, masks):
     make(tmp_path / 'own', images, masks)
     main(['folder', str(tmp_path / 'own'), str(tmp_path / 'out')])
-    assert 'Understood as segmentation, 1 structure.' in ' '.join(capsys.readouterr().out.split())
+    assert 'Understood: segmentation, 1 structure (foreground).' in ' '.join(
+        capsys.readouterr().out.split()
+    )
     assert sum(map(len, seg_names(tmp_path / 'out').values())) == len(NAMES)
     for pixels in prepared_masks(tmp_path / 'out'):
         assert sorted(np.unique(pixels)) == [0, 1]
@@ -73,7 +75,7 @@ def test_capitals_and_classes(tmp_path, capsys):
                 image(tmp_path / 'own' / split / label / f'{split}{label}{n}.png', SHAPE)
     main(['folder', str(tmp_path / 'own'), str(tmp_path / 'out')])
     out = ' '.join(capsys.readouterr().out.split())
-    assert 'Understood as classification, 2 classes (one, two).' in out
+    assert 'Understood: classification, 2 classes (one, two).' in out
 
 
 def test_equal_names_and_sizes_are_no_classes(tmp_path):
@@ -124,7 +126,7 @@ def test_a_table_of_patients_and_labels_beside_masks(tmp_path, capsys):
     assert 'table.csv tells patient, label: --table' in ' '.join(capsys.readouterr().out.split())
     main([*arguments[:2], str(tmp_path / 'told'), '--table', str(table)])
     shown = ' '.join(capsys.readouterr().out.split())
-    assert 'segmentation, 1 structure and classification, 2 classes (a, b)' in shown
+    assert 'segmentation, 1 structure (foreground) and classification, 2 classes (a, b)' in shown
     with (tmp_path / 'told' / 'index.csv').open(newline='') as file:
         assert {row['patient'] for row in csv.DictReader(file)} == {'p0', 'p1', 'p2', 'p3'}
 

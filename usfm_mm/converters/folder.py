@@ -88,7 +88,7 @@ def own_data(
         seg_classes=kind.seg,
         cls_classes=kind.cls,
         enhance=kind.enhance,
-        notes=(*filter(None, [kind.understood, where]), *left_out_note(source, folders), *hints),
+        notes=(*filter(None, [where]), *left_out_note(source, folders), *hints),
     )
 
 
@@ -96,17 +96,6 @@ class _Kind(NamedTuple):
     seg: tuple[str, ...]
     cls: tuple[str, ...]
     enhance: bool = False
-
-    @property
-    def understood(self) -> str:
-        """What the source was taken for, in a sentence."""
-        parts = []
-        if self.seg:
-            count = len(self.seg) - 1
-            parts.append(f'segmentation, {count} structure{"s" * (count > 1)}')
-        if self.cls:
-            parts.append(f'classification, {len(self.cls)} classes ({", ".join(self.cls)})')
-        return f'Understood as {" and ".join(parts) or "enhancement, pairs"}.'
 
 
 def _kind(

@@ -64,7 +64,7 @@ def report_counts(
         table.add_row('empty masks', *(str(empty[split]) for split in SPLITS))
     console.print(table)
     for note in (f'Understood: {converter.task}.', f'Split: {how}.', *converter.notes):
-        console.print(note, markup=False)
+        console.print(note, markup=False, soft_wrap=True)  # paths stay whole
     if copies['images']:
         console.print(
             f'{copies["images"]} images have an exact copy, '
