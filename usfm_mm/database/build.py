@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from usfm_mm.database.chunk import Job, crashed_file, process_chunk
+from usfm_mm.database.claim import claim
 from usfm_mm.database.identity import Identity, read_key
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.listing import check_sources, walk
@@ -21,6 +22,7 @@ from usfm_mm.database.overlap import hashes_of
 from usfm_mm.database.pending import PendingFiles
 from usfm_mm.database.places import (
     JOURNAL_NAME,
+    check_new,
     check_same,
     check_settings,
     default_journal_folder,
@@ -73,6 +75,9 @@ def build(
         with ExitStack() as stack:
             journal = stack.enter_context(Journal(folder / JOURNAL_NAME))
             check_settings(journal, identity, settings)
+            if stack.enter_context(claim(out, journal.code)) and journal.is_new():
+                check_new(out, folder)
+            check_same(journal, out, folder)
             store = stack.enter_context(PackedStore(out)) if settings.packed else None
             if exclude_like:
                 journal.exclude_like(
@@ -87,7 +92,6 @@ def build(
                 None if settings.packed else out.resolve(),
                 os.getpid() if cluster.backend == 'loky' else None,
             )
-            check_same(journal, out, folder)
             _read_all(sources, job, journal, store, cluster, console)
             while lost := publish(journal, out, folder, store, settings, console):
                 console.print(

@@ -5,6 +5,7 @@ file or has not. Memory does not grow with the number of files. All SQL of the b
 """
 
 import json
+import secrets
 import sqlite3
 import threading
 from collections import Counter
@@ -76,6 +77,17 @@ class Journal:
     def next_generation(self) -> None:
         """Note that a run is finished."""
         self._save_setting('generation', str(self.generation + 1))
+
+    @property
+    def code(self) -> str:
+        """A random code, drawn when the journal was made."""
+        if self._setting('code') is None:
+            self._save_setting('code', secrets.token_hex(16))
+        return str(self._setting('code'))
+
+    def is_new(self) -> bool:
+        """Has no file been read, and no run been finished?"""
+        return not self.generation and not self.count('files')
 
     def settings(self) -> dict[str, object] | None:
         """What :meth:`save_settings` stored, under today's names; None if it never did."""

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from usfm_mm.database.claim import CLAIM_NAME
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.journal_file import JournalError
@@ -38,16 +39,26 @@ def make_journal_folder(folder: Path, out: Path, sources: Sequence[Path] = ()) -
             raise JournalError(
                 f'the journal {folder} names the sources: it must lie outside of the {what} {other}'
             )
-    if not (folder / JOURNAL_NAME).exists() and out.exists() and any(out.iterdir()):
-        raise JournalError(
-            f'{out} is not empty, and there is no journal {folder / JOURNAL_NAME} of what is in '
-            'it. Name another folder; or, if this database was moved or has another key, name its '
-            'journal with --journal'
-        )
+    if not (folder / JOURNAL_NAME).exists() and out.exists():
+        check_new(out, folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if folder.stat().st_mode & 0o077:
         raise JournalError(
             f'others may look into {folder}, where the journal names patients: chmod 700 {folder}'
+        )
+
+
+def check_new(out: Path, folder: Path) -> None:
+    """Refuse a folder with content that no journal accounts for.
+
+    Raises:
+        JournalError: There is something in it.
+    """
+    if any(path.name != CLAIM_NAME for path in out.iterdir()):
+        raise JournalError(
+            f'{out} is not empty, and there is no journal {folder / JOURNAL_NAME} of what is in '
+            'it. Name another folder; or, if this database was moved or has another key, name its '
+            'journal with --journal'
         )
 
 
