@@ -15,6 +15,7 @@ FORBIDDEN = {
     'curation': (*HEAVY, 'usfm_mm.registry'),
     'converters': (*HEAVY, 'usfm_mm.registry'),
     'database': (*HEAVY, 'usfm_mm.registry'),
+    'inference': (*HEAVY, 'usfm_mm.registry'),
     'datasets': ('usfm_mm.models', 'usfm_mm.engine'),
     'models': ('usfm_mm.datasets', 'usfm_mm.engine', 'usfm_mm.evaluation'),
     'evaluation': ('usfm_mm.engine',),

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import affine_transform
 
-from usfm_mm.datasets.transforms.random_affine_crop import RandomAffineCrop, window_matrix
+from usfm_mm.datasets.transforms.random_affine_crop import RandomAffineCrop
+from usfm_mm.io.warp import window_matrix
 
 
 def plain(size=224):

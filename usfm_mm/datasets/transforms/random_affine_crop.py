@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 
+from usfm_mm.io.warp import warp_window
 from usfm_mm.registry import TRANSFORMS
 
 
@@ -61,30 +61,9 @@ class RandomAffineCrop(BaseTransform):
         """Warp ``img`` [H, W, C] to [size, C]; sets ``img_shape``."""
         image = results['img']
         height, width = image.shape[:2]
-        out_height, out_width = self.size
         angle, crop_height, crop_width, center_x, center_y = self._draw(height, width)
-        shrink = int(min(crop_height / out_height, crop_width / out_width))
-        if shrink >= 2:
-            small = max(1, round(width / shrink)), max(1, round(height / shrink))
-            image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-            factor_x, factor_y = small[0] / width, small[1] / height
-        else:
-            factor_x = factor_y = 1.0
-        matrix = window_matrix(angle, (crop_height, crop_width), (center_x, center_y), self.size)
-        # Pixel centres: x + 1/2 scales, not x.
-        matrix[0] *= factor_x
-        matrix[1] *= factor_y
-        matrix[0, 2] += (factor_x - 1) / 2
-        matrix[1, 2] += (factor_y - 1) / 2
-        # Without rotation only half a pixel of border can be seen, and must not darken the edge.
-        border = cv2.BORDER_REPLICATE if angle == 0 else cv2.BORDER_CONSTANT
-        warped = cv2.warpAffine(
-            image,
-            matrix.astype(np.float32),
-            (out_width, out_height),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=border,
-        )
+        window, center = (crop_height, crop_width), (center_x, center_y)
+        warped = warp_window(image, self.size, window, center, angle)
         # OpenCV drops a last axis of length 1.
         results['img'] = warped[..., None] if warped.ndim == 2 else warped
         results['img_shape'] = self.size
@@ -107,28 +86,3 @@ class RandomAffineCrop(BaseTransform):
             f'{type(self).__name__}(size={self.size}, rotation={self.rotation}, '
             f'scale={self.scale}, ratio={self.ratio})'
         )
-
-
-def window_matrix(
-    angle: float, window: tuple[float, float], center: tuple[float, float], size: tuple[int, int]
-) -> np.ndarray:
-    """Matrix that takes output pixels (x, y) to source pixels.
-
-    Args:
-        angle: Degrees by which the picture turns counter-clockwise.
-        window: Height and width of the window in source pixels.
-        center: x and y of the window's centre; (0, 0) is the outer corner of the first pixel.
-        size: Output height and width.
-
-    Returns:
-        float64 [2, 3].
-    """
-    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    step_x, step_y = window[1] / size[1], window[0] / size[0]
-    # y points down, so a picture turned counter-clockwise reads the source along (cos, sin).
-    matrix = np.array(
-        [[cosine * step_x, -sine * step_y, 0.0], [sine * step_x, cosine * step_y, 0.0]]
-    )
-    middle = np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
-    matrix[:, 2] = np.array(center) - 0.5 - matrix[:, :2] @ middle
-    return matrix

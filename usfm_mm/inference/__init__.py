@@ -1,0 +1,1 @@
+"""From pictures to answers, without torch: inputs, preparation, answers and their files."""
