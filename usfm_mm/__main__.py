@@ -11,6 +11,7 @@ COMMANDS = {
     'pack': ('pack_images', 'store the images of an index in one file, or unpack them'),
     'prepare': ('prepare_data', 'bring a data set into the layout of the configs'),
     'build-database': ('build_database', "from scanners' files to a database without private data"),
+    'remove-images': ('remove_images', 'take patients, files or images out of a database'),
     'check-overlap': ('check_overlap', 'look for images that two data sets share'),
     'browse': ('browse_dataset', 'draw what the data pipeline makes of images'),
     'configs': ('list_configs', 'list the configs of the package'),

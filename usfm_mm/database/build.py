@@ -31,6 +31,7 @@ from usfm_mm.database.places import (
 from usfm_mm.database.publish import publish
 from usfm_mm.database.rules import read_rules
 from usfm_mm.database.store import OutputError, PackedStore
+from usfm_mm.database.withdrawal import exclude_recorded
 from usfm_mm.database.workers import Cluster, process_all
 from usfm_mm.io.progress import progress_bar
 
@@ -138,3 +139,5 @@ def _read_all(
             images += len(made)
             progress.update(task, advance=len(records), description=f'reading ({images:,} images)')
         pending.forget_readable()
+    if gone := exclude_recorded(journal, job.rules):
+        console.print(f'{gone:,} images leave: a rule excludes the path that they were read from')

@@ -1,7 +1,8 @@
 """What is done so far, on disk (SQLite). PRIVATE: it holds the paths of the sources.
 
 One transaction stores what became of a chunk of files, so that a run that is killed has done a
-file or has not. Memory does not grow with the number of files. All SQL of the builder is here.
+file or has not. Memory does not grow with the number of files. All SQL of the builder is here and
+in :mod:`~usfm_mm.database.withdrawal`.
 """
 
 import json
@@ -60,7 +61,8 @@ class Journal:
         self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The open file, for statements that are done all or not at all."""
         with self._lock, self._db:
             self._db.execute('BEGIN')
             yield self._db
@@ -105,7 +107,7 @@ class Journal:
         return None if row is None else row[0]
 
     def _save_setting(self, name: str, value: str) -> None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute('INSERT OR REPLACE INTO settings VALUES (?, ?)', (name, value))
 
     def known(self, id: bytes) -> Known | None:
@@ -125,26 +127,26 @@ class Journal:
 
     def forget(self, id: bytes) -> None:
         """Take a file out of the journal, with its images."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute('DELETE FROM images WHERE file = ?', (id,))
             db.execute('DELETE FROM files WHERE id = ?', (id,))
 
     def lose(self, images: Iterable[tuple[bytes, bytes]]) -> None:
         """Take out images, by file and name; their files are to be read again."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             for file, name in images:
                 db.execute('DELETE FROM images WHERE file = ? AND name = ?', (file, name))
                 db.execute('UPDATE files SET stamp = ? WHERE id = ?', (_AGAIN, file))
 
     def add(self, records: Iterable[FileRecord], generation: int) -> None:
         """Store what became of a chunk of files, in place of what is known of them."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             for record in records:
                 _add(db, record, generation)
 
     def exclude_like(self, hashes: Iterable[bytes]) -> None:
         """Store perceptual hashes of images that must stay out of the database."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 'INSERT OR IGNORE INTO held_out VALUES (?)', ((value,) for value in hashes)
             )
@@ -168,7 +170,7 @@ class Journal:
         the same.
         """
         return self._db.execute(
-            f'SELECT images.file, frame, name, phash, mean, square, {", ".join(LABELS)} '
+            f'SELECT images.file, frame, images.name, phash, mean, square, {", ".join(LABELS)} '
             'FROM images JOIN files ON files.id = images.file ORDER BY files.generation, '
             'images.organ = ?, images.file, images.number',
             (UNKNOWN,),
@@ -216,12 +218,17 @@ def _add(db: sqlite3.Connection, record: FileRecord, generation: int) -> None:
     old = db.execute(
         "SELECT generation FROM files WHERE id = ? AND reason = ''", (record.id,)
     ).fetchone()
+    file = record.file
     # names that are not UTF-8 occur
-    path = record.file.path.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
-    about = (old[0] if old else generation, path, record.file.stamp, record.reason, record.detail)
+    path, name, target = (
+        text.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace')
+        for text in (file.path, file.name, file.target)
+    )
+    about = (old[0] if old else generation, path, file.stamp, record.reason, record.detail)
     db.execute('DELETE FROM images WHERE file = ?', (record.id,))
     db.execute(
-        'INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)', (record.id, *about, tally)
+        'INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        (record.id, *about, tally, name, target),
     )
     for number, image in enumerate(record.images):
         labels = (getattr(image, name) for name in LABELS)

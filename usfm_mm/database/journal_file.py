@@ -8,7 +8,8 @@ CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)
 CREATE TABLE IF NOT EXISTS tallies (id INTEGER PRIMARY KEY, content TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS files (
     id BLOB PRIMARY KEY, generation INTEGER NOT NULL, path TEXT NOT NULL, stamp TEXT NOT NULL,
-    reason TEXT NOT NULL, detail TEXT NOT NULL, tally INTEGER NOT NULL
+    reason TEXT NOT NULL, detail TEXT NOT NULL, tally INTEGER NOT NULL,
+    name TEXT NOT NULL DEFAULT '', target TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS images (
     file BLOB NOT NULL, number INTEGER NOT NULL, frame INTEGER NOT NULL, name BLOB NOT NULL,
@@ -16,6 +17,7 @@ CREATE TABLE IF NOT EXISTS images (
     mean REAL NOT NULL, square REAL NOT NULL, PRIMARY KEY (file, number)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held_out (phash BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS withdrawn (hash TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -39,6 +41,10 @@ def open_journal(path: Path) -> sqlite3.Connection:
         db.execute('BEGIN EXCLUSIVE')
         for statement in _SCHEMA.split(';'):
             db.execute(statement)
+        columns = {row[1] for row in db.execute('PRAGMA table_info(files)')}
+        for column in ('name', 'target'):  # journals made before have neither
+            if column not in columns:
+                db.execute(f"ALTER TABLE files ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
         db.execute('COMMIT')
     except sqlite3.OperationalError as error:
         db.close()

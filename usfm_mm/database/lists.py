@@ -58,6 +58,8 @@ def summary(
         f'{counts["exact"]:,} exact and {counts["near"]:,} near duplicates left out, '
         f'{counts["excluded like"]:,} that are like images to exclude'
     )
+    if counts['withdrawn']:
+        yield f'{counts["withdrawn"]:,} images kept out that were withdrawn, their copies included'
     unknown = table['organ'].to_pylist().count(UNKNOWN)
     if unknown:
         yield (

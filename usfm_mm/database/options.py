@@ -1,8 +1,9 @@
 """What is the same for all images of a database, and its part of the command line."""
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from usfm_mm.database.dedup import DUPLICATE_HAMMING, HAMMING_LIMIT
 from usfm_mm.database.types import Options
@@ -47,6 +48,17 @@ class Settings:
         """
         content = asdict(self)
         return {**content.pop('options'), **content}
+
+    @classmethod
+    def of(cls, flat: Mapping[str, Any]) -> 'Settings':
+        """Those that :meth:`flat` gave; what is not there has its default.
+
+        >>> Settings.of(Settings(size=128).flat()).size
+        128
+        """
+        options = Options(**{name: flat[name] for name in vars(Options()) if name in flat})
+        own = {name: flat[name] for name in vars(cls()) if name in flat}
+        return cls(**own, options=options)
 
 
 def add_options(parser: argparse._ActionsContainer) -> None:

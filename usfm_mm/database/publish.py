@@ -17,6 +17,7 @@ from usfm_mm.database.lists import REJECTED_NAME, print_lines, summary, write_li
 from usfm_mm.database.options import Settings
 from usfm_mm.database.report import write_report
 from usfm_mm.database.store import PackedStore, remove_strays
+from usfm_mm.database.withdrawal import withdrawn
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.image import read_grey
 from usfm_mm.io.index import write_index
@@ -50,7 +51,9 @@ def publish(
     """
     with console.status('finding duplicates'):
         images = load_images(journal)
-        fate, kept_as = mark_duplicates(images, journal.excluded_hashes(), settings.max_hamming)
+        fate, kept_as = mark_duplicates(
+            images, journal.excluded_hashes(), settings.max_hamming, withdrawn(journal)
+        )
     kept = np.flatnonzero(fate == KEPT)
     lost = [i for i in kept.tolist() if not _is_stored(out, store, images.path(i))]
     if lost:

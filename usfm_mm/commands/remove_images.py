@@ -1,0 +1,31 @@
+"""Take patients, studies, files or single images out of a database, for good.
+
+Their images and copies of them leave the index and the disk, and no later run takes them in again.
+Give hashes as the index has them: of the columns patient, _study and _file, or an image's name.
+
+Example: usfm remove-images data/3mus 0a1b…9f --key-file ~/usfm.key
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('database', type=Path, help='its folder')
+    parser.add_argument('hash', nargs='+', help='of a patient, study or file, or an image’s name')
+    parser.add_argument('--key-file', type=Path, help='secret that patients are hashed with')
+    parser.add_argument('--journal', type=Path, help='private folder (default: beside the key)')
+    args = parser.parse_args(argv)
+    from usfm_mm.database.removal import remove_images
+    from usfm_mm.database.store import OutputError
+
+    try:
+        gone, stay = remove_images(args.database, args.hash, args.key_file, args.journal)
+    except OutputError as error:
+        raise SystemExit(f'error: {error}') from error
+    print(f'{gone:,} images went from {args.database}, {stay:,} stay')

@@ -1,0 +1,78 @@
+"""Taking images out of a finished database."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from usfm_mm.database.identity import Identity, read_key
+from usfm_mm.database.journal import Journal
+from usfm_mm.database.journal_file import JournalError
+from usfm_mm.database.options import Settings
+from usfm_mm.database.places import (
+    JOURNAL_NAME,
+    check_same,
+    check_settings,
+    default_journal_folder,
+)
+from usfm_mm.database.publish import INDEX_NAME, publish
+from usfm_mm.database.store import PackedStore
+from usfm_mm.database.withdrawal import withdraw
+
+
+def remove_images(
+    out: Path,
+    hashes: Sequence[str],
+    key_file: Path | None,
+    journal_folder: Path | None = None,
+    console: Console | None = None,
+) -> tuple[int, int]:
+    """Take the images of patients, studies or files, or single ones, out of a database for good.
+
+    They are noted first, so that a run that was killed is completed by the next one or by a build.
+
+    Args:
+        out: Folder of the database.
+        hashes: Of a patient, study or file, or an image's name, in hexadecimal digits.
+        key_file: See :func:`~usfm_mm.database.identity.read_key`.
+        journal_folder: By default the one beside the key.
+        console: For what publishing tells.
+
+    Returns:
+        How many images went from the index, copies included, and how many stay.
+
+    Raises:
+        ValueError: There is no such database, its key is another one, or it has no such image.
+        OutputError: The database cannot be written.
+    """
+    identity = Identity(read_key(key_file, out))
+    folder = journal_folder or default_journal_folder(Path(str(key_file)), out)
+    if not (out / INDEX_NAME).is_file():
+        raise ValueError(f'there is no {out / INDEX_NAME}: name the folder of a finished database')
+    if not (folder / JOURNAL_NAME).is_file():
+        raise JournalError(
+            f'there is no journal {folder / JOURNAL_NAME} of {out}: if it was moved or has another '
+            'key, name its journal with --journal'
+        )
+    console = console or Console(quiet=True)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(folder / JOURNAL_NAME))
+        settings = Settings.of(journal.settings() or {})
+        check_settings(journal, identity, settings)
+        check_same(journal, out, folder)
+        before = _paths(out)
+        withdraw(journal, hashes)
+        store = stack.enter_context(PackedStore(out)) if settings.packed else None
+        # An image that a better copy had replaced comes back with the next build, from its file.
+        while publish(journal, out, folder, store, settings, console):
+            pass
+    after = _paths(out)
+    return len(before - after), len(after)
+
+
+def _paths(out: Path) -> set[str]:
+    if not (out / INDEX_NAME).is_file():  # none was left
+        return set()
+    return set(pq.read_table(out / INDEX_NAME, columns=['path'])['path'].to_pylist())
