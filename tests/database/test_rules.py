@@ -73,6 +73,13 @@ def test_public_sets(project_root):
     assert found.find('organ', 'data/USAnotAI/train/bowel--0056.png', {}) == 'bowel'
     assert found.find('patient', 'data/HC18/training_set/013_2HC.png', {}) == '013'
     assert found.find('patient', 'data/TimTrack/dataset 1/S2_R20_step_425.png', {}) == 'S2'
+    clip = 'data/COVID-BLUES/lus_videos/patient_10_R2_2.mp4'
+    assert found.find('organ', clip, {}) == 'lung'
+    assert found.find('patient', clip, {}) == 'patient_10'
+    assert found.find('center', clip, {}) == 'COVID-BLUES'
+    masks = ('tn3k/trainval-mask/0001.jpg', 'tn3k/test-mask/0.jpg', 'train/1_10_mask.tif')
+    assert all(rules.excludes(path) for path in masks for rules in (found, read_rules()))
+    assert not any(found.excludes(path) for path in (clip, 'tn3k/test-image/0001.jpg', 'unmask/1'))
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from support.scanner_screens import SECTOR, screen, sector, speckle
+from usfm_mm.database.extract import extract
 from usfm_mm.database.readers.clip import Box
 from usfm_mm.database.screen.checks import fault, is_drawing, thumbnail
 from usfm_mm.database.screen.colour import coloured_share
 from usfm_mm.database.screen.seam import find_seam
 from usfm_mm.database.screen.sector import find_pictures
 from usfm_mm.database.screen.view import lay_out
+from usfm_mm.database.types import Options
 
 
 def overlap(box: Box, inside: np.ndarray) -> float:
@@ -97,6 +99,33 @@ def test_real_pictures_have_no_seam_but_pairs_have(shared_data):
     pairs = [np.hstack(pair) for pair in zip(halves[::2], halves[1::2], strict=True)]
     seams = [find_seam(pair) for pair in pairs]
     assert np.mean([seam is not None and abs(seam - 200) <= 2 for seam in seams]) > 0.85
+
+
+def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    _, data = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+
+
+def test_edges_of_a_codec_s_blocks_are_no_seam(shared_data):
+    paths = sorted((shared_data / 'BUSI').rglob('*).png'))[::10]
+    pictures = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths]
+    for quality in (10, 20, 30):
+        assert [find_seam(as_jpeg(picture, quality)) for picture in pictures] == [None] * 30
+    halves = [cv2.resize(picture, (200, 240)) for picture in pictures]
+    pairs = [np.hstack(pair) for pair in zip(halves[::2], halves[1::2], strict=True)]
+    assert sum(find_seam(as_jpeg(pair, 20)) is not None for pair in pairs) >= len(pairs) - 1
+
+
+def test_lung_clips_are_no_split_screens(shared_data, no_text_search):
+    """Seven of 37 clips in which the median of dark frames steps at the edge of a block."""
+    options = Options(frames_per_second=2)
+    for name in ('12_R1', '13_L3', '21_L1', '37_L1', '3_R2_2', '44_R1', '9_L3'):
+        path = shared_data / 'COVID-BLUES' / 'lus_videos' / f'patient_{name}.mp4'
+        if not path.is_file():
+            pytest.skip('the clips of COVID-BLUES are not here')
+        extraction = extract(path, options)
+        assert any(True for _ in extraction.pictures), name
+        assert 'split screen' not in extraction.rejects, name
 
 
 def test_colour_but_no_tint_is_coloured():
