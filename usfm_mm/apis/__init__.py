@@ -1,9 +1,18 @@
-"""What a user imports: feature extraction with a pre-trained encoder."""
+"""What a user imports: loading a model, and asking it about pictures."""
 
+from usfm_mm.inference.predict import classify, enhance, segment
 from usfm_mm.models.features import FeatureExtractor, extract_features
 
 from .backbone import load_backbone
 
 Encoder = FeatureExtractor  # its first name
 
-__all__ = ['Encoder', 'FeatureExtractor', 'extract_features', 'load_backbone']
+__all__ = [
+    'Encoder',
+    'FeatureExtractor',
+    'classify',
+    'enhance',
+    'extract_features',
+    'load_backbone',
+    'segment',
+]

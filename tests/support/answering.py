@@ -1,0 +1,65 @@
+"""Small models of each task with the data that they are tested on."""
+
+from types import SimpleNamespace
+
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+
+from support.downstream import load, narrow, write_data
+from usfm_mm.compat import set_up_cpu
+from usfm_mm.config.image_size import set_image_size
+from usfm_mm.config.options import set_data_root
+from usfm_mm.models.outputs import outputs_of
+
+SEGMENT, CLASSIFY = 'configs/usfm/seg_custom_upernet.py', 'configs/usfm/cls_custom_linear.py'
+SIZE = 64
+
+
+class Answering:
+    """A module with as much of a card as inference needs."""
+
+    def __init__(self, module, task, classes, channels=3):
+        self.module = module.eval()
+        self.card = SimpleNamespace(
+            task=task,
+            image_size=(SIZE, SIZE),
+            channels=channels,
+            classes=list(classes),
+            palette=[[0, 0, 0], [0, 200, 0]],
+        )
+
+    def __call__(self, images):
+        return outputs_of(self.module, self.card.task, images)
+
+
+def answering(name, folder, seed=0):
+    """A random model of a config, and its test set of three images of 70 x 90 pixels."""
+    cfg = load(name)
+    if not (folder / 'splits').is_dir():
+        write_data(folder, 2, 2)
+    set_data_root(cfg, str(folder))
+    set_image_size(cfg, SIZE)
+    narrow(cfg)
+    set_up_cpu(cfg)
+    init_default_scope(cfg.default_scope)
+    if 'data_preprocessor' in cfg:
+        cfg.model.data_preprocessor = dict(type='ClsDataPreprocessor', **cfg.data_preprocessor)
+    torch.manual_seed(seed)
+    module = MODELS.build(cfg.model)
+    module.init_weights()
+    for parameter in module.parameters():  # an untrained one answers the same everywhere
+        torch.nn.init.normal_(parameter, std=0.2)
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    task = 'segment' if cfg.default_scope == 'mmseg' else 'classify'
+    model = Answering(module, task, dataset.metainfo['classes'])
+    if task == 'segment':  # half of the first image is foreground
+        logits = outcomes(model, dataset)[0].seg_logits.data
+        module.decode_head.conv_seg.bias.data[1] -= (logits[1] - logits[0]).median()
+    return model, dataset
+
+
+@torch.no_grad()
+def outcomes(model, dataset):
+    """What the loop of the tests gets for each image."""
+    return [model.module.test_step(pseudo_collate([item]))[0] for item in dataset]

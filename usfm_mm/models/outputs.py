@@ -1,0 +1,65 @@
+"""A model of any OpenMMLab host on plain arrays: images in, probabilities or images out."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@torch.inference_mode()
+def outputs_of(module: Any, task: str, images: np.ndarray) -> np.ndarray:
+    """What a model in eval mode answers about a batch.
+
+    Args:
+        module: mmseg's, mmpretrain's or mmagic's model with its data preprocessor, on any device.
+        task: ``'segment'``, ``'classify'`` or ``'enhance'``.
+        images: uint8 [B, C, H, W], RGB for C = 3, of the size that it was trained with.
+
+    Returns:
+        float32: probabilities [B, K, H, W] of a segmentation and [B, K] of a classification,
+        images [B, C, H, W] in [0, 1] of an enhancement.
+
+    Raises:
+        ValueError: The images have another number of channels than the model, or the task is none
+            of these.
+    """
+    tasks = {'segment': _segment, 'classify': _classify, 'enhance': _enhance}
+    if task not in tasks:
+        raise ValueError(f'a model for {task!r} gives no answers of its own: extract its features')
+    mean, std = normalisation(module)
+    if len(mean) not in (1, images.shape[1]):  # mmagic keeps one number for all
+        raise ValueError(f'the model takes {len(mean)} channels, got {images.shape[1]}')
+    inputs = torch.from_numpy(np.ascontiguousarray(images)).to(mean.device).float()
+    answers = tasks[task](module, (inputs - mean) / std)
+    if task == 'enhance':
+        answers = (answers * std + mean) / 255
+    return answers.float().cpu().numpy()
+
+
+def normalisation(module: Any) -> tuple[Tensor, Tensor]:
+    """Mean and std of a data preprocessor, [C, 1, 1] or [1, 1, 1], on the device of the weights."""
+    preprocessor = module.data_preprocessor
+    device = next(module.parameters()).device
+    mean, std = (
+        torch.as_tensor(values, dtype=torch.float32).view(-1, 1, 1).to(device)
+        for values in (preprocessor.mean, preprocessor.std)
+    )
+    return mean, std
+
+
+def _segment(module: Any, inputs: Tensor) -> Tensor:
+    size = tuple(inputs.shape[-2:])
+    meta = dict(img_shape=size, ori_shape=size, pad_shape=size)
+    logits = module.inference(inputs, [meta] * len(inputs))
+    if logits.shape[1] == 1:  # of the foreground alone
+        return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1)
+    return logits.softmax(dim=1)
+
+
+def _classify(module: Any, inputs: Tensor) -> Tensor:
+    return module(inputs, mode='tensor').softmax(dim=1)
+
+
+def _enhance(module: Any, inputs: Tensor) -> Tensor:
+    return module.generators[module._default_domain](inputs)
