@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, PngImagePlugin
 
-from support.made_up import KEY, content, run, speckle, write_dicom
+from support.made_up import KEY, content, run, speckle, without_text_search, write_dicom
 from usfm_mm.database.options import Settings
 from usfm_mm.database.places import default_journal_folder
+from usfm_mm.database.rules import DEFAULT_RULES, read_rules
 from usfm_mm.database.screen.text import find_text
 from usfm_mm.io.image import read_grey
 
@@ -145,3 +146,43 @@ def test_source_paths_are_in_the_private_folder_only(folder):
     assert NAME in (private / 'rejected.csv').read_text()
     assert private.stat().st_mode & 0o077 == 0
     assert not np.any([private in path.parents for path in (folder / 'png').rglob('*')])
+
+
+MODELS = {
+    'EPIQ 7G': 'EPIQ 7G',
+    'LOGIQE9': 'LOGIQE9',
+    'Vivid E95 ': 'Vivid E95',
+    'ACUSON Sequoia': 'ACUSON Sequoia',
+    'Aplio i800': 'Aplio i800',
+    f'EPIQ 7 ward of Dr {NAME}': 'EPIQ 7',
+    f'{NAME} EPIQ 7': 'other',
+    f'LOGIQ{NUMBER}': 'other',
+    f'Aplio{DATE}': 'other',
+    f'ward of Dr {NAME}': 'other',
+    '4711': 'other',
+    ' ': None,
+}
+
+
+def test_by_default_the_device_is_a_known_name_or_other():
+    rules = read_rules()
+    for text, label in MODELS.items():
+        assert rules.find('device', 'a.dcm', {'ManufacturerModelName': text}) == label, text
+
+
+def test_the_database_made_with_the_default_rules_and_its_report(tmp_path):
+    """Every label is in the report, so that each can be looked at, however many there are."""
+    rules = DEFAULT_RULES.read_text() + "center: [{path: '(?P<center>c\\d+)'}]\n"
+    for i in range(130):
+        name = f'ward of Dr {NAME}' if i % 2 else 'EPIQ 7'
+        path = tmp_path / f'source/c{i:03d}.dcm'
+        write_dicom(path, speckle(i, 64, 64), ManufacturerModelName=name)
+    with without_text_search():
+        run([tmp_path / 'source'], tmp_path / 'out', tmp_path, rules, Settings(max_hamming=0))
+    report = (tmp_path / 'out/report.html').read_text()
+    for i in range(130):
+        assert f'<td>c{i:03d}</td><td class="n">1</td>' in report
+    assert '<td>EPIQ 7</td><td class="n">65</td>' in report
+    assert '<td>other</td><td class="n">65</td>' in report
+    for path, data in content(tmp_path / 'out').items():
+        assert NAME.encode() not in data, path
