@@ -1,6 +1,7 @@
 """What a user imports: loading a model, and asking it about pictures."""
 
 from usfm_mm.inference.predict import classify, enhance, segment
+from usfm_mm.inference.rebuild import reconstruct
 from usfm_mm.models.features import FeatureExtractor, extract_features
 
 from .backbone import load_backbone
@@ -14,5 +15,6 @@ __all__ = [
     'enhance',
     'extract_features',
     'load_backbone',
+    'reconstruct',
     'segment',
 ]

@@ -1,22 +1,17 @@
 """Feature vectors of images from an encoder, with all that an image needs on its way into it."""
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmpretrain.models import BEiTViT
 from torch import Tensor, nn
 
-from usfm_mm.io.image import bits_of_set, decode_samples, to_8_bits
-from usfm_mm.io.image_file import IMAGE_EXTENSIONS, BadImageError, read_file
-
-Images = str | os.PathLike | np.ndarray | Iterable[str | os.PathLike | np.ndarray]
+from usfm_mm.inference.features import features_of
+from usfm_mm.inference.frames import Pictures, frames_of
+from usfm_mm.inference.prepare import prepare_for_features
 
 
 @dataclass
@@ -49,25 +44,12 @@ class FeatureExtractor:
         Raises:
             ValueError: If the image has another number of channels or isn't uint8.
         """
-        if image.dtype != np.uint8 or image.ndim not in (2, 3):
-            raise ValueError(
-                f'images must be uint8 [H, W] or [H, W, C], got {image.dtype} {image.shape}'
-            )
-        if image.ndim == 3 and image.shape[2] == 1:
-            image = image[..., 0]
-        grey = image.ndim == 2
-        if not grey and image.shape[2] != 3:
-            raise ValueError(f'images must have 1 or 3 channels, got {image.shape[2]}')
-        if len(self.mean) == 1 and not grey:
-            image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        elif len(self.mean) == 3 and grey:
-            image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-        height, width = self.size
-        # Averaging where the image shrinks: bilinear would skip pixels and alias the speckle.
-        shrinks = image.shape[0] * image.shape[1] > height * width
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        image = cv2.resize(image, (width, height), interpolation=how)
-        return image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+        return prepare_for_features(image, len(self.mean), self.size)
+
+    @torch.no_grad()
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """As a call, from uint8 [B, C, H, W] to float32 [B, D] in NumPy."""
+        return self(torch.from_numpy(images)).cpu().numpy()
 
     def __call__(self, images: Tensor) -> Tensor:
         """Feature vectors of a batch.
@@ -120,17 +102,17 @@ def extractor_of(model: Any, size: tuple[int, int] | None = None) -> FeatureExtr
     return FeatureExtractor(backbone, mean, std, size)
 
 
-def extract_features(encoder: FeatureExtractor, images: Images, batch_size: int = 32) -> np.ndarray:
+def extract_features(encoder: Any, images: Pictures, batch_size: int = 32) -> np.ndarray:
     """Feature vectors of images.
 
     The encoder is put into eval mode meanwhile, and no gradient is kept.
 
     Args:
-        encoder: From :func:`usfm_mm.apis.load_backbone`.
-        images: Path of an image or of a folder, whose images are taken in the order of their names,
-            not those of folders in it; array ``[H, W]``, ``[H, W, 3]`` or ``[N, H, W]`` uint8
-            (RGB); or any iterable of paths of images and arrays of one image, loaded batch by
-            batch.
+        encoder: From :func:`usfm_mm.apis.load_backbone`, or a model of
+            :func:`usfm_mm.apis.load_model`, whose encoder is taken.
+        images: Whatever :func:`~usfm_mm.inference.frames.frames_of` reads: paths, folders,
+            patterns, uint8 arrays [H, W], [H, W, 3] (RGB) or [N, H, W], DICOM files, clips,
+            volumes, of which each frame counts, or an iterable of them; read batch by batch.
         batch_size: Images per batch.
 
     Returns:
@@ -146,51 +128,21 @@ def extract_features(encoder: FeatureExtractor, images: Images, batch_size: int 
         >>> extract_features(encoder, np.zeros((80, 100), np.uint8)).shape
         (1, 192)
     """
-    backbone = encoder.backbone
-    former = [(module, module.training) for module in backbone.modules()]
-    backbone.eval()
+    encoder = as_extractor(encoder)
+    former = [(module, module.training) for module in encoder.backbone.modules()]
+    encoder.backbone.eval()
     try:
-        with torch.no_grad():
-            features = [
-                encoder(torch.from_numpy(batch)).cpu().numpy()
-                for batch in _batches(encoder, images, batch_size)
-            ]
+        features = [answer.vector for answer in features_of(encoder, frames_of(images), batch_size)]
     finally:
         for module, training in former:
             module.training = training
     if not features:
         raise ValueError('extract_features got no images')
-    return np.concatenate(features)
+    return np.stack(features)
 
 
-def _batches(encoder: FeatureExtractor, images: Images, size: int) -> Iterator[np.ndarray]:
-    stream, bits = _each(images)
-    while batch := list(islice(stream, size)):
-        yield np.stack([encoder.prepare(_load(image, bits)) for image in batch])
-
-
-def _each(images: Images) -> tuple[Iterator[Any], int | None]:
-    """Images one by one, and the bits per sample that those of a folder share."""
-    if isinstance(images, np.ndarray):
-        one = images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
-        return iter([images] if one else images), None
-    if not isinstance(images, (str, os.PathLike)):
-        return iter(images), None
-    path = Path(images)
-    if not path.is_dir():
-        return iter([path]), None
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_EXTENSIONS)
-    if not found:
-        raise ValueError(f'{path} holds no images ({", ".join(IMAGE_EXTENSIONS)})')
-    return iter(found), bits_of_set(found)[1]
-
-
-def _load(image: str | os.PathLike | np.ndarray, bits: int | None) -> np.ndarray:
-    if isinstance(image, np.ndarray):
-        return image
-    if not os.path.isfile(image):
-        raise FileNotFoundError(f'image {os.fspath(image)} does not exist')
-    try:
-        return to_8_bits(decode_samples(read_file(image), colour=True), bits)
-    except BadImageError as error:
-        raise ValueError(f'{os.fspath(image)} is not an image that can be read: {error}') from error
+def as_extractor(model: Any) -> FeatureExtractor:
+    """The encoder of a model from ``load_model``; one from ``load_backbone`` is returned."""
+    if isinstance(model, FeatureExtractor):
+        return model
+    return extractor_of(model.module, model.card.image_size)

@@ -37,6 +37,30 @@ def outputs_of(module: Any, task: str, images: np.ndarray) -> np.ndarray:
     return answers.float().cpu().numpy()
 
 
+@torch.inference_mode()
+def rebuilt_of(
+    module: Any, images: np.ndarray, patch_mask: np.ndarray | None, bands: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masked images and what pre-training makes of them.
+
+    Args:
+        module: ``USFMPretrainer`` in eval mode.
+        images: uint8 [B, C, H, W].
+        patch_mask: bool [B, h, w], True where masked; None for none.
+        bands: bool [B, N], True where stopped; None for none.
+
+    Returns:
+        Two float32 [B, C, H, W] in [0, 1], but for what the model or a band leaves that range by.
+    """
+    batch = dict(inputs=images, patch_mask=patch_mask, bands=bands)
+    tensors = {key: torch.from_numpy(value) for key, value in batch.items() if value is not None}
+    preprocessor = module.data_preprocessor
+    masked = preprocessor(tensors)['inputs']
+    rebuilt = module.reconstruct(masked)
+    first, second = (preprocessor.to_unit(x).float().cpu().numpy() for x in (masked, rebuilt))
+    return first, second
+
+
 def normalisation(module: Any) -> tuple[Tensor, Tensor]:
     """Mean and std of a data preprocessor, [C, 1, 1] or [1, 1, 1], on the device of the weights."""
     preprocessor = module.data_preprocessor
