@@ -150,6 +150,7 @@ def test_drawings_and_masks_are_told_from_pictures(shared_data):
     outline = cv2.ellipse(np.zeros((200, 300), np.uint8), (150, 100), (80, 60), 0, 0, 360, 255, 2)
     assert is_drawing(cv2.resize(outline, (260, 170)))
     assert not is_drawing(speckle(200, 300))
+    assert not is_drawing(screen())  # flat but for its sector
     for folder, masks in (('BUSI', '*_mask*.png'), ('HC18', '*_Annotation.png')):
         paths = sorted((shared_data / folder).rglob('*.png'))
         marked = set((shared_data / folder).rglob(masks))
@@ -163,7 +164,7 @@ def test_masks_saved_as_jpeg_are_drawings(shared_data):
     for folder, masks, scale, least in (
         ('BUSI', '*_mask*.png', 1, 1.0),
         ('HC18', '*_Annotation.png', 1, 1.0),
-        ('USGRA', 'masks/*.png', 127, 0.97),
+        ('USGRA', 'masks/*.png', 127, 0.95),
     ):
         images = [
             cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) * scale

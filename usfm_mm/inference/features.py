@@ -144,7 +144,9 @@ def read_features(path: str | Path) -> FeatureTable:
 def _read_npz(path: str | Path) -> FeatureTable:
     with np.load(path, allow_pickle=False) as file:
         about = json.loads(str(file['about']))
-        return FeatureTable(file['features'], file['source'].tolist(), file['frame'].tolist(), about)
+        return FeatureTable(
+            file['features'], file['source'].tolist(), file['frame'].tolist(), about
+        )
 
 
 def _read_parquet(path: str | Path) -> FeatureTable:

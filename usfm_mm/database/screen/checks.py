@@ -12,6 +12,7 @@ _MOSTLY = 0.97
 # each takes part of the picture. Away from their edges, by half the width below, nothing else is.
 _RINGING, _APART, _LEAST_SURFACE, _MOSTLY_FLAT = 8, 32, 0.001, 0.985
 _SURFACES, _EDGE = 4, 7
+_TEXTURE, _LEAST_TEXTURE = 25, 0.01
 # A line drawn on black: what is lit at all, what is bright, how far it reaches, how much of its box
 # it fills.
 _LIT, _BRIGHT = 16, 64
@@ -66,7 +67,11 @@ def _is_flat(picture: np.ndarray) -> bool:
     )
     near = (distance.min(axis=1) <= _RINGING)[picture]
     away = edges == 0
-    return bool(away.mean() > 0.3 and near[away].mean() > _MOSTLY_FLAT)
+    # Edges are bands; where they fill an area, it is texture.
+    texture = cv2.morphologyEx(edges, cv2.MORPH_OPEN, np.ones((_TEXTURE, _TEXTURE), np.uint8))
+    if not away.any():
+        return False
+    return bool(near[away].mean() > _MOSTLY_FLAT and (texture > 0).mean() < _LEAST_TEXTURE)
 
 
 def _is_line(picture: np.ndarray) -> bool:
