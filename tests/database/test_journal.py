@@ -53,6 +53,7 @@ def test_tallies_add_up(journal):
     c = record(3, fields=Counter(PatientName=1))
     journal.add([a, b, c], 0)
     assert journal.tallies() == {
+        'doubts': Counter(),
         'fields': {'PatientName': 1},
         'frames': {'blank': 4},
         'removed': {'text': 2},

@@ -15,7 +15,15 @@ from usfm_mm.database.listing import SourceFile
 from usfm_mm.database.records import FileRecord, ImageRecord
 from usfm_mm.database.rules import UNKNOWN, Rules
 from usfm_mm.database.store import OutputError, write_png
-from usfm_mm.database.types import CHANGED, CRASHED, EXCLUDED, FAILED, Options, RejectedError
+from usfm_mm.database.types import (
+    CHANGED,
+    CRASHED,
+    DOUBTFUL,
+    EXCLUDED,
+    FAILED,
+    Options,
+    RejectedError,
+)
 
 HASHED = ('PatientID', 'StudyInstanceUID')
 
@@ -74,6 +82,8 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
         labels = _labels(job, file, extraction.fields)
         for picture in extraction.pictures:
             record.removed.update(picture.removed)
+            if not picture.plausible:
+                record.doubts[DOUBTFUL] += 1
             record.images.append(_image(job, picture.pixels, picture.frame, labels))
         record.frames += extraction.rejects
         if _state(file) != before:
@@ -89,6 +99,7 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
     if record.reason:
         record.images.clear()
         record.removed.clear()
+        record.doubts.clear()
     if len(record.images) > 1 and record.images[0].patient is None:
         for image in record.images:
             image.patient = job.identity.patient('file', record.id.hex())

@@ -10,9 +10,10 @@ from usfm_mm.database.readers import open_clip
 from usfm_mm.database.readers.clip import Box, Clip
 from usfm_mm.database.screen.checks import fault, thumbnail
 from usfm_mm.database.screen.colour import coloured_share, to_grey
+from usfm_mm.database.screen.plausible import is_plausible
 from usfm_mm.database.screen.text import cover_text
 from usfm_mm.database.screen.view import ScreenLayout, View, lay_out
-from usfm_mm.database.types import Extraction, Options, Picture, RejectedError
+from usfm_mm.database.types import DOUBTFUL, Extraction, Options, Picture, RejectedError
 
 # Frames over which motion and standing text are looked for, and the memory they may take.
 _SURVEYED = 16
@@ -104,9 +105,14 @@ def _pictures(
                 rejects[made] += 1
                 continue
             last[view.box], clean, removed = made
+            # A DICOM file, which has fields, is read only where it says that it is ultrasound.
+            plausible = bool(clip.fields) or is_plausible(clean)
+            if not plausible and options.implausible == 'skip':
+                rejects[DOUBTFUL] += 1
+                continue
             if len(layout.views) > 1:
                 removed = (*removed, 'split screen cut apart')
-            yield Picture(clean, number, removed)
+            yield Picture(clean, number, removed, plausible)
     rejects += Counter()  # drops zeros
 
 

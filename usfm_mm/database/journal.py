@@ -19,7 +19,7 @@ import numpy as np
 
 from usfm_mm.database.dedup import HASH_BYTES
 from usfm_mm.database.journal_file import open_journal
-from usfm_mm.database.records import FileRecord
+from usfm_mm.database.records import COUNTS, FileRecord
 from usfm_mm.database.rules import UNKNOWN
 from usfm_mm.database.types import EXCLUDED, NO_FRAME
 
@@ -187,6 +187,13 @@ class Journal:
             (NO_FRAME, EXCLUDED),
         )
 
+    def doubtful(self) -> Iterator[tuple[str, str]]:
+        """Path and counts of files that gave images which should be looked at."""
+        return self._db.execute(
+            "SELECT path, json_extract(content, '$.doubts') AS doubts FROM files "
+            "JOIN tallies ON tallies.id = files.tally WHERE doubts NOT IN ('{}') ORDER BY path"
+        )
+
     def reasons(self) -> Counter[str]:
         """Files by the reason why they gave nothing, '' for those that were read."""
         return Counter(dict(self._db.execute('SELECT reason, COUNT(*) FROM files GROUP BY reason')))
@@ -200,8 +207,8 @@ class Journal:
         return row[0]
 
     def tallies(self) -> dict[str, Counter[str]]:
-        """Counts 'frames', 'removed' and 'fields' of :class:`FileRecord`, over all files."""
-        totals = {name: Counter[str]() for name in ('frames', 'removed', 'fields')}
+        """:data:`~usfm_mm.database.records.COUNTS` of :class:`FileRecord`, over all files."""
+        totals = {name: Counter[str]() for name in COUNTS}
         for content, files in self._db.execute(
             'SELECT content, COUNT(*) FROM files JOIN tallies ON tallies.id = files.tally '
             'GROUP BY tallies.id'

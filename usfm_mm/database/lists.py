@@ -15,6 +15,7 @@ from usfm_mm.database.rules import UNKNOWN
 from usfm_mm.io.atomic import atomic_path
 
 REJECTED_NAME, DUPLICATES_NAME = 'rejected.csv', 'duplicates.csv'
+DOUBTFUL_NAME = 'doubtful.csv'
 
 
 def write_lists(
@@ -36,6 +37,7 @@ def write_lists(
                 yield (*left_out, *source(j), bits)
 
     _write_csv(private / REJECTED_NAME, ('path', 'reason', 'detail'), journal.rejected())
+    _write_csv(private / DOUBTFUL_NAME, ('path', 'images'), journal.doubtful())
     header = ('path', 'frame', 'left_out_as', 'stays_path', 'stays_frame', 'bits')
     _write_csv(private / DUPLICATES_NAME, header, duplicates())
 
@@ -60,6 +62,11 @@ def summary(
     )
     if counts['withdrawn']:
         yield f'{counts["withdrawn"]:,} images kept out that were withdrawn, their copies included'
+    for doubt, number in journal.tallies()['doubts'].items():
+        yield (
+            f'{number:,} images kept that look {doubt} (photographs, CT, MR?): {DOUBTFUL_NAME} '
+            'names their files. Add exclude rules, or build anew with --implausible skip'
+        )
     unknown = table['organ'].to_pylist().count(UNKNOWN)
     if unknown:
         yield (

@@ -8,6 +8,9 @@ import numpy as np
 
 from usfm_mm.database.listing import SourceFile
 
+COUNTS = ('frames', 'removed', 'doubts', 'fields')
+"""Names of the counts of a :class:`FileRecord`."""
+
 
 @dataclass
 class ImageRecord:
@@ -46,8 +49,9 @@ class FileRecord:
         detail: More about that.
         frames: Frames left out, by reason.
         removed: Images from which something was taken, by kind.
-        fields: Fields of the header and their fate: 'dropped: KEYWORD', 'hashed: …', 'read by
-            rules: …' or 'of no known value: …'.
+        doubts: Images that are kept, and that somebody should look at, by why.
+        fields: Fields of the header and their fate: 'dropped: KEYWORD', 'hashed: …' or 'read by
+            rules: …'.
     """
 
     file: SourceFile
@@ -56,11 +60,12 @@ class FileRecord:
     detail: str = ''
     frames: Counter[str] = field(default_factory=Counter)
     removed: Counter[str] = field(default_factory=Counter)
+    doubts: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
     images: list[ImageRecord] = field(default_factory=list)
 
     @property
     def tally(self) -> str:
         """The counts as text; files of one kind share theirs."""
-        counts = {name: dict(getattr(self, name)) for name in ('frames', 'removed', 'fields')}
+        counts = {name: dict(getattr(self, name)) for name in COUNTS}
         return json.dumps(counts, sort_keys=True)

@@ -56,6 +56,7 @@ def write_report(
         empty=journal.files_without_images(),
         reasons=_ordered(reasons),
         frames=_ordered(tallies['frames']),
+        doubts=_ordered(tallies['doubts']),
         removed=_ordered(tallies['removed']),
         fields={
             fate: [(name, count) for own, name, count in fates if own == fate]

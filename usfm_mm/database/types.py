@@ -29,6 +29,9 @@ CRASHED = 'reader crashed'
 CHANGED = 'changed while it was read'
 NO_FRAME = 'every frame left out'
 
+# Why an image that is kept should be looked at.
+DOUBTFUL = 'not like ultrasound'
+
 RETRYABLE = ('unreadable', 'unsupported compression', FAILED, CRASHED, CHANGED)
 """Reasons that may be gone in a later run: a package, memory or a mount was missing."""
 
@@ -45,6 +48,7 @@ FRAME_REASONS = (
     'split screen',
     'report page',
     'burned-in text',
+    DOUBTFUL,
 )
 
 # What was taken from a frame that is kept.
@@ -86,11 +90,13 @@ class Picture:
         pixels: Grey uint8 [H, W], cut to the picture, burned-in text gone.
         frame: The frame's number in its file, from 0. The two halves of a split screen share it.
         removed: What was taken from it, of :data:`REMOVALS`.
+        plausible: Whether it has the texture of ultrasound; a DICOM file says that it is.
     """
 
     pixels: np.ndarray
     frame: int
     removed: tuple[str, ...]
+    plausible: bool = True
 
 
 @dataclass
@@ -121,6 +127,8 @@ class Options:
         text_search: Text is looked for in every frame kept, or once per clip in what does not move.
             The second is faster by an order and misses text that shows in some frames only.
         report_pages: Frames that are mostly text are left out, or kept with the text painted over.
+        implausible: Pictures without the texture of ultrasound, from other files than DICOM, are
+            kept and counted, or left out.
         frames_per_second: At most as many frames of a clip are looked at; None: all.
         similarity: A frame whose correlation with the last one kept, at 32×32 pixels, exceeds this
             is left out; 1 keeps all.
@@ -133,6 +141,7 @@ class Options:
     split_screens: Literal['skip', 'keep'] = 'skip'
     text_search: Literal['every frame', 'once per clip'] = 'every frame'
     report_pages: Literal['skip', 'keep'] = 'skip'
+    implausible: Literal['keep', 'skip'] = 'keep'
     frames_per_second: float | None = 2.0
     similarity: float = 0.98
     max_pixels: int = 40_000_000
