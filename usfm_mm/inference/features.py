@@ -144,9 +144,8 @@ def read_features(path: str | Path) -> FeatureTable:
 def _read_npz(path: str | Path) -> FeatureTable:
     with np.load(path, allow_pickle=False) as file:
         about = json.loads(str(file['about']))
-        return FeatureTable(
-            file['features'], file['source'].tolist(), file['frame'].tolist(), about
-        )
+        sources, numbers = (file[name].tolist() for name in ('source', 'frame'))
+        return FeatureTable(file['features'], sources, numbers, about)
 
 
 def _read_parquet(path: str | Path) -> FeatureTable:

@@ -31,7 +31,7 @@ class Frame:
         source: Path of its file, or 'array N' for the N-th one given, from 0.
         number: Its number in the source, from 0.
         several: Whether the source holds more frames than one.
-        time: Seconds from the first frame, where the rate is known.
+        rate: Frames per second of the source, where known.
         spacing: Height and width of a pixel in mm, where the file tells.
     """
 
@@ -39,8 +39,13 @@ class Frame:
     source: str
     number: int = 0
     several: bool = False
-    time: float | None = None
+    rate: float | None = None
     spacing: tuple[float, float] | None = None
+
+    @property
+    def time(self) -> float | None:
+        """Seconds from the first frame, where the rate is known."""
+        return self.number / self.rate if self.rate and self.several else None
 
 
 def frames_of(pictures: Pictures, report: Report | None = None) -> Iterator[Frame]:
@@ -136,8 +141,7 @@ def _of_file(path: Path, bits: int | None, report: Report) -> Iterator[Frame]:
             if pixels is None:
                 report(source, number if len(first) > 1 else None, 'damaged')
                 continue
-            time = number / clip.rate if clip.rate and len(first) > 1 else None
-            yield Frame(pixels, source, number, len(first) > 1, time, spacing)
+            yield Frame(pixels, source, number, len(first) > 1, clip.rate, spacing)
     except RejectedError as error:  # a later frame of another, too large size
         report(source, None, str(error))
         return

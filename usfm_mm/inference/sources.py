@@ -60,6 +60,14 @@ def list_files(place: str | os.PathLike) -> Listing:
     return Listing(files, sorted(set(found) - set(files)))
 
 
+def list_all(places: Sequence[str | os.PathLike]) -> Listing:
+    """Files of several paths, folders and patterns, each once; errors as in :func:`list_files`."""
+    listings = [list_files(place) for place in places]
+    files = dict.fromkeys(file for listing in listings for file in listing.files)
+    others = dict.fromkeys(file for listing in listings for file in listing.others)
+    return Listing(list(files), list(others))
+
+
 def is_picture(path: Path) -> bool:
     """Whether a file is meant to be a picture: a damaged one is, a text is not."""
     if path.name.lower().endswith((*_EXTENSIONS, *_VOLUMES)):

@@ -1,0 +1,150 @@
+"""All files about one source, written frame by frame; its table comes last."""
+
+from colorsys import hsv_to_rgb
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from usfm_mm.inference.answers import Classification, Enhancement, Reconstruction, Segmentation
+from usfm_mm.inference.formats.clip import clip_writer
+from usfm_mm.inference.formats.png import write_mask, write_png
+from usfm_mm.inference.formats.table import Answer, problem_row, row_of
+from usfm_mm.inference.output_folder import table_path
+from usfm_mm.io.table import write_table
+from usfm_mm.visualization.overlay import captioned, overlay, side_by_side
+
+FORMATS = {
+    'segment': ('mask', 'overlay', 'clip', 'nifti', 'dicom-seg'),
+    'classify': ('overlay', 'clip'),
+    'enhance': ('image',),
+    'pretrain': ('image',),
+}
+"""What can be written for each task."""
+
+DEFAULTS = {
+    'segment': ('mask', 'overlay'),
+    'classify': ('overlay',),
+    'enhance': ('image',),
+    'pretrain': ('image',),
+}
+
+
+class SourceWriter:
+    """Writes what is asked for about one source.
+
+    Args:
+        folder: The folder of all.
+        name: Of the source, see :func:`~usfm_mm.inference.sources.names_of`.
+        source: Its path.
+        formats: Of :data:`FORMATS`.
+        cards: Of the models.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, source: Path, formats: tuple[str, ...], cards: list[Any]
+    ) -> None:
+        self.folder, self.name, self.source = folder, name, source
+        self.formats, self.cards = formats, cards
+        self._rows: list[dict[str, Any]] = []
+        self._masks: list[np.ndarray] = []
+        self._frames: list[int] = []
+        self._stack = ExitStack()
+        self._clip: Any = None
+        self._first: Answer | None = None
+
+    def add(self, answer: Answer) -> None:
+        """Write what belongs to one frame."""
+        self._rows.append(row_of(answer))
+        if isinstance(answer, Segmentation):
+            if 'mask' in self.formats:
+                write_mask(self._path('masks', answer), answer.mask, palette_of(self.cards[0]))
+            if {'nifti', 'dicom-seg'} & set(self.formats):
+                self._masks.append(answer.mask)
+                self._frames.append(answer.frame.number)
+        if 'image' in self.formats:
+            write_png(self._path('images', answer), drawn(answer, self.cards[0]))
+        if 'overlay' in self.formats:
+            write_png(self._path('overlays', answer), drawn(answer, self.cards[0]))
+        if 'clip' in self.formats and answer.frame.several:
+            self._add_to_clip(answer)
+        self._first = self._first or answer
+
+    def _path(self, kind: str, answer: Answer) -> Path:
+        one = self.folder / kind / f'{self.name}.png'
+        if not answer.frame.several:
+            return one
+        return self.folder / kind / self.name / f'{answer.frame.number:05d}.png'
+
+    def _add_to_clip(self, answer: Answer) -> None:
+        if self._clip is None:
+            path = self.folder / 'clips' / f'{self.name}.mp4'
+            self._clip = self._stack.enter_context(clip_writer(path, answer.frame.rate))
+        self._clip(drawn(answer, self.cards[0]))
+
+    def finish(self, problems: dict[int, str]) -> None:
+        """Write what takes all frames, and then the table.
+
+        Args:
+            problems: Why frames could not be read, by their number.
+        """
+        self._stack.close()
+        if self._masks:
+            self._write_stacks()
+        self._rows += [
+            problem_row(str(self.source), number, reason, self._rows[0])
+            for number, reason in problems.items()
+        ]
+        rows = sorted(self._rows, key=lambda row: row['frame'])
+        write_table(table_path(self.folder, self.name), rows)
+
+    def _write_stacks(self) -> None:
+        if 'nifti' in self.formats:
+            from usfm_mm.inference.formats.nifti import write_nifti
+
+            assert self._first is not None
+            path = self.folder / 'nifti' / f'{self.name}.nii.gz'
+            write_nifti(path, np.stack(self._masks), self._first.frame, self.source)
+        if 'dicom-seg' in self.formats:
+            from usfm_mm.inference.formats.dicom_seg import is_dicom, write_dicom_seg
+
+            if is_dicom(self.source):
+                path = self.folder / 'dicom-seg' / f'{self.name}.dcm'
+                masks = np.stack(self._masks)
+                write_dicom_seg(path, masks, self._frames, self.source, self.cards[0])
+
+    def give_up(self) -> None:
+        """Leave out what was begun: the source broke off."""
+        try:
+            with self._stack:
+                raise _BrokenOffError
+        except _BrokenOffError:
+            pass
+
+
+class _BrokenOffError(Exception):
+    pass
+
+
+def palette_of(card: Any) -> list[tuple[int, int, int]]:
+    """RGB colours of the classes, background black where the card has none."""
+    if card.palette:
+        return [(red, green, blue) for red, green, blue in card.palette]
+    count = max(len(card.classes) - 1, 1)
+    hues = [hsv_to_rgb((1 / 3 + number / count) % 1, 1, 0.9) for number in range(count)]
+    return [(0, 0, 0), *((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in hues)]
+
+
+def drawn(answer: Answer, card: Any) -> np.ndarray:
+    """The picture that shows an answer: uint8, grey [H, W] or RGB [H, W, 3]."""
+    if isinstance(answer, Segmentation):
+        return overlay(answer.frame.pixels, answer.mask, palette_of(card))
+    if isinstance(answer, Classification):
+        best = max(answer.scores.values())
+        text = f'{answer.label} {best:.2f}' if answer.label else f'no class (best {best:.2f})'
+        return captioned(answer.frame.pixels, text)
+    if isinstance(answer, Reconstruction):
+        return side_by_side([answer.masked, answer.image, answer.frame.pixels])
+    assert isinstance(answer, Enhancement)
+    return answer.image

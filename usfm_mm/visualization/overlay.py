@@ -1,0 +1,56 @@
+"""Answers drawn onto their pictures."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+_COVER = 0.35  # of the colour, so that speckle shows through
+_LARGEST, _SHARE = 28, 24  # height of letters: a part of the picture's
+
+
+def overlay(image: np.ndarray, mask: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """Colour the classes of a mask, with their outlines; background, number 0, stays as it is.
+
+    Args:
+        image: uint8 [H, W] or [H, W, 3] (RGB).
+        mask: Numbers of classes, uint8 [H, W].
+        palette: RGB colour of each class.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    drawn = as_rgb(image).copy()
+    for number in range(1, len(palette)):
+        inside = mask == number
+        if not inside.any():
+            continue
+        colour = np.array(palette[number], np.float32)
+        drawn[inside] = np.rint((1 - _COVER) * drawn[inside] + _COVER * colour)
+        eroded = cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8))
+        drawn[inside & (eroded == 0)] = colour
+    return drawn
+
+
+def captioned(image: np.ndarray, text: str) -> np.ndarray:
+    """Put a line of text above a picture: uint8 [H + h, W, 3]; the picture itself is not touched.
+
+    Characters that Pillow's own font lacks become boxes.
+    """
+    image = as_rgb(image)
+    height = int(np.clip(image.shape[0] // _SHARE, 10, _LARGEST))
+    bar = Image.new('RGB', (image.shape[1], height + height // 2))
+    font = ImageFont.load_default(height)
+    ImageDraw.Draw(bar).text((height // 4, height // 8), text, fill='white', font=font)
+    return np.concatenate([np.asarray(bar), image])
+
+
+def side_by_side(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures of one height next to each other: uint8 [H, W, 3]."""
+    return np.concatenate([as_rgb(image) for image in images], axis=1)
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """uint8 [H, W, 3] of grey [H, W] or of RGB."""
+    return image if image.ndim == 3 else np.stack([image] * 3, axis=-1)
