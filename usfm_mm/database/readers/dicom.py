@@ -1,5 +1,6 @@
 """DICOM, of one frame or many, in every transfer syntax that pydicom's plugins decode."""
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.encaps import generate_frames
 from pydicom.pixels import get_decoder, iter_pixels
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import (
     UID,
@@ -23,14 +22,16 @@ from pydicom.uid import (
     MPEGTransferSyntaxes,
 )
 
-from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
+from usfm_mm.database.readers.clip import Clip, Frames, check_size
 from usfm_mm.database.readers.dicom_header import (
     check_ultrasound,
     frame_rate,
     text_fields,
     tissue_regions,
 )
-from usfm_mm.database.readers.fragments import is_cut_off
+from usfm_mm.database.readers.dicom_samples import samples_to_8_bits
+from usfm_mm.database.readers.fragments import is_cut_off, value_length
+from usfm_mm.database.readers.pixel_layout import PixelLayout, compressed_layout, native_layout
 from usfm_mm.database.types import Options, RejectedError
 
 
@@ -40,7 +41,8 @@ def open_dicom(path: Path, options: Options) -> Clip:
     Samples of more than 8 bits go through the rescale and the first linear window of the header;
     without a window the stored bits become 0 to 255, and signed or 16 bits the range that
     :func:`~usfm_mm.database.readers.clip.sample_range` finds in the frame. 8-bit samples stay as
-    they are. MONOCHROME1 is inverted; YBR becomes RGB; palettes are looked up.
+    they are. MONOCHROME1 is inverted; YBR becomes RGB; palettes are looked up. The number of frames
+    and the colours are those of the pixel data where the header says otherwise.
 
     Raises:
         RejectedError: It is no ultrasound, has no frame, is cut off, encrypted, too large or in a
@@ -57,10 +59,8 @@ def open_dicom(path: Path, options: Options) -> Clip:
         try:
             rows, columns = int(header.Rows), int(header.Columns)
             check_size(rows, columns, options.max_pixels)
-            # Deflated files have no pixels to seek to; the others are read frame by frame.
-            source = dcmread(path, force=True) if deflated else path
             clip = Clip(
-                read=lambda step: _read_frames(source, header, syntax, step),
+                read=lambda step: iter(()),
                 rate=frame_rate(header),
                 regions=tissue_regions(header, rows, columns),
                 fields=text_fields(header),
@@ -68,13 +68,21 @@ def open_dicom(path: Path, options: Options) -> Clip:
             if syntax in MPEGTransferSyntaxes:
                 return _open_stream(path, clip, options)
             _check_decodable(header, syntax)
+            # Deflated files have no pixels to seek to; the others are read frame by frame.
+            source = dcmread(path, force=True) if deflated else path
             if syntax.is_encapsulated:
                 clip.cut_off = is_cut_off(path, start)
-            elif not deflated and left < get_expected_length(header):
-                raise RejectedError('truncated', 'its pixel data is shorter than its header says')
+                layout = compressed_layout(header, syntax, path, start)
+            elif isinstance(source, Dataset):
+                layout = native_layout(header, len(source.PixelData))
+            else:
+                layout = native_layout(header, value_length(path, start, *header.original_encoding))
+                if left < get_expected_length(header):
+                    raise RejectedError('truncated', 'its pixel data is shorter than promised')
+            clip.read = lambda step: _read_frames(source, header, syntax, layout, step)
         except RejectedError:
             raise
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, struct.error):
             raise RejectedError('damaged', 'a field that describes its pixels is wrong') from None
     return clip
 
@@ -129,13 +137,16 @@ def _check_decodable(header: Dataset, syntax: UID) -> None:
         raise RejectedError('unsupported compression', f'no decoder is installed for {syntax.name}')
 
 
-def _frame_count(header: Dataset) -> int:
-    return max(int(header.get('NumberOfFrames') or 1), 1)
-
-
-def _read_frames(source: Path | Dataset, header: Dataset, syntax: UID, step: int) -> Frames:
+def _read_frames(
+    source: Path | Dataset, header: Dataset, syntax: UID, layout: PixelLayout, step: int
+) -> Frames:
     """Decode every step-th frame from the file, one at a time."""
-    wanted = list(range(0, _frame_count(header), step))
+    wanted = list(range(0, layout.frames, step))
+    told: dict[str, Any] = {
+        'number_of_frames': layout.frames,
+        'photometric_interpretation': layout.colours,
+        'bits_stored': int(header.BitsStored) + layout.shift,
+    }
     while wanted:
         # A decoding error ends pydicom's iterator: start again behind the damaged frame.
         # Without indices it reads a compressed clip in one pass.
@@ -143,62 +154,19 @@ def _read_frames(source: Path | Dataset, header: Dataset, syntax: UID, step: int
         with quiet():
             indices = None if every else list(wanted)
             if isinstance(source, Dataset):
-                frames = iter_pixels(source, indices=indices)
+                frames = iter_pixels(source, indices=indices, **told)
             else:
-                frames = iter_pixels(source, indices=indices, transfer_syntax_uid=syntax)
+                frames = iter_pixels(source, indices=indices, transfer_syntax_uid=syntax, **told)
         for number in wanted[:]:
             try:
                 with quiet():
-                    pixels = _to_8_bits(next(frames), header)
+                    pixels = samples_to_8_bits(next(frames) >> layout.shift, header)
             except Exception:  # the plugins raise many kinds on damaged data
                 pixels = None
             wanted.remove(number)
             yield number, pixels
             if pixels is None:
                 break
-
-
-def _to_8_bits(values: np.ndarray, header: Dataset) -> np.ndarray:
-    """Decoded samples to uint8 grey [H, W] or RGB [H, W, 3]."""
-    if header.PhotometricInterpretation == 'PALETTE COLOR':
-        values = apply_color_lut(values, header)
-        return values if values.dtype == np.uint8 else (values >> 8).astype(np.uint8)
-    if values.dtype != np.uint8 or header.BitsStored < 8:
-        values = _more_bits(values, header)
-    if header.PhotometricInterpretation == 'MONOCHROME1':
-        values = 255 - values
-    return values
-
-
-def _more_bits(values: np.ndarray, header: Dataset) -> np.ndarray:
-    bits = int(header.BitsStored)
-    signed = int(header.get('PixelRepresentation', 0)) == 1
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    if values.ndim == 3:
-        return to_8_bits(values, low, high)
-    if bits > 16 or values.dtype.kind == 'f':
-        return to_8_bits(values, *sample_range(values))
-    ends = apply_modality_lut(np.array([low, high], values.dtype), header)
-    values = apply_modality_lut(values, header)
-    if window := _window(header):
-        return to_8_bits(values, *window)
-    # 16 stored bits are seldom filled, and signed ones never are.
-    ends = ends if bits < 16 and not signed else np.array(sample_range(values))
-    return to_8_bits(values, float(ends.min()), float(ends.max()))
-
-
-def _window(header: Dataset) -> tuple[float, float] | None:
-    """Ends of the first linear window (PS3.3 C.11.2.1.2), if there is one."""
-    center, width = _first(header.get('WindowCenter')), _first(header.get('WindowWidth'))
-    if center is None or width is None or width <= 1:
-        return None
-    return center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2
-
-
-def _first(value: Any) -> float | None:
-    if value is None or value == '':
-        return None
-    return float(value[0]) if hasattr(value, '__len__') and len(value) else float(value)
 
 
 def _open_stream(path: Path, clip: Clip, options: Options) -> Clip:

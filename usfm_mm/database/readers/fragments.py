@@ -1,13 +1,17 @@
-"""Whether the compressed pixel data of a DICOM file is whole."""
+"""The pixel data element of a DICOM file, found without decoding."""
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 _ITEM = (0xFFFE, 0xE000)
+_HEAD = 65536  # bytes that hold the header of any JPEG or JPEG 2000 stream
 
 
-def is_cut_off(path: Path, start: int) -> bool:
-    """Whether a fragment is longer than what is left of the file.
+def fragments(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
+    """Length and first bytes of each fragment of compressed pixels, the offset table first.
+
+    Of the table and the first fragment up to 64 KiB, of the others two bytes.
 
     Args:
         path: A DICOM file with encapsulated pixel data, little endian as the standard demands.
@@ -15,11 +19,25 @@ def is_cut_off(path: Path, start: int) -> bool:
     """
     size = path.stat().st_size
     with path.open('rb') as file:
-        position = start + 12  # tag, VR, reserved, length
+        position, number = start + 12, 0  # behind tag, VR, reserved, length
         while position + 8 <= size:
             file.seek(position)
             group, element, length = struct.unpack('<HHL', file.read(8))
             if (group, element) != _ITEM:
-                break
+                return
+            yield length, file.read(min(length, _HEAD if number < 2 else 2))
+            number += 1
             position += 8 + length
-    return position > size
+
+
+def is_cut_off(path: Path, start: int) -> bool:
+    """Whether the fragments, see :func:`fragments`, are longer than what is left of the file."""
+    end = start + 12 + sum(8 + length for length, _ in fragments(path, start))
+    return end > path.stat().st_size
+
+
+def value_length(path: Path, start: int, implicit: bool, little: bool) -> int:
+    """Bytes of uncompressed pixel data, as its element says."""
+    with path.open('rb') as file:
+        file.seek(start + (4 if implicit else 8))
+        return struct.unpack('<L' if little else '>L', file.read(4))[0]
