@@ -52,7 +52,7 @@ class EditableWithMim(editable_wheel):
         super().run()
 
 
-EXTRAS = {name: requirements(name) for name in ('seg', 'enhance', 'data', 'vis', 'test')}
+EXTRAS = {name: requirements(name) for name in ('seg', 'enhance', 'data', 'dicom', 'vis', 'test')}
 
 setup(
     install_requires=requirements('core'),

@@ -22,6 +22,7 @@ PARTS = {
         ('pydicom', 'av', 'SimpleITK', 'rapidocr_onnxruntime', 'imagehash', 'faiss', 'yaml'),
         "'usfm-mm[data]'",
     ),
+    'DICOM segmentations': (('pydicom', 'highdicom'), "'usfm-mm[dicom]'"),
     'figures of features': (('sklearn', 'umap', 'tensorboard'), "'usfm-mm[vis]'"),
 }
 """Modules that each part imports, and what ``pip install`` takes to add them."""

@@ -1,7 +1,7 @@
 """Reconstruction of pictures under masks that are given or drawn, as in pre-training."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -85,16 +85,18 @@ def rebuild_frames(
     count = 0
     for batch in batches(frames, batch_size):
         masks = [given or draw_masks(model.card, seed, count + n) for n in range(len(batch))]
-        patch_mask, bands = (
-            None if masks[0][kind] is None else np.stack([one[kind] for one in masks])
-            for kind in (0, 1)
-        )
+        patch_mask, bands = (_stacked(kind) for kind in zip(*masks, strict=True))
         images = np.stack([prepare(frame.pixels, model.card) for frame in batch])
         results = zip(batch, masks, *model.rebuild(images, patch_mask, bands), strict=True)
         for frame, drawn, masked, image in results:
             size = frame.pixels.shape[:2]
             yield Reconstruction(frame, grey_at(masked, size), grey_at(image, size), *drawn)
         count += len(batch)
+
+
+def _stacked(masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    present = [mask for mask in masks if mask is not None]
+    return np.stack(present) if present else None
 
 
 def draw_masks(card: Any, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:

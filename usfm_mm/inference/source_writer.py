@@ -49,7 +49,7 @@ class SourceWriter:
         self.formats, self.cards = formats, cards
         self._rows: list[dict[str, Any]] = []
         self._masks: list[np.ndarray] = []
-        self._frames: list[int] = []
+        self._header: Any = None
         self._stack = ExitStack()
         self._clip: Any = None
         self._first: Answer | None = None
@@ -60,9 +60,10 @@ class SourceWriter:
         if isinstance(answer, Segmentation):
             if 'mask' in self.formats:
                 write_mask(self._path('masks', answer), answer.mask, palette_of(self.cards[0]))
-            if {'nifti', 'dicom-seg'} & set(self.formats):
+            if 'nifti' in self.formats:
                 self._masks.append(answer.mask)
-                self._frames.append(answer.frame.number)
+            if 'dicom-seg' in self.formats:
+                self._add_dicom_seg(answer)
         if 'image' in self.formats:
             write_png(self._path('images', answer), drawn(answer, self.cards[0]))
         if 'overlay' in self.formats:
@@ -71,11 +72,19 @@ class SourceWriter:
             self._add_to_clip(answer)
         self._first = self._first or answer
 
-    def _path(self, kind: str, answer: Answer) -> Path:
-        one = self.folder / kind / f'{self.name}.png'
+    def _path(self, kind: str, answer: Answer, ending: str = 'png') -> Path:
         if not answer.frame.several:
-            return one
-        return self.folder / kind / self.name / f'{answer.frame.number:05d}.png'
+            return self.folder / kind / f'{self.name}.{ending}'
+        return self.folder / kind / self.name / f'{answer.frame.number:05d}.{ending}'
+
+    def _add_dicom_seg(self, answer: Segmentation) -> None:
+        from usfm_mm.inference.formats.dicom_seg import read_header, write_dicom_seg
+
+        if self._header is None:
+            self._header = read_header(self.source)
+        if self._header:  # of what is no DICOM there is none
+            path = self._path('dicom-seg', answer, 'dcm')
+            write_dicom_seg(path, answer.mask, answer.frame.number, self._header, self.cards[0])
 
     def _add_to_clip(self, answer: Answer) -> None:
         if self._clip is None:
@@ -90,29 +99,17 @@ class SourceWriter:
             problems: Why frames could not be read, by their number.
         """
         self._stack.close()
-        if self._masks:
-            self._write_stacks()
+        if self._masks and self._first is not None:
+            from usfm_mm.inference.formats.nifti import write_nifti
+
+            path = self.folder / 'nifti' / f'{self.name}.nii.gz'
+            write_nifti(path, np.stack(self._masks), self._first.frame, self.source)
         self._rows += [
             problem_row(str(self.source), number, reason, self._rows[0])
             for number, reason in problems.items()
         ]
         rows = sorted(self._rows, key=lambda row: row['frame'])
         write_table(table_path(self.folder, self.name), rows)
-
-    def _write_stacks(self) -> None:
-        if 'nifti' in self.formats:
-            from usfm_mm.inference.formats.nifti import write_nifti
-
-            assert self._first is not None
-            path = self.folder / 'nifti' / f'{self.name}.nii.gz'
-            write_nifti(path, np.stack(self._masks), self._first.frame, self.source)
-        if 'dicom-seg' in self.formats:
-            from usfm_mm.inference.formats.dicom_seg import is_dicom, write_dicom_seg
-
-            if is_dicom(self.source):
-                path = self.folder / 'dicom-seg' / f'{self.name}.dcm'
-                masks = np.stack(self._masks)
-                write_dicom_seg(path, masks, self._frames, self.source, self.cards[0])
 
     def give_up(self) -> None:
         """Leave out what was begun: the source broke off."""
