@@ -5,16 +5,19 @@ from usfm_mm.inference.rebuild import reconstruct
 from usfm_mm.models.features import FeatureExtractor, extract_features
 
 from .backbone import load_backbone
+from .model import LoadedModel, load_model
 
 Encoder = FeatureExtractor  # its first name
 
 __all__ = [
     'Encoder',
     'FeatureExtractor',
+    'LoadedModel',
     'classify',
     'enhance',
     'extract_features',
     'load_backbone',
+    'load_model',
     'reconstruct',
     'segment',
 ]

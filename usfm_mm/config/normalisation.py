@@ -1,9 +1,7 @@
 """Mean and standard deviation of the intensities: from the weights or the data, or by hand."""
 
-import json
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -11,10 +9,9 @@ from mmengine.logging import print_log
 
 from usfm_mm.config.places import backbone_of
 from usfm_mm.config.provenance import trained_with
-from usfm_mm.io.index import INDEX_NAMES, find_index, read_about
+from usfm_mm.io.about import about_data
 
 Values = tuple[list[float], list[float]]
-_FILES = ('dataset.json', 'database.json')
 
 
 def fit_normalisation(
@@ -76,28 +73,9 @@ def of_weights(source: str) -> Values | None:
 
 def of_data(cfg: Config) -> Values | None:
     """Mean and std of the training images, as index, ``dataset.json`` or ``database.json`` tell."""
-    root = Path(cfg.get('data_root') or '.')
     dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
-    index = dataset.get('index')
-    if index or any((root / name).is_file() for name in INDEX_NAMES):
-        about = _index_metadata(root, index)
-        if about.get('mean') and about.get('std'):
-            return _lists(about)
-    for name in _FILES:
-        try:
-            about = json.loads((root / name).read_text(encoding='utf-8'))
-        except (OSError, ValueError):
-            continue
-        if about.get('mean') and about.get('std'):
-            return _lists(about)
-    return None
-
-
-def _index_metadata(root: Path, index: str | None) -> dict[str, Any]:
-    try:
-        return read_about(find_index(root, index))
-    except (OSError, ValueError):  # reading the index says what is wrong
-        return {}
+    about = about_data(cfg.get('data_root') or '.', dataset.get('index'))
+    return _lists(about) if about.get('mean') and about.get('std') else None
 
 
 def _place(cfg: Config) -> tuple[str, dict | None]:

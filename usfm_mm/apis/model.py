@@ -1,0 +1,106 @@
+"""A trained model from its file alone."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import MODELS, DefaultScope
+
+from usfm_mm.compat import import_mmagic, import_mmseg
+from usfm_mm.models.checkpoints.card import Card, card_of
+from usfm_mm.models.checkpoints.files import CheckpointError, load_file
+from usfm_mm.models.outputs import outputs_of, rebuilt_of
+
+_HOSTS: dict[str, Callable] = {'mmseg': import_mmseg, 'mmagic': import_mmagic}
+
+
+@dataclass
+class LoadedModel:
+    """A network with its card, as the functions of :mod:`usfm_mm.apis` take it.
+
+    Attributes:
+        card: What an image needs on its way in, and what the answer means.
+        module: The host's model, in eval mode: mmseg's, mmpretrain's, mmagic's or
+            ``USFMPretrainer``.
+    """
+
+    card: Card
+    module: Any
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Answer about a batch; see :func:`~usfm_mm.models.outputs.outputs_of`."""
+        return outputs_of(self.module, self.card.task, images)
+
+    def rebuild(
+        self, images: np.ndarray, patch_mask: np.ndarray | None, bands: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mask and reconstruct; see :func:`~usfm_mm.models.outputs.rebuilt_of`."""
+        return rebuilt_of(self.module, images, patch_mask, bands)
+
+
+def load_model(file: str | os.PathLike, device: str | torch.device = 'cpu') -> LoadedModel:
+    """Load a model that was trained here, for any task, from its file alone.
+
+    Nothing in the file is run, and no config, size or normalisation is needed: the file's card has
+    them.
+
+    Args:
+        file: Checkpoint of a run, or a file of ``usfm publish``.
+        device: Where to compute.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If it cannot be read, has no card, or the card does not fit the weights.
+        ModuleNotFoundError: If the package that the model is of is not installed.
+
+    Example:
+        .. code-block:: python
+
+            model = load_model('work_dirs/seg/best_DSC_epoch_20.pth')
+            [answer] = segment(model, 'scan.png')
+    """
+    content = load_file(file)
+    try:
+        card = card_of(content)
+    except ValueError as error:
+        raise CheckpointError(f'{file}: {error}') from error
+    if card is None:
+        raise CheckpointError(
+            f'{file} has no card: it was not saved by usfm_mm 0.2 or later. Test it with its '
+            'config ("usfm test"), or take its encoder (load_backbone)'
+        )
+    module = build(card)
+    try:
+        module.load_state_dict(content['state_dict'])
+    except RuntimeError as error:
+        raise CheckpointError(f'{file}: {_reason(str(error))}') from error
+    return LoadedModel(card, module.to(device))
+
+
+def build(card: Card) -> Any:
+    """Build the model that a card describes, in eval mode, without its weights."""
+    scope = card.config.get('default_scope') or 'mmpretrain'
+    if scope in _HOSTS:
+        _HOSTS[scope]()
+    with DefaultScope.overwrite_default_scope(scope):
+        model = Config(card.config).model  # mmseg asks for attributes
+        if 'data_preprocessor' not in model and 'data_preprocessor' in card.config:
+            model['data_preprocessor'] = card.config['data_preprocessor']
+        module = MODELS.build(model)
+    module = revert_sync_batchnorm(module)
+    module.requires_grad_(False)
+    return module.eval()
+
+
+def _reason(text: str) -> str:
+    if 'extractor' in text and 'another extractor' in text:
+        return (
+            'it does not hold the encoder that its generators use: train with '
+            '--cfg-options model.generator.save_extractor=True'
+        )
+    return f'the weights do not fit the model that its card describes: {text.splitlines()[0]}'
