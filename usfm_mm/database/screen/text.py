@@ -1,21 +1,22 @@
-"""Burned-in text: found by OCR (PP-OCRv4 on ONNX Runtime, models in the wheel), painted over."""
+"""Burned-in text: found by OCR, painted over."""
 
-import os
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from usfm_mm.database.readers.clip import Box
-from usfm_mm.io.optional import optional_import
+from usfm_mm.database.screen.ocr import Line, detect, read
 
 # The network wants text of some 15 pixels; it is trained on a shorter side of 736.
 _SHORT_SIDE = 736
 _MAX_ZOOM = 3.0
 _BORDER = 24
-# Speckle and vessels are taken for single large characters of low score. Measured on the real
-# images of the tests, texts score above 0.5, except small ones.
+# What the detector is as sure of is text, whatever the recognition, which knows few scripts, makes
+# of it; but large speckle and vessels are not. Measured: docs/database_pictures.md.
+_DETECTED, _TALLEST_DETECTED = 0.6, 1 / 12
+# Speckle and vessels are read as single large characters of low score; texts have more than 0.5,
+# except small ones.
 _SURE, _LIKELY = 0.5, 0.2
 _TALLEST_WORD, _TALLEST_SURE, _TALLEST_LIKELY = 1 / 3, 1 / 6, 1 / 20
 # Of so many characters; speckle is taken for one or two.
@@ -29,9 +30,9 @@ _ROUNDS = 2
 def find_text(image: np.ndarray) -> list[Box]:
     """Boxes of the text in a picture.
 
-    A box counts as text when the recognition is sure of its characters, or likely and the line is
-    small. Words taller than a third of the picture, and single characters taller than a sixth, are
-    texture.
+    A line counts as text when the detection is sure of it and it is not tall; when the recognition,
+    as it stands or upside down, is sure of its characters; or when that is likely and it is small.
+    Words taller than a third of the picture, and characters taller than a sixth, are texture.
 
     Args:
         image: Grey uint8 [H, W].
@@ -42,12 +43,11 @@ def find_text(image: np.ndarray) -> list[Box]:
         image = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR)
     # Text that touches the edge is found better with something beyond it.
     image = np.pad(image, _BORDER)
-    found, _ = _engine()(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), use_cls=False, text_score=0.0)
     boxes = []
-    for corners, characters, score in found or []:
-        points = (np.asarray(corners, np.float32) - _BORDER) / zoom
+    for line in detect(image):
+        points = (line.corners - _BORDER) / zoom
         line_height = min(cv2.minAreaRect(points)[1])
-        if _is_text(characters.strip(), float(score), line_height, height):
+        if _is_text(image, line, line_height, height):
             boxes.append(_around(points, line_height, height, width))
     return boxes
 
@@ -80,13 +80,24 @@ def cover_text(
     return (None if search and find_text(picture) else picture), text
 
 
-def _is_text(characters: str, score: float, line_height: float, picture_height: int) -> bool:
+def _is_text(image: np.ndarray, line: Line, line_height: float, picture_height: int) -> bool:
+    def at_most(part: float) -> bool:
+        return line_height <= max(_SMALL, part * picture_height)
+
+    if line.score >= _DETECTED and at_most(_TALLEST_DETECTED):
+        return True
+    # What is taller than any text is not read.
+    return at_most(_TALLEST_WORD) and any(
+        _is_readable(*read(image, line, upside_down), at_most) for upside_down in (False, True)
+    )
+
+
+def _is_readable(characters: str, score: float, at_most: Callable[[float], bool]) -> bool:
     if not characters or score < _LIKELY:
         return False
-    tallest = _TALLEST_LIKELY
-    if score >= _SURE:
-        tallest = _TALLEST_WORD if len(characters) >= _WORD else _TALLEST_SURE
-    return line_height <= max(_SMALL, tallest * picture_height)
+    if score < _SURE:
+        return at_most(_TALLEST_LIKELY)
+    return at_most(_TALLEST_WORD if len(characters) >= _WORD else _TALLEST_SURE)
 
 
 def _around(points: np.ndarray, line_height: float, height: int, width: int) -> Box:
@@ -114,19 +125,3 @@ def paint_over(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
     for box in boxes:
         box.cut(mask)[:] = 255
     return cv2.inpaint(image, mask, 3, cv2.INPAINT_TELEA)
-
-
-@lru_cache(maxsize=1)
-def _engine() -> Any:
-    """The OCR, loaded once per process, on one thread: workers are the parallelism."""
-    # Without it, ONNX Runtime looks up its maker's host and writes a store of events; it reads the
-    # variable when it is imported, here and in each worker.
-    os.environ['ORT_DISABLE_TELEMETRY'] = '1'
-    ocr = optional_import('rapidocr_onnxruntime', 'Finding burned-in text', 'usfm-mm[data]')
-    # A limit on the longest side that is never reached: `find_text` sets the scale.
-    return ocr.RapidOCR(
-        intra_op_num_threads=1,
-        inter_op_num_threads=1,
-        det_limit_type='max',
-        det_limit_side_len=100_000,
-    )
