@@ -26,12 +26,12 @@ def detect(image: np.ndarray) -> list[Line]:
     detector = ocr.text_det
     detector.preprocess_op = detector.get_preprocess(max(pixels.shape[:2]))
     found = detector.infer(detector.preprocess_op(pixels))[0]
+    shift, scale = np.array([0, padding['padding_1']['top']]), np.array([zoom_x, zoom_y])
     lines = []
     for corners, score in zip(*detector.postprocess_op(found, pixels.shape[:2]), strict=True):
         for filtered in detector.filter_tag_det_res([corners], pixels.shape[:2]):
-            top = padding['padding_1']['top']
-            points = (filtered - np.array([0, top], np.float32)) * np.array([zoom_x, zoom_y], np.float32)
-            lines.append(Line(points, float(score)))
+            points = (filtered - shift) * scale
+            lines.append(Line(points.astype(np.float32), float(score)))
     return lines
 
 
