@@ -7,6 +7,7 @@ from importlib import import_module
 COMMANDS = {
     'train': ('train', 'train a model from a config'),
     'test': ('test', 'test a checkpoint'),
+    'predict': ('predict', 'ask a model about images, DICOM files, clips and volumes'),
     'extract-features': ('extract_features', 'feature vectors of images, DICOM files and clips'),
     'index': ('make_index', 'verify images and write their index'),
     'pack': ('pack_images', 'store the images of an index in one file, or unpack them'),

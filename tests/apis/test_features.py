@@ -9,7 +9,8 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 
-from usfm_mm.apis import Encoder, FeatureExtractor, extract_features, load_backbone
+from usfm_mm.apis import Encoder, FeatureExtractor, extract_features, load_backbone, similar
+from usfm_mm.inference.features import FeatureTable, write_features
 from usfm_mm.models import USFMPretrainer, USFMViT
 from usfm_mm.models.features import extractor_of
 
@@ -226,3 +227,15 @@ def test_encoder_of_a_model_takes_its_normalisation():
     with torch.no_grad():
         expected = model.eval().backbone(inputs)[0].mean((2, 3))
         torch.testing.assert_close(encoder(images), expected, atol=1e-5, rtol=0)
+
+
+def test_similar_images_of_a_file(paths, tmp_path):
+    encoder = FeatureExtractor(vit(), [60.0], [40.0], (64, 64))
+    vectors = extract_features(encoder, paths)
+    file = tmp_path / 'features.parquet'
+    write_features(file, FeatureTable(vectors, [str(path) for path in paths], [0] * 3))
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = similar(encoder, paths[1:], file, k=2)
+    assert [neighbours[0].source for neighbours in found] == [str(path) for path in paths[1:]]
+    assert found[0][0].cosine == pytest.approx(1, abs=1e-6)
+    assert found[0][1].cosine == pytest.approx(max(unit[1] @ unit[0], unit[1] @ unit[2]), abs=1e-5)

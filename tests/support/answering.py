@@ -53,6 +53,7 @@ def answering(name, folder, seed=0):
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     task = 'segment' if cfg.default_scope == 'mmseg' else 'classify'
     model = Answering(module, task, dataset.metainfo['classes'])
+    model.config = cfg
     if task == 'segment':  # half of the first image is foreground
         logits = outcomes(model, dataset)[0].seg_logits.data
         module.decode_head.conv_seg.bias.data[1] -= (logits[1] - logits[0]).median()

@@ -2,7 +2,7 @@
 
 from usfm_mm.inference.predict import classify, enhance, segment
 from usfm_mm.inference.rebuild import reconstruct
-from usfm_mm.models.features import FeatureExtractor, extract_features
+from usfm_mm.models.features import FeatureExtractor, extract_features, similar
 
 from .backbone import load_backbone
 from .model import LoadedModel, load_model
@@ -20,4 +20,5 @@ __all__ = [
     'load_model',
     'reconstruct',
     'segment',
+    'similar',
 ]

@@ -1,7 +1,9 @@
 """Feature vectors of images from an encoder, with all that an image needs on its way into it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,13 @@ import torch
 from mmpretrain.models import BEiTViT
 from torch import Tensor, nn
 
-from usfm_mm.inference.features import features_of
+from usfm_mm.inference.features import (
+    FeatureTable,
+    Neighbour,
+    features_of,
+    nearest,
+    read_features,
+)
 from usfm_mm.inference.frames import Pictures, frames_of
 from usfm_mm.inference.prepare import prepare_for_features
 
@@ -139,6 +147,28 @@ def extract_features(encoder: Any, images: Pictures, batch_size: int = 32) -> np
     if not features:
         raise ValueError('extract_features got no images')
     return np.stack(features)
+
+
+def similar(
+    encoder: Any, images: Pictures, features: str | os.PathLike | FeatureTable, k: int = 5
+) -> list[list[Neighbour]]:
+    """The frames of a file of features that are nearest to images, by cosine.
+
+    Args:
+        encoder: The one that made the file; see :func:`extract_features`.
+        images: As there.
+        features: File of ``usfm extract-features``, or what ``read_features`` gave of it.
+        k: How many of each image, the nearest first.
+
+    Returns:
+        A list for each image.
+
+    Raises:
+        FileNotFoundError: If the file or an image does not exist.
+        ValueError: If the features are of another encoder, or something cannot be read.
+    """
+    table = features if isinstance(features, FeatureTable) else read_features(Path(features))
+    return nearest(table, extract_features(encoder, images), k)
 
 
 def as_extractor(model: Any) -> FeatureExtractor:

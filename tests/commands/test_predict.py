@@ -1,0 +1,145 @@
+"""usfm predict: files of the answers that the Python functions give."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from usfm_mm.models.checkpoints.card import CARD_KEY, Card
+
+from support.answering import CLASSIFY, SEGMENT, answering
+from usfm_mm.__main__ import main
+from usfm_mm.apis import load_model, segment
+
+RNG = np.random.default_rng(0)
+
+
+def save(name, folder, **kwargs):
+    """A small model's file, and its images."""
+    model, dataset = answering(name, folder / 'data', **kwargs)
+    settings = vars(model.card)
+    cfg = model.config
+    card = Card(
+        arch='small',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        config=dict(default_scope=cfg.default_scope, model=cfg.model.to_dict()),
+        **settings,
+    )
+    file = folder / f'{card.task}{kwargs.get("seed", 0)}.pth'
+    content = dict(state_dict=model.module.state_dict(), meta={CARD_KEY: card.to_dict()})
+    torch.save(content, file)
+    return str(file), str(folder / 'data' / 'images')
+
+
+@pytest.fixture(scope='module')
+def segmenter(tmp_path_factory):
+    return save(SEGMENT, tmp_path_factory.mktemp('seg'))
+
+
+@pytest.fixture(scope='module')
+def classifier(tmp_path_factory):
+    return save(CLASSIFY, tmp_path_factory.mktemp('cls'))
+
+
+def rows_of(out):
+    with (out / 'predictions.csv').open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob('*') if p.is_file()}
+
+
+def test_segments_a_folder(segmenter, tmp_path, capsys):
+    model, images = segmenter
+    main(['predict', model, images, '--out', str(tmp_path / 'out'), '--batch-size', '4'])
+    assert capsys.readouterr().out.strip() == str(tmp_path / 'out' / 'predictions.csv')
+    answers = list(segment(load_model(model), images, batch_size=4))
+    rows = rows_of(tmp_path / 'out')
+    assert [int(row['foreground_px']) for row in rows] == [
+        answer.areas_px['foreground'] for answer in answers
+    ]
+    for answer in answers:
+        name = os.path.basename(answer.frame.source)
+        with Image.open(tmp_path / 'out' / 'masks' / name) as mask:
+            np.testing.assert_array_equal(np.asarray(mask), answer.mask)
+        with Image.open(tmp_path / 'out' / 'overlays' / name) as overlay:
+            assert overlay.size == answer.mask.shape[::-1]
+
+
+def test_classifies_with_an_ensemble(classifier, tmp_path):
+    model, images = classifier
+    main(['predict', model, images, '--ensemble', model, '--out', str(tmp_path / 'out')])
+    rows = rows_of(tmp_path / 'out')
+    assert len(rows) == 9
+    assert {float(row['variance']) for row in rows} == {0.0}
+    for row in rows:
+        scores = [float(row[f'score_{name}']) for name in ('negative', 'positive')]
+        assert sum(scores) == pytest.approx(1, abs=1e-5)
+        assert row['label'] == ('negative', 'positive')[int(np.argmax(scores))]
+
+
+@pytest.mark.slow
+def test_killed_and_run_again_gives_the_same_files(segmenter, tmp_path):
+    model, _ = segmenter
+    scans = tmp_path / 'scans'
+    scans.mkdir()
+    for n in range(12):
+        cv2.imwrite(str(scans / f'{n:02d}.png'), RNG.integers(0, 256, (700, 900), np.uint8))
+    options = ['--batch-size', '3', '--device', 'cpu']
+
+    def start(out):
+        command = [sys.executable, '-m', 'usfm_mm', 'predict', model, str(scans), '--out', str(out)]
+        return subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
+
+    assert start(tmp_path / 'whole').wait() == 0
+    process = start(tmp_path / 'out')
+    while process.poll() is None and not list((tmp_path / 'out').glob('tables/0[2-9].csv')):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(list((tmp_path / 'out' / 'tables').glob('*.csv'))) < 12
+    assert not (tmp_path / 'out' / 'predictions.csv').exists()
+    assert start(tmp_path / 'out').wait() == 0
+    assert contents(tmp_path / 'out') == contents(tmp_path / 'whole')
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_done(segmenter, tmp_path, capsys):
+    model, _ = segmenter
+    scans = tmp_path / 'scans'
+    scans.mkdir()
+    cv2.imwrite(str(scans / 'a.png'), RNG.integers(0, 256, (60, 80), np.uint8))
+    (scans / 'b.png').write_bytes((scans / 'a.png').read_bytes()[:300])
+    with pytest.raises(SystemExit) as end:
+        main(['predict', model, str(scans), '--out', str(tmp_path / 'out')])
+    assert end.value.code == 1
+    assert '1 could not be read, the rest is done:' in (error := capsys.readouterr().err)
+    assert f'{scans / "b.png"}: ' in error
+    assert len(rows_of(tmp_path / 'out')) == 1
+
+
+@pytest.mark.parametrize(
+    ('options', 'text'),
+    [
+        (['--formats', 'nifti'], "'classify' has overlay, clip"),
+        (['--threshold', '3'], 'threshold must be in 0 to 1'),
+        (['--batch-size', '0'], 'batch_size'),
+    ],
+)
+def test_errors_are_one_line(classifier, tmp_path, capsys, options, text):
+    model, images = classifier
+    with pytest.raises(SystemExit) as end:
+        main(['predict', model, images, '--out', str(tmp_path / 'out'), *options])
+    assert end.value.code == 1
+    error = capsys.readouterr().err
+    assert text in error
+    assert error.count('error: ') == 1
+    assert not (tmp_path / 'out').exists()
