@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from usfm_mm.models.checkpoints.card import CARD_KEY, Card
 
 from support.answering import CLASSIFY, SEGMENT, answering
 from usfm_mm.__main__ import main
 from usfm_mm.apis import load_model, segment
+from usfm_mm.models.checkpoints.card import CARD_KEY, Card
 
 RNG = np.random.default_rng(0)
 

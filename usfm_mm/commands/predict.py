@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def answering(models: list[Any], args: argparse.Namespace) -> partial[Iterator[Answer]]:
+def answering(models: list[Any], args: argparse.Namespace) -> Callable[..., Iterator[Any]]:
     """What turns frames into answers, for the task of the models.
 
     Raises:
