@@ -1,6 +1,7 @@
 """A run that is killed and resumed ends with the weights of an uninterrupted one, on a CPU."""
 
 import copy
+import errno
 import logging
 import multiprocessing
 import os
@@ -155,6 +156,26 @@ def test_stopped_while_writing_leaves_the_last_checkpoint(config):
     train(config)
     kept = sorted(path.name for path in Path(config.work_dir).glob('*.pth'))
     assert kept == ['iter_6.pth']
+
+
+def test_full_disk_leaves_the_last_checkpoint_and_says_how_to_go_on(config, monkeypatch):
+    saved = []
+
+    def save_until_full(original, checkpoint, filename, *args, **kwargs):
+        if saved:
+            Path(filename).write_bytes(b'half a file')
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        saved.append(filename)
+        original(checkpoint, filename, *args, **kwargs)
+
+    monkeypatch.setattr(host, 'save_checkpoint', partial(save_until_full, host.save_checkpoint))
+    with pytest.raises(OSError, match=r'iter_4.pth cannot be saved \(No space left.*--resume'):
+        run(config.pretty_text)
+    assert sorted(path.name for path in Path(config.work_dir).glob('*.pth*')) == ['iter_2.pth']
+    assert Path(latest_checkpoint(config.work_dir)).name == 'iter_2.pth'
+    monkeypatch.undo()
+    run(config.pretty_text)
+    assert weights(config)
 
 
 def test_other_images_a_step_are_an_error(config):

@@ -81,9 +81,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     from usfm_mm.compat import leave_process_group
     from usfm_mm.config.options import build_runner
+    from usfm_mm.config.weights import check_weights
     from usfm_mm.datasets.checks import check_data
 
     cfg = build_config(args)
+    check_weights(cfg)
     runner = build_runner(cfg)
     check_data(cfg, ('train', 'val'))  # the processes are connected, no data set is built yet
     status = None

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from usfm_mm.compat import quiet_imports
 from usfm_mm.config.places import backbone_of
 from usfm_mm.config.provenance import trained_with
 from usfm_mm.io.about import about_data
@@ -59,6 +60,7 @@ def of_weights(source: str) -> Values | None:
 
     A missing or broken file does not tell either: what loads the weights says so.
     """
+    quiet_imports()
     from usfm_mm.models.checkpoints.files import load_file  # torch
 
     try:

@@ -41,7 +41,8 @@ class Table:
         columns = _columns(path)
         if columns['name'] is None or not any(columns[name] for name in _COLUMNS):
             raise ConversionError(
-                f'{path} needs the column name and one or more of {", ".join(_COLUMNS)}'
+                f'{path} needs the column name and one or more of {", ".join(_COLUMNS)}; its first '
+                f'line is {_text(path).partition(chr(10))[0]!r}'
             )
         self.rows: dict[str, Known] = {}
         for row in csv.DictReader(io.StringIO(_text(path))):

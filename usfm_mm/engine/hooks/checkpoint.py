@@ -207,18 +207,29 @@ class SafeCheckpointHook(CheckpointHook):
                 own.unlink(missing_ok=True)
 
     def _save_whole(self, save: Callable, name: str, **kwargs: Any) -> None:
-        """Save under a temporary name, then rename."""
-        save(
-            self.out_dir,
-            f'{name}.tmp',
-            save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler,
-            backend_args=self.backend_args,
-            **kwargs,
-        )
-        if is_main_process():
-            path = os.path.join(self.out_dir, name)
-            os.replace(f'{path}.tmp', path)
+        """Save under a temporary name, then rename.
+
+        Raises:
+            OSError: It cannot be written, as on a full disk; nothing is left of it.
+        """
+        path = Path(self.out_dir, name)
+        try:
+            save(
+                self.out_dir,
+                f'{name}.tmp',
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                backend_args=self.backend_args,
+                **kwargs,
+            )
+            if is_main_process():
+                os.replace(f'{path}.tmp', path)
+        except OSError as error:
+            Path(f'{path}.tmp').unlink(missing_ok=True)
+            raise OSError(
+                f'{path} cannot be saved ({error.strerror or error}): the earlier ones '
+                'are whole. Make room, then the same command with --resume goes on'
+            ) from error
 
 
 def _largest(value: float) -> float:
