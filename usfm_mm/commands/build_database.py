@@ -6,6 +6,8 @@ is given again. What each option means, and the format of the rules: docs/databa
 """
 
 import argparse
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,6 +54,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     cluster.add_argument('--backend', choices=('loky', 'dask'), default='loky')
     cluster.add_argument('--scheduler', help='address of the Dask scheduler')
     args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        # The report's drawings need matplotlib, which keeps settings and a list of fonts at home.
+        os.environ.setdefault('MPLCONFIGDIR', folder)
+        _build(args)
+
+
+def _build(args: argparse.Namespace) -> None:
     from usfm_mm.database.build import build
     from usfm_mm.database.store import OutputError
     from usfm_mm.database.workers import Cluster
