@@ -53,6 +53,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     cluster.add_argument('--workers', type=int, default=-1, help='processes (default: all cores)')
     cluster.add_argument('--backend', choices=('loky', 'dask'), default='loky')
     cluster.add_argument('--scheduler', help='address of the Dask scheduler')
+    cluster.add_argument(
+        '--seconds-per-file',
+        type=float,
+        default=60,
+        help='of the processor, then it is left out; another limit tries it again (0: none)',
+    )
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         # The report's drawings need matplotlib, which keeps settings and a list of fonts at home.
@@ -74,7 +80,7 @@ def _build(args: argparse.Namespace) -> None:
             Settings(args.size, args.packed, args.max_hamming, args.val_fraction, options_of(args)),
             args.exclude_like,
             args.journal,
-            Cluster(args.backend, args.workers, args.scheduler),
+            Cluster(args.backend, args.workers, args.scheduler, args.seconds_per_file),
         )
     except (ValueError, OSError, ImportError, OutputError) as error:
         raise SystemExit(f'error: {error}') from error

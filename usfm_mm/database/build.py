@@ -92,6 +92,7 @@ def build(
                 # workers on other machines have other working folders
                 None if settings.packed else out.resolve(),
                 os.getpid() if cluster.backend == 'loky' else None,
+                cluster.seconds,
             )
             _read_all(sources, job, journal, store, cluster, console)
             while lost := publish(journal, out, folder, store, settings, console):

@@ -1,5 +1,6 @@
 """The work on a chunk of files, in a process of its own, on whatever machine."""
 
+import multiprocessing
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from usfm_mm.database.dedup import perceptual_hash
 from usfm_mm.database.extract import extract
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.listing import SourceFile
+from usfm_mm.database.readers.limits import killed_after, limit_text
 from usfm_mm.database.records import FileRecord, ImageRecord
 from usfm_mm.database.rules import UNKNOWN, Rules
 from usfm_mm.database.store import OutputError, write_png
@@ -21,6 +23,7 @@ from usfm_mm.database.types import (
     DOUBTFUL,
     EXCLUDED,
     FAILED,
+    VANISHED,
     Options,
     RejectedError,
 )
@@ -36,6 +39,7 @@ class Job:
         size: Side of the images in pixels, 0 to keep theirs.
         root: Folder to write PNG files to; None to send the pixels back.
         parent: Process without which there is nothing to be done any more; None to go on anyway.
+        seconds: Of the processor, for one file; 0: no limit.
     """
 
     identity: Identity
@@ -44,6 +48,15 @@ class Job:
     size: int
     root: Path | None
     parent: int | None = None
+    seconds: float = 0
+
+    @property
+    def kill(self) -> float:
+        """Seconds after which a process that reads a file is ended; 0 where it is the only one."""
+        alone = os.getpid() == self.parent or (
+            self.parent is None and multiprocessing.parent_process() is None
+        )
+        return 0 if alone else 1.5 * self.seconds
 
 
 def process_chunk(job: Job, files: list[SourceFile]) -> list[FileRecord]:
@@ -59,13 +72,15 @@ def process_chunk(job: Job, files: list[SourceFile]) -> list[FileRecord]:
         if job.parent not in (None, os.getpid(), os.getppid()):
             # The run was killed, and the next one may be at work in the same folder.
             os._exit(1)
-        records.append(process_file(job, file))
+        with killed_after(job.kill):
+            records.append(process_file(job, file))
     return records
 
 
 def crashed_file(job: Job, file: SourceFile) -> FileRecord:
     """What is noted of a file that kills the process which reads it."""
-    return FileRecord(file, job.identity.file(file.path), CRASHED)
+    detail = f'or took {limit_text(1.5 * job.seconds)}' if job.seconds else ''
+    return FileRecord(file, job.identity.file(file.path), CRASHED, detail)
 
 
 def process_file(job: Job, file: SourceFile) -> FileRecord:
@@ -77,7 +92,7 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
         return record
     try:
         before = _state(file)
-        extraction = extract(Path(file.path), job.options)
+        extraction = extract(Path(file.path), job.options, job.seconds)
         _count_fields(record, job.rules, extraction.fields)
         labels = _labels(job, file, extraction.fields)
         for picture in extraction.pictures:
@@ -96,6 +111,8 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
     # One file in two million that hits a bug in a decoder must not stop the others.
     except Exception as error:
         record.reason, record.detail = FAILED, f'{type(error).__name__}: {error}'
+    if record.reason and not os.path.lexists(file.path):
+        record.reason, record.detail = VANISHED, ''
     if record.reason:
         record.images.clear()
         record.removed.clear()

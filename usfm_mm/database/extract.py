@@ -24,17 +24,19 @@ _OVERLAY, _MOSTLY = 0.005, 0.5
 _PAGE_TEXT = 0.2
 
 
-def extract(path: str | Path, options: Options) -> Extraction:
+def extract(path: str | Path, options: Options, seconds: float = 0) -> Extraction:
     """Pictures of one file.
 
     Args:
         path: A DICOM, video, image, NIfTI or MetaImage file, whatever its name.
         options: How pictures are made.
+        seconds: Of the processor, for one file; 0: no limit.
 
     Raises:
-        RejectedError: The file gives nothing; a frame that gives nothing is counted instead.
+        RejectedError: The file gives nothing, or takes too long; a frame that gives nothing is
+            counted instead.
     """
-    clip = open_clip(path, options)
+    clip = open_clip(path, options, seconds)
     step = 1
     if clip.rate and options.frames_per_second:
         step = max(round(clip.rate / options.frames_per_second), 1)

@@ -21,7 +21,7 @@ from usfm_mm.database.dedup import HASH_BYTES
 from usfm_mm.database.journal_file import open_journal
 from usfm_mm.database.records import COUNTS, FileRecord
 from usfm_mm.database.rules import UNKNOWN
-from usfm_mm.database.types import EXCLUDED, NO_FRAME
+from usfm_mm.database.types import EXCLUDED, NO_FRAME, VANISHED
 
 # No file has this stamp, so that one which gets it is read again when it is met.
 _AGAIN = 'again'
@@ -122,8 +122,13 @@ class Journal:
         return row[0]
 
     def without_stamp(self) -> list[tuple[bytes, str]]:
-        """Keyed hash and path of what could not even be looked at."""
-        return list(self._db.execute("SELECT id, path FROM files WHERE stamp = ''"))
+        """Keyed hash and path of what could not even be looked at, or was gone in a run before."""
+        return list(
+            self._db.execute(
+                "SELECT id, path FROM files WHERE stamp = '' OR (reason = ? AND generation < ?)",
+                (VANISHED, self.generation),
+            )
+        )
 
     def forget(self, id: bytes) -> None:
         """Take a file out of the journal, with its images."""

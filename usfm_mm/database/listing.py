@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from usfm_mm.database.types import VANISHED
+
 # Files of one chunk, the unit of work: what a killed run does again, at most, on each core.
 CHUNK_FILES = 32
 CHUNK_BYTES = 64 << 20
@@ -118,7 +120,7 @@ def _source_file(path: str, name: str, target: str) -> SourceFile:
     try:
         status = os.stat(path)
     except OSError:
-        return SourceFile(path, name, '', 0, 'unreadable')
+        return SourceFile(path, name, '', 0, 'unreadable' if os.path.lexists(path) else VANISHED)
     # Opening a pipe would wait for ever.
     reason = '' if stat.S_ISREG(status.st_mode) else NOT_A_FILE
     stamp = f'{status.st_size}:{status.st_mtime_ns}'

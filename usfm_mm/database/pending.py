@@ -7,7 +7,8 @@ from pathlib import Path
 from usfm_mm.database.chunk import Job
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.listing import SourceFile, in_chunks, walk
-from usfm_mm.database.types import EXCLUDED, RETRYABLE
+from usfm_mm.database.readers.limits import limit_text
+from usfm_mm.database.types import EXCLUDED, RETRYABLE, TOO_LONG
 
 
 class PendingFiles:
@@ -51,6 +52,8 @@ class PendingFiles:
         if known is None or not file.stamp or known.stamp != file.stamp:
             return False
         if known.reason in RETRYABLE and known.generation < self._generation:
+            return False
+        if known.reason == TOO_LONG and known.detail != limit_text(self._job.seconds):
             return False
         return (known.reason == EXCLUDED) == self._job.rules.excludes(file.name, file.target)
 

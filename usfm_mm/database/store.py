@@ -43,7 +43,7 @@ def write_png(root: Path, name: bytes, image: np.ndarray) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, encode_png(image))
     except OSError as error:
-        raise OutputError(f'{root}: {error.strerror}') from error
+        raise OutputError(f'{root}: {error.strerror or error}') from error
 
 
 class PackedStore:
@@ -57,7 +57,10 @@ class PackedStore:
         self._path = root / PACKED_NAME
 
     def __enter__(self) -> 'PackedStore':
-        self._env = lmdb.open(str(self._path), subdir=False, map_size=1 << 30)
+        try:
+            self._env = lmdb.open(str(self._path), subdir=False, map_size=1 << 30)
+        except lmdb.Error as error:
+            raise OutputError(_words(error, self._path)) from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +79,7 @@ class PackedStore:
                 [(image_path(name).encode(), encode_packed(image)) for name, image in images],
             )
         except lmdb.Error as error:
-            raise OutputError(f'{self._path}: {error}') from error
+            raise OutputError(_words(error, self._path)) from error
 
     def read(self, path: str) -> np.ndarray:
         """Image uint8 [H, W] of a path in the index.
@@ -110,8 +113,11 @@ class PackedStore:
         anew = self._path.with_name(f'.{self._path.name}.tmp')
         if strays:
             anew.touch()  # if this run is killed, the next one knows that there is something to do
-        for start in range(0, len(strays), _BATCH):
-            put_packed(self._env, [(key, None) for key in strays[start : start + _BATCH]])
+        try:
+            for start in range(0, len(strays), _BATCH):
+                put_packed(self._env, [(key, None) for key in strays[start : start + _BATCH]])
+        except lmdb.Error as error:
+            raise OutputError(_words(error, self._path)) from error
         if anew.exists():
             self._write_anew(anew)
         _remove_half_written(self._path.parent)
@@ -123,8 +129,13 @@ class PackedStore:
             self._env.close()
             os.replace(temporary, self._path)
         except (OSError, lmdb.Error) as error:
-            raise OutputError(f'{self._path}: {error}') from error
+            raise OutputError(_words(error, self._path)) from error
         self.__enter__()
+
+
+def _words(error: OSError | lmdb.Error, path: Path) -> str:
+    """What is wrong, where: LMDB says it behind the name of one of its functions."""
+    return f'{path}: {str(error).rpartition(": ")[2]}'
 
 
 def remove_strays(root: Path, names: np.ndarray) -> None:

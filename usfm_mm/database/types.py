@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+TOO_LONG = 'took too long'
 # Why a whole file gives nothing.
 FILE_REASONS = (
     'empty file',
@@ -19,6 +20,7 @@ FILE_REASONS = (
     'damaged',
     'too large',
     'no frames',
+    TOO_LONG,
     'no tissue region',  # the DICOM regions name Doppler, M-mode or graphics alone
 )
 
@@ -27,12 +29,13 @@ EXCLUDED = 'excluded by rule'
 FAILED = 'reader failed'
 CRASHED = 'reader crashed'
 CHANGED = 'changed while it was read'
+VANISHED = 'vanished'
 NO_FRAME = 'every frame left out'
 
 # Why an image that is kept should be looked at.
 DOUBTFUL = 'not like ultrasound'
 
-RETRYABLE = ('unreadable', 'unsupported compression', FAILED, CRASHED, CHANGED)
+RETRYABLE = ('unreadable', 'unsupported compression', FAILED, CRASHED, CHANGED, VANISHED)
 """Reasons that may be gone in a later run: a package, memory or a mount was missing."""
 
 # Why a single frame is left out. A file with one frame has these in `Extraction.rejects`, too.

@@ -33,11 +33,13 @@ class Cluster:
         backend: 'loky' for this machine, or 'dask'.
         workers: Processes; -1 for all cores.
         scheduler: Address of the Dask scheduler; None starts one here.
+        seconds: Of the processor, for one file; 0: no limit.
     """
 
     backend: str = 'loky'
     workers: int = -1
     scheduler: str | None = None
+    seconds: float = 60
 
 
 def process_all(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from usfm_mm.database.readers.clip import Clip
 from usfm_mm.database.readers.kinds import kind_of
+from usfm_mm.database.readers.limits import bounded, check_bytes
 from usfm_mm.database.types import Options
 
 _READERS = {
@@ -16,12 +17,24 @@ _READERS = {
 }
 
 
-def open_clip(path: str | Path, options: Options) -> Clip:
+def open_clip(path: str | Path, options: Options, seconds: float = 0) -> Clip:
     """Open a file as a clip, whatever its name.
+
+    Args:
+        path: Of the file.
+        options: How pictures are made.
+        seconds: Of the processor, for all that is done with the file from now on; 0: no limit.
 
     Raises:
         RejectedError: It gives nothing.
     """
-    module, function = _READERS[kind_of(path)]
-    reader = import_module(f'usfm_mm.database.readers.{module}')
-    return getattr(reader, function)(Path(path), options)
+    kind = kind_of(path)
+    if kind == 'dicom':
+        import_module(f'{__name__}.dicom_limits').check_dicom(Path(path))
+    elif kind == 'image':
+        check_bytes(Path(path).stat().st_size, 'an image file')
+    module, function = _READERS[kind]
+    reader = import_module(f'{__name__}.{module}')
+    clip = getattr(reader, function)(Path(path), options)
+    clip.read = bounded(clip.read, seconds)
+    return clip

@@ -1,5 +1,6 @@
 """Slices of NIfTI and MetaImage volumes, by SimpleITK."""
 
+import math
 import os
 import re
 import tempfile
@@ -10,10 +11,9 @@ import SimpleITK as sitk
 
 from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
 from usfm_mm.database.readers.kinds import kind_of
+from usfm_mm.database.readers.limits import check_bytes
 from usfm_mm.database.types import Options, RejectedError
 
-# A volume is held in memory whole; as many slices of the largest allowed size may be.
-_MAX_SLICES = 25
 _SUFFIXES = {'nifti': ('.nii', '.nii.gz', '.hdr'), 'metaimage': ('.mha', '.mhd')}
 _LONGEST_HEADER = 1 << 16
 _IMAGE_IO = {'nifti': 'NiftiImageIO', 'metaimage': 'MetaImageIO'}
@@ -46,9 +46,12 @@ def open_volume(path: Path, options: Options) -> Clip:
             size = reader.GetSize()
         except RuntimeError:
             raise RejectedError('damaged', 'its header cannot be read') from None
+        if len(size) < 2:
+            raise RejectedError('damaged', f'{len(size)} dimension, and no picture has one')
         check_size(size[1], size[0], options.max_pixels)
-        if np.prod(size, dtype=float) > _MAX_SLICES * options.max_pixels:
-            raise RejectedError('too large', f'a volume of {" x ".join(map(str, size))} voxels')
+        channels = reader.GetNumberOfComponents()
+        sample = sitk.Image([1, 1], reader.GetPixelID(), channels).GetSizeOfPixelComponent()
+        check_bytes(math.prod(size) * channels * sample, 'a volume')
         try:
             volume = reader.Execute()
         except RuntimeError:
