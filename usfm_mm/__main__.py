@@ -20,6 +20,8 @@ COMMANDS = {
     'doctor': ('doctor', 'what is installed, and what each part needs'),
     'print-config': ('print_config', 'print a config with its bases and options'),
     'report': ('report_run', 'print the losses of a run and draw their curve'),
+    'describe': ('describe_model', "what a model's file tells of it"),
+    'publish': ('publish_model', 'a trained model as a file to hand on'),
     'convert': ('convert_checkpoint', 'write the encoder of a checkpoint in another layout'),
     'knn': ('knn_probe', 'k-NN on frozen features'),
     'compare': ('compare_methods', 'train and test several methods on the same data'),

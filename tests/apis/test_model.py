@@ -1,5 +1,6 @@
 """A trained model from its file alone: what the run's own model answers, in a fresh process."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -11,11 +12,14 @@ import torch
 
 from support.downstream import load, narrow, write_data
 from usfm_mm.apis import load_backbone, load_model
+from usfm_mm.apis.model import build
+from usfm_mm.commands import describe_model, publish_model
 from usfm_mm.compat import set_up_cpu
 from usfm_mm.config.image_size import set_image_size
 from usfm_mm.config.options import build_runner, set_data_root
 from usfm_mm.models.checkpoints.card import Card
-from usfm_mm.models.checkpoints.files import CheckpointError
+from usfm_mm.models.checkpoints.files import CheckpointError, load_file
+from usfm_mm.models.checkpoints.publishing import publish
 from usfm_mm.models.outputs import outputs_of, rebuilt_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +92,15 @@ def test_fine_tuned(tmp_path, name, task, shape):
     assert card.classes == list(config.train_dataloader.dataset.metainfo.classes)
     assert card.data['images'] == 4
     assert str(tmp_path) not in str(card.to_dict())  # no path of the machine that trained it
+    out = tmp_path / 'shipped' / 'model.safetensors'
+    publish(file, out)
+    np.testing.assert_array_equal(ask_afresh(out, images, tmp_path), expected)
+    names = set(load_file(out)['state_dict'])
+    assert not [name for name in names if name.startswith('auxiliary_head')]
+    assert out.stat().st_size < Path(file).stat().st_size / 2  # no optimizer
+    publish(file, out, half=True)
+    np.testing.assert_allclose(load_model(out)(images), expected, atol=2e-3)
+    assert load_backbone(out).mean == tuple(card.mean)
 
 
 def test_pre_trained(tmp_path, tiny_config):
@@ -108,6 +121,38 @@ def test_pre_trained(tmp_path, tiny_config):
     encoder = load_backbone(file)  # mean, std and size are in the file
     assert (list(encoder.mean), list(encoder.std)) == ([100.0], [50.0])
     assert tuple(encoder.size) == (64, 64)
+    publish(file, tmp_path / 'a.safetensors')
+    again = load_backbone(tmp_path / 'a.safetensors')
+    np.testing.assert_array_equal(again.encode(images), encoder.encode(images))
+
+
+def test_commands(tmp_path, tiny_config, capsys):
+    config = tiny_config.model.to_dict()
+    data = dict(name='scans', images=12, organs=['heart', 'liver'], licence='CC0')
+    card = Card(
+        'pretrain', 'tiny', (64, 64), 1, [100.0], [50.0], data=data, config=dict(model=config)
+    )
+    weights = build(card).state_dict()
+    content = {'meta': {'usfm_card': card.to_dict()}, 'state_dict': weights, 'optimizer': weights}
+    torch.save(content, tmp_path / 'a.pth')
+    publish_model.main([str(tmp_path / 'a.pth'), str(tmp_path / 'a.safetensors')])
+    digest = hashlib.sha256((tmp_path / 'a.safetensors').read_bytes()).hexdigest()
+    assert digest in capsys.readouterr().out
+    page = (tmp_path / 'a.md').read_text()
+    assert digest in page
+    assert '| trained on | scans; 12 images; heart, liver |' in page
+    for name in ('a.pth', 'a.safetensors'):
+        describe_model.main([str(tmp_path / name)])
+        lines = capsys.readouterr().out.splitlines()
+        assert 'images               64 x 64 pixels, 1 channel(s)' in lines
+        assert 'mean                 100' in lines
+    torch.save({'state_dict': weights}, tmp_path / 'b.pth')
+    describe_model.main([str(tmp_path / 'b.pth')])
+    assert 'card                 none' in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match='b.pth has no card'):
+        publish(tmp_path / 'b.pth', tmp_path / 'b.safetensors')
+    with pytest.raises(ValueError, match=r'c\.pth: a published model is a file that ends in'):
+        publish(tmp_path / 'a.pth', tmp_path / 'c.pth')
 
 
 def test_files_that_do_not_tell(tmp_path):

@@ -1,12 +1,13 @@
 """A pre-trained encoder from its file alone."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmpretrain.models import VisionTransformer
 
-from usfm_mm.config.provenance import trained_with
+from usfm_mm.config.provenance import input_of
 from usfm_mm.models.checkpoints.files import CheckpointError, load_file
 from usfm_mm.models.checkpoints.loading import PATCH_WEIGHT, load_pretrained
 from usfm_mm.models.checkpoints.reading import Checkpoint, parse_checkpoint
@@ -18,7 +19,7 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 def load_backbone(
-    checkpoint: str,
+    checkpoint: str | os.PathLike,
     arch: str | dict | None = None,
     img_size: int | tuple[int, int] | None = None,
     mean: Sequence[float] | None = None,
@@ -61,19 +62,23 @@ def load_backbone(
             encoder = load_backbone('USFM_latest.pth', device='cuda')
             features = extract_features(encoder, ['a.png', 'b.png'])  # float32 [2, 768]
     """
+    checkpoint = str(checkpoint)
     file = load_file(checkpoint)
-    content, settings = parse_checkpoint(file, checkpoint), trained_with(file)
+    content, told = parse_checkpoint(file, checkpoint), input_of(file)
     patch = content.encoder[PATCH_WEIGHT]
     channels = kwargs.pop('in_channels', patch.shape[1])
     if mean is None and std is None:
-        mean, std = _normalisation(settings, channels)
+        if told and len(told[0]) == channels:
+            mean, std = told[:2]
+        elif channels == 3:
+            mean, std = IMAGENET_MEAN, IMAGENET_STD
     if mean is None or std is None or not len(mean) == len(std) == channels:
         raise ValueError(
             f'{checkpoint} takes {channels} channel(s): give mean and std with one value for each, '
             'as in model.data_preprocessor of the config it was trained with'
         )
     if img_size is None:
-        img_size = settings.get('image_size') or _size(content, patch.shape[-1])
+        img_size = (told and told[2]) or _size(content, patch.shape[-1])
     size = (img_size, img_size) if isinstance(img_size, int) else (img_size[0], img_size[1])
     backbone = _build(content, arch, in_channels=channels, img_size=size, **kwargs)
     # Not init_weights, which makes mmengine print two lines for each weight besides.
@@ -102,13 +107,6 @@ def _build(content: Checkpoint, arch: str | dict | None, **kwargs: Any) -> Any:
         )
     del settings['frozen']
     return VisionTransformer(arch=arch, **{**settings, **kwargs})
-
-
-def _normalisation(settings: dict[str, Any], channels: int) -> tuple[Any, Any]:
-    for value in settings.values():
-        if isinstance(value, dict) and len(value.get('mean') or ()) == channels:
-            return value['mean'], value['std']
-    return (IMAGENET_MEAN, IMAGENET_STD) if channels == 3 else (None, None)
 
 
 def _size(content: Checkpoint, patch: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 
 from usfm_mm.compat import quiet_imports
 from usfm_mm.config.places import backbone_of
-from usfm_mm.config.provenance import trained_with
+from usfm_mm.config.provenance import input_of
 from usfm_mm.io.about import about_data
 
 Values = tuple[list[float], list[float]]
@@ -64,13 +64,10 @@ def of_weights(source: str) -> Values | None:
     from usfm_mm.models.checkpoints.files import load_file  # torch
 
     try:
-        settings = trained_with(load_file(source))
+        found = input_of(load_file(source))
     except (OSError, ValueError):
         return None
-    for value in settings.values():
-        if isinstance(value, dict) and value.get('mean') and value.get('std'):
-            return _lists(value)
-    return None
+    return found and _lists(dict(mean=found[0], std=found[1]))
 
 
 def of_data(cfg: Config) -> Values | None:

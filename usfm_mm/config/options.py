@@ -25,12 +25,14 @@ from usfm_mm.config.image_size import check_image_size, check_masks, set_image_s
 from usfm_mm.config.loading import set_batch_size, set_data_root, set_workers, settle_workers
 from usfm_mm.config.normalisation import fit_normalisation
 from usfm_mm.config.schedule import check_schedule, follow_max_epochs, set_epochs, set_lr
+from usfm_mm.config.weights import check_arch, set_weights
 
 # Each option, and what puts it into all places of a config that depend on it.
 _SETTERS: dict[str, Callable[[Config, Any], None]] = {
     'data_root': set_data_root,
     'image_size': set_image_size,
     'mask_size': set_mask_size,
+    'weights': set_weights,
     'arch': set_arch,
     'epochs': set_epochs,
     'lr': set_lr,
@@ -73,7 +75,9 @@ def load_config(args: argparse.Namespace) -> Config:
     check_options(options, cfg)
     for name, put in _SETTERS.items():
         value = getattr(args, name, None)
-        if value is not None:
+        if name == 'arch' and value and getattr(args, 'weights', None):
+            check_arch(cfg, value, args.weights)
+        elif value is not None:
             put(cfg, value)
     if options.get('fit_classes', True):
         fit_classes(cfg)

@@ -23,6 +23,9 @@ def config_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument('--mask-size', type=int, help='pixels of a mask patch in pre-training')
     parser.add_argument('--arch', help='size of the ViT: tiny, small, base, large, huge')
     parser.add_argument(
+        '--weights', metavar='FILE', help='what the encoder starts from; its size is taken over'
+    )
+    parser.add_argument(
         '--cfg-options', nargs='+', action=_Overrides, help='override settings: key=value ...'
     )
     return parser

@@ -9,6 +9,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from usfm_mm.models.checkpoints.card import card_of
+
 # A checkpoint with others of these loads all the same, and gives other numbers.
 SETTINGS = ('image_size', 'data_preprocessor', 'model.data_preprocessor')
 KEY = 'trained_with'
@@ -44,6 +46,27 @@ def trained_with(checkpoint: Any) -> dict[str, Any]:
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     noted = meta.get(KEY) if isinstance(meta, dict) else None
     return {name: json.loads(value) for name, value in (noted or {}).items()}
+
+
+def input_of(content: Any) -> tuple[list[float], list[float], Any] | None:
+    """Mean, std and image size that a file of ours was trained with; None where it tells none.
+
+    Args:
+        content: What :func:`~usfm_mm.models.checkpoints.files.load_file` gave.
+
+    Returns:
+        One mean and one std for each channel, 0 to 255, and the size or None. A GAN tells none:
+        its generator's images are not its encoder's.
+    """
+    card = card_of(content)
+    if card is not None:
+        told = card.task != 'enhance' and card.mean and card.std
+        return (card.mean, card.std, card.image_size) if told else None
+    settings = trained_with(content)  # before there were cards
+    for value in settings.values():
+        if isinstance(value, dict) and value.get('mean') and value.get('std'):
+            return value['mean'], value['std'], settings.get('image_size')
+    return None
 
 
 def compare_settings(cfg: Config, classes: list[str] | None, checkpoint: dict) -> None:

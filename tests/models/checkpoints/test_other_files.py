@@ -235,10 +235,9 @@ class TestKinds:
             saving.save_file(released_state_dict(), tmp_path / name)
             assert read_checkpoint(str(tmp_path / name)).layout == 'usfm'
 
-    def test_safetensors_without_the_package(self, tmp_path, monkeypatch):
-        monkeypatch.setitem(__import__('sys').modules, 'safetensors.torch', None)
+    def test_safetensors_that_are_damaged(self, tmp_path):
         (tmp_path / 'a.safetensors').write_bytes(b'\x02\0\0\0\0\0\0\0{"a":1}')
-        with pytest.raises(ModuleNotFoundError, match=r'a\.safetensors needs .*pip install'):
+        with pytest.raises(CheckpointError, match=r'a\.safetensors .*cut off, damaged'):
             read_checkpoint(str(tmp_path / 'a.safetensors'))
 
     @pytest.mark.skipif(not can_ignore, reason='torch < 2.6 cannot leave objects out')

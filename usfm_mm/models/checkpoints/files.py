@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import zipfile
 from collections import OrderedDict
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+import safetensors.torch
 import torch
 from torch import serialization
 
 from usfm_mm.io.atomic import write_atomic
-from usfm_mm.io.optional import optional_import
+from usfm_mm.models.checkpoints.card import CARD_KEY
 
 _AGAIN = 'save its state_dict with the code that it was made with, and load that'
 
@@ -55,27 +57,35 @@ def load_file(source: str | os.PathLike) -> Any:
         source: Path, or http(s) address; a download is kept in ``torch.hub``'s folder.
 
     Returns:
-        What was saved, mostly a dict.
+        What was saved, mostly a dict; of a published file, its weights under ``state_dict`` and its
+        card under ``meta``, as in a checkpoint of a run.
 
     Raises:
         FileNotFoundError: If there is no such file.
         CheckpointError: If the file is no checkpoint, is cut off, or holds foreign objects that
             this torch cannot leave out.
-        ModuleNotFoundError: If it is a safetensors file and safetensors is not installed.
     """
     path = _download(str(source)) if _is_url(source) else Path(source)
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist or is not a file')
     try:
         if _is_safetensors(path):
-            package = optional_import('safetensors.torch', f'reading {path}', 'safetensors')
-            return package.load_file(path)
+            return _load_safetensors(path)
         with serialization.safe_globals(_placeholders(path)) if _can_ignore() else nullcontext():
             return torch.load(path, map_location='cpu', weights_only=True)
-    except (CheckpointError, ModuleNotFoundError):
+    except CheckpointError:
         raise
     except Exception as error:  # torch.load raises five kinds, with advice to load unsafely
         raise CheckpointError(f'{path} {_reason(path, str(error))}') from error
+
+
+def _load_safetensors(path: Path) -> dict[str, Any]:
+    weights = safetensors.torch.load_file(path)
+    with safetensors.safe_open(path, 'pt') as file:
+        card = (file.metadata() or {}).get(CARD_KEY)
+    if card is None:
+        return weights
+    return dict(meta={CARD_KEY: json.loads(card)}, state_dict=weights)
 
 
 def save_file(content: Any, path: str | os.PathLike) -> None:

@@ -1,0 +1,55 @@
+"""--weights: what the encoder starts from, and what follows it."""
+
+import pytest
+import torch
+
+from support.command_line import load
+from usfm_mm.models import USFMViT
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory):
+    """Weights of a ViT-Ti with LayerScale, and of one without."""
+    folder = tmp_path_factory.mktemp('weights')
+    for name, scale in (('scaled', 0.1), ('plain', 0.0)):
+        encoder = USFMViT('tiny', in_channels=1, img_size=64, layer_scale_init_value=scale)
+        weights = {f'backbone.{key}': value for key, value in encoder.state_dict().items()}
+        torch.save({'state_dict': weights}, folder / f'{name}.pth')
+    return folder
+
+
+@pytest.mark.parametrize('name', ['scaled', 'plain'])
+@pytest.mark.parametrize(
+    'config', ['usfm/seg_custom_upernet', 'usfm/cls_custom_linear', 'usfm/enhance_custom_cyclegan']
+)
+def test_size_and_layer_scale_follow(files, config, name):
+    file = str(files / f'{name}.pth')
+    before = load(config)
+    cfg = load(config, '--weights', file)
+    node = cfg.model.get('generator', cfg.model).backbone
+    old = before.model.get('generator', before.model).backbone
+    assert node.init_cfg == dict(type='Pretrained', checkpoint=file)
+    assert node.arch == 'tiny'
+    by_hand = load(config, '--arch', 'tiny').model
+    for part in ('neck', 'head', 'decode_head', 'auxiliary_head'):
+        assert cfg.model.get(part) == by_hand.get(part)
+    kept = old.get('layer_scale_init_value')
+    assert node.get('layer_scale_init_value') == (kept if name == 'scaled' else 0.0)
+
+
+def test_a_size_by_hand_agrees_or_is_refused(files):
+    file = str(files / 'scaled.pth')
+    config = 'usfm/seg_custom_upernet'
+    both, alone = load(config, '--weights', file, '--arch', 'tiny'), load(config, '--weights', file)
+    assert both.model == alone.model
+    with pytest.raises(ValueError, match=r'--arch small, but --weights .*scaled\.pth is tiny'):
+        load(config, '--weights', file, '--arch', 'small')
+
+
+def test_what_has_no_place_for_them(files):
+    with pytest.raises(
+        ValueError, match='--weights is for an encoder usfm_mm.USFMViT; .* has usfm'
+    ):
+        load('baselines/seg_monai_dynunet', '--weights', str(files / 'scaled.pth'))
+    with pytest.raises(FileNotFoundError, match=r'none\.pth'):
+        load('usfm/seg_custom_upernet', '--weights', 'none.pth')

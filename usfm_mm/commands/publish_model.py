@@ -1,0 +1,29 @@
+"""A trained model as a file to hand on: usfm publish CHECKPOINT MODEL.safetensors."""
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write weights and card as safetensors, and the card as Markdown beside it."""
+    parser = argparse.ArgumentParser(
+        description='Write weights and card of a checkpoint, without optimizer and log.'
+    )
+    parser.add_argument('checkpoint', help='of a run')
+    parser.add_argument('target', type=Path, help='file to write, NAME.safetensors')
+    parser.add_argument('--half', action='store_true', help='store weights as float16')
+    args = parser.parse_args(argv)
+
+    from usfm_mm.io.atomic import write_atomic
+    from usfm_mm.models.checkpoints.card_text import card_markdown
+    from usfm_mm.models.checkpoints.publishing import publish
+
+    card = publish(args.checkpoint, args.target, args.half)
+    content = args.target.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    page = args.target.with_suffix('.md')
+    write_atomic(page, card_markdown(card, args.target.name, sha256).encode())
+    print(f'{args.target}: {len(content) / 1e6:.1f} MB, SHA-256 {sha256}')
+    print(f'{page}: its card')
