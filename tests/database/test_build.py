@@ -123,7 +123,8 @@ def test_patients_are_never_split(tmp_path):
         splits.setdefault(row['patient'], set()).add(row['split'])
     assert len(splits) == 20
     assert all(len(names) == 1 for names in splits.values())
-    assert sum('val' in names for names in splits.values()) == 2
+    # Decided by the patient's keyed hash: two on average.
+    assert 1 <= sum('val' in names for names in splits.values()) <= 4
 
 
 def test_patient_from_number_study_or_file(tmp_path):

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from usfm_mm.curation.split import val_split
 from usfm_mm.database.dedup import HASH_BYTES, PHASH_COLUMN
 from usfm_mm.database.identity import DIGEST_BYTES
 from usfm_mm.database.journal import LABELS, Journal
+from usfm_mm.database.split import stable_split
 from usfm_mm.database.store import image_path
 from usfm_mm.io.index import codes
 
@@ -73,8 +73,8 @@ def index_of(images: Images, kept: np.ndarray, val_fraction: float) -> pa.Table:
         # Without the names that no image has any more: they would appear as organs.
         columns[name] = column.cast(pa.string()).dictionary_encode()
     organs, _ = codes(pa.chunked_array([columns['organ']]))
-    patients, _ = codes(pa.chunked_array([columns['patient']]))
-    val = val_split(organs, patients, val_fraction) if len(kept) else np.zeros(0, bool)
+    patients = columns['patient'].to_pylist()
+    val = stable_split(organs, patients, images.name[kept].tolist(), val_fraction)
     columns['split'] = pa.array(np.where(val, 'val', 'train'), pa.string()).dictionary_encode()
     columns['_study'] = columns.pop('study')
     columns['_file'] = pa.array(images.file[kept].astype(str), pa.string()).dictionary_encode()
