@@ -33,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_options(args.batch_size)
     import torch
 
+    from usfm_mm.compat import quiet_imports
+
+    quiet_imports()
     from usfm_mm.apis import load_backbone
     from usfm_mm.inference.many_features import extract_to_file
     from usfm_mm.inference.sources import list_all

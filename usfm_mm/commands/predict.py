@@ -93,6 +93,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     import torch
 
+    from usfm_mm.compat import quiet_imports
+
+    quiet_imports()
     from usfm_mm.apis import load_model
     from usfm_mm.inference.many import answer_files
     from usfm_mm.inference.output_folder import output_folder

@@ -10,6 +10,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import UltrasoundImageStorage, generate_uid
 
 import usfm_mm
+from usfm_mm.database.readers.dicom import quiet
 from usfm_mm.database.readers.kinds import kind_of
 from usfm_mm.io.atomic import atomic_path
 from usfm_mm.io.optional import optional_import
@@ -75,21 +76,22 @@ def write_dicom_seg(path: Path, mask: np.ndarray, frame: int, header: Dataset, c
         if name in single:
             delattr(single, name)
     names = [str(name) for name in card.classes]
-    segmentation = highdicom.seg.Segmentation(
-        source_images=[single],
-        pixel_array=mask[None],
-        segmentation_type='BINARY',
-        segment_descriptions=[_segment(highdicom, n, names[n]) for n in range(1, len(names))],
-        series_instance_uid=_number('series', header, names),
-        series_number=int(header.get('SeriesNumber') or 0) + _SERIES,
-        sop_instance_uid=_number('instance', header, names, str(frame), mask.tobytes().hex()),
-        instance_number=frame + 1,
-        manufacturer='usfm_mm',
-        manufacturer_model_name='usfm_mm',
-        software_versions=usfm_mm.__version__,
-        device_serial_number='none',
-        omit_empty_frames=False,
-    )
+    with quiet():  # its warnings repeat the patient's name
+        segmentation = highdicom.seg.Segmentation(
+            source_images=[single],
+            pixel_array=mask[None],
+            segmentation_type='BINARY',
+            segment_descriptions=[_segment(highdicom, n, names[n]) for n in range(1, len(names))],
+            series_instance_uid=_number('series', header, names),
+            series_number=int(header.get('SeriesNumber') or 0) + _SERIES,
+            sop_instance_uid=_number('instance', header, names, str(frame), mask.tobytes().hex()),
+            instance_number=frame + 1,
+            manufacturer='usfm_mm',
+            manufacturer_model_name='usfm_mm',
+            software_versions=usfm_mm.__version__,
+            device_serial_number='none',
+            omit_empty_frames=False,
+        )
     _point_at(segmentation, header, frame)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:

@@ -1,0 +1,128 @@
+"""Images per second of a folder, from files to files, against the network alone.
+
+    python -m benchmarks.inference [--images 32] [--arch small] [--rounds 3] [--out FILE]
+
+A UPerNet on ViT with random weights segments speckle of 768x1024 pixels, PNG. *Network alone*: the
+same batches, prepared beforehand, without what follows; *folder* reads, prepares, resizes masks
+back and writes masks, overlays and tables, as ``usfm predict`` does. Both take turns; medians.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from rich.console import Console
+from rich.table import Table
+
+from usfm_mm.apis import LoadedModel
+from usfm_mm.apis.model import build
+from usfm_mm.compat import find_mmseg_configs, quiet_imports
+from usfm_mm.config.arch import set_arch
+from usfm_mm.inference.frames import frames_of
+from usfm_mm.inference.many import answer_files
+from usfm_mm.inference.output_folder import output_folder
+from usfm_mm.inference.predict import segment_frames
+from usfm_mm.inference.prepare import prepare
+from usfm_mm.inference.source_writer import DEFAULTS, SourceWriter
+from usfm_mm.inference.sources import list_files
+from usfm_mm.models.checkpoints.card import Card
+
+CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'usfm' / 'seg_custom_upernet.py'
+
+
+def made_up_model(arch: str) -> LoadedModel:
+    """A segmenter with random weights."""
+    find_mmseg_configs()
+    cfg = Config.fromfile(CONFIG)
+    set_arch(cfg, arch)
+    cfg.model.backbone.pop('init_cfg', None)
+    card = Card(
+        task='segment',
+        arch=arch,
+        image_size=(224, 224),
+        channels=3,
+        mean=list(cfg.model.data_preprocessor.mean),
+        std=list(cfg.model.data_preprocessor.std),
+        classes=['background', 'foreground'],
+        palette=[[0, 0, 0], [0, 200, 0]],
+        config=dict(default_scope='mmseg', model=cfg.model.to_dict()),
+    )
+    torch.manual_seed(0)
+    return LoadedModel(card, build(card))
+
+
+def folder_seconds(model: Any, scans: Path, out: Path, batch_size: int) -> float:
+    """Time from files to files."""
+    formats, cards = DEFAULTS['segment'], [model.card]
+    answers = partial(segment_frames, [model], batch_size=batch_size, flip=False, threshold=None)
+    start = time.perf_counter()
+    with output_folder(out, {}):
+        answer_files(
+            list_files(scans).files,
+            lambda frames: answers(frames=frames),
+            lambda name, source: SourceWriter(out, name, source, formats, cards),
+            out,
+            batch_size,
+            lambda count: None,
+        )
+    return time.perf_counter() - start
+
+
+def network_seconds(model: Any, batches: list[np.ndarray]) -> float:
+    """Time of the network on prepared batches."""
+    start = time.perf_counter()
+    for batch in batches:
+        model(batch)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--images', type=int, default=32)
+    parser.add_argument('--arch', default='small')
+    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--out', help='JSON with every time')
+    args = parser.parse_args()
+    quiet_imports()
+    model, generator = made_up_model(args.arch), np.random.default_rng(0)
+    times: dict[str, list[float]] = dict(network=[], folder=[])
+    with tempfile.TemporaryDirectory() as name:
+        scans = Path(name, 'scans')
+        scans.mkdir()
+        for number in range(args.images):
+            speckle = generator.rayleigh(40, (768, 1024)).clip(0, 255).astype(np.uint8)
+            cv2.imwrite(str(scans / f'{number:04d}.png'), cv2.GaussianBlur(speckle, (5, 5), 1.5))
+        images = np.stack([prepare(frame.pixels, model.card) for frame in frames_of(scans)])
+        batches = [images[n : n + args.batch_size] for n in range(0, len(images), args.batch_size)]
+        model(batches[0])
+        for turn in range(args.rounds):
+            times['network'].append(network_seconds(model, batches))
+            out = Path(name, f'out{turn}')
+            times['folder'].append(folder_seconds(model, scans, out, args.batch_size))
+    table = Table(title=f'UPerNet, ViT {args.arch}, {torch.get_num_threads()} threads')
+    for column in ('', 'median s', 'images/s', 'time / network'):
+        table.add_column(column, justify='right')
+    pairs = zip(times['folder'], times['network'], strict=True)
+    ratios = dict(network=1.0, folder=statistics.median(a / b for a, b in pairs))
+    for kind, values in times.items():
+        median = statistics.median(values)
+        table.add_row(kind, f'{median:.2f}', f'{args.images / median:.2f}', f'{ratios[kind]:.3f}')
+    Console().print(table)
+    if args.out:
+        content = dict(seconds=times, threads=torch.get_num_threads(), **vars(args))
+        Path(args.out).write_text(json.dumps(content, indent=2))
+
+
+if __name__ == '__main__':
+    main()
