@@ -15,7 +15,8 @@ from PIL import Image
 
 from support.answering import CLASSIFY, SEGMENT, answering
 from usfm_mm.__main__ import main
-from usfm_mm.apis import load_model, segment
+from usfm_mm.apis import load_model, reconstruct, segment
+from usfm_mm.apis.model import build
 from usfm_mm.models.checkpoints.card import CARD_KEY, Card
 
 RNG = np.random.default_rng(0)
@@ -85,6 +86,30 @@ def test_classifies_with_an_ensemble(classifier, tmp_path):
         scores = [float(row[f'score_{name}']) for name in ('negative', 'positive')]
         assert sum(scores) == pytest.approx(1, abs=1e-5)
         assert row['label'] == ('negative', 'positive')[int(np.argmax(scores))]
+
+
+def test_reconstructs_with_a_pre_trained_model(tmp_path):
+    arch = dict(embed_dims=48, num_layers=2, num_heads=3, feedforward_channels=96)
+    backbone = dict(type='usfm_mm.USFMViT', arch=arch, img_size=64, in_channels=1)
+    config = dict(
+        type='usfm_mm.USFMPretrainer',
+        backbone=dict(**backbone, out_type='featmap', final_norm=True),
+        data_preprocessor=dict(type='usfm_mm.DualMaskDataPreprocessor', mean=[55.0], std=[50.0]),
+    )
+    card = Card('pretrain', arch, (64, 64), 1, [55.0], [50.0], config=dict(model=config))
+    content = dict(state_dict=build(card).state_dict(), meta={CARD_KEY: card.to_dict()})
+    torch.save(content, tmp_path / 'pre.pth')
+    cv2.imwrite(str(tmp_path / 'a.png'), RNG.integers(0, 256, (60, 80), np.uint8))
+    files = [str(tmp_path / name) for name in ('pre.pth', 'a.png')]
+    main(['predict', *files, '--out', str(tmp_path / 'out'), '--seed', '3'])
+    [answer] = reconstruct(load_model(files[0]), files[1], seed=3)
+    with Image.open(tmp_path / 'out' / 'images' / 'a.png') as image:
+        panel = np.asarray(image)
+    assert panel.shape == (60, 4 * 80, 3)  # masked, rebuilt, original, error
+    np.testing.assert_array_equal(panel[:, :80, 0], answer.masked)
+    np.testing.assert_array_equal(panel[:, 80:160, 0], answer.image)
+    [row] = rows_of(tmp_path / 'out')
+    assert float(row['mean_error']) == pytest.approx(answer.error.mean(), abs=1e-3)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """What a user imports: loading a model, and asking it about pictures."""
 
+from usfm_mm.inference.explain import occlude
 from usfm_mm.inference.predict import classify, enhance, segment
 from usfm_mm.inference.rebuild import reconstruct
 from usfm_mm.models.features import FeatureExtractor, extract_features, similar
@@ -18,6 +19,7 @@ __all__ = [
     'extract_features',
     'load_backbone',
     'load_model',
+    'occlude',
     'reconstruct',
     'segment',
     'similar',

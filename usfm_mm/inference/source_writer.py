@@ -13,7 +13,7 @@ from usfm_mm.inference.formats.png import write_mask, write_png
 from usfm_mm.inference.formats.table import Answer, problem_row, row_of
 from usfm_mm.inference.output_folder import table_path
 from usfm_mm.io.table import write_table
-from usfm_mm.visualization.overlay import captioned, overlay, side_by_side
+from usfm_mm.visualization.overlay import captioned, heat, overlay, side_by_side
 
 FORMATS = {
     'segment': ('mask', 'overlay', 'clip', 'nifti', 'dicom-seg'),
@@ -142,6 +142,13 @@ def drawn(answer: Answer, card: Any) -> np.ndarray:
         text = f'{answer.label} {best:.2f}' if answer.label else f'no class (best {best:.2f})'
         return captioned(answer.frame.pixels, text)
     if isinstance(answer, Reconstruction):
-        return side_by_side([answer.masked, answer.image, answer.frame.pixels])
+        return side_by_side(
+            [
+                answer.masked,
+                answer.image,
+                answer.frame.pixels,
+                heat(answer.image, answer.error, 255),
+            ]
+        )
     assert isinstance(answer, Enhancement)
     return answer.image

@@ -33,6 +33,24 @@ def overlay(image: np.ndarray, mask: np.ndarray, palette: Sequence[Sequence[int]
     return drawn
 
 
+def heat(image: np.ndarray, values: np.ndarray, highest: float | None = None) -> np.ndarray:
+    """Colour a picture by how high a map is, from nothing at 0 and below to full colour.
+
+    Args:
+        image: uint8 [H, W] or [H, W, 3] (RGB).
+        values: float [H, W].
+        highest: The value of full colour; by default the map's highest.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    highest = float(values.max()) if highest is None else highest
+    level = (values / max(highest, 1e-12)).clip(0, 1)
+    colours = cv2.applyColorMap(np.rint(255 * level).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    cover = 0.6 * level[..., None]
+    return np.rint((1 - cover) * as_rgb(image) + cover * colours[..., ::-1]).astype(np.uint8)
+
+
 def captioned(image: np.ndarray, text: str) -> np.ndarray:
     """Put a line of text above a picture: uint8 [H + h, W, 3]; the picture itself is not touched.
 
