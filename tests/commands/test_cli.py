@@ -60,16 +60,6 @@ def test_train_names_what_is_missing(arguments, message):
     assert message in done.stderr.splitlines()[-1]
 
 
-def test_train_without_weights_says_where_they_are_and_how_to_do_without():
-    done = run('train', 'configs/usfm/seg_custom_upernet.py')
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == [
-        'error: checkpoints/USFM_latest.pth: no such weights. The authors offer theirs at '
-        'https://github.com/openmedlab/USFM; others are named with --cfg-options '
-        'model.backbone.init_cfg.checkpoint=FILE, and model.backbone.init_cfg=None trains without'
-    ]
-
-
 def test_train_without_index_says_how_to_make_one(tmp_path):
     done = run(
         'train',

@@ -79,7 +79,7 @@ def test_packed_images_are_remembered(root, capsys):
     assert 'pack_images' not in capsys.readouterr().out
     pack(root, root)
     run(root)
-    assert f'"python tools/pack_images.py pack {root}"' in capsys.readouterr().out
+    assert f'"usfm pack pack {root}"' in capsys.readouterr().out
 
 
 def test_mean_and_std(tmp_path, capsys):
@@ -251,3 +251,13 @@ def test_prepared_sets_keep_their_splits(tmp_path):
     assert len(UltrasoundDataset(tmp_path, split='train')) == 4
     with pytest.raises(SystemExit, match='no folder under'):
         run(tmp_path / 'busi', '--prepared')
+
+
+def test_a_prepared_set_is_not_taken_for_organs(tmp_path):
+    """Its images and masks would be organs; before, it was told to delete its splits."""
+    for folder in ('images', 'masks', 'splits'):
+        (tmp_path / folder).mkdir()
+    cv2.imwrite(str(tmp_path / 'images' / 'a.png'), np.zeros((8, 8), np.uint8))
+    (tmp_path / 'dataset.json').write_text('{}')
+    with pytest.raises((ValueError, SystemExit), match='prepared data set.*--prepared'):
+        run(tmp_path)

@@ -213,7 +213,7 @@ def test_synthetic_pairs_keep_split_and_organ(prepared, tmp_path):
 
 
 def test_degrading_what_is_not_prepared(prepared, tmp_path):
-    with pytest.raises(SystemExit, match='has no index.csv: make it with tools/prepare_data.py'):
+    with pytest.raises(SystemExit, match='has no index.csv: make it with "usfm prepare"'):
         degrade([str(tmp_path / 'one_source'), str(tmp_path / 'out')])
     with pytest.raises(SystemExit, match='the sources need different names'):
         degrade([prepared[0], prepared[0], str(tmp_path / 'out')])

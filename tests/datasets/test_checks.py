@@ -274,6 +274,18 @@ def test_the_tools_stop_before_the_run(data, tmp_path, tool, list_file):
     assert f'{list_file}: no such list' in done.stderr.splitlines()[-1]
 
 
+def test_missing_weights_are_one_line_with_the_ways_out(data, tmp_path):
+    options = ['--data-root', data, '--work-dir', tmp_path / 'run', '--batch-size', '2']
+    command = [sys.executable, 'tools/train.py', CONFIGS['seg'], *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1] == (
+        'error: checkpoints/USFM_latest.pth: no such weights. The authors offer theirs at '
+        'https://github.com/openmedlab/USFM; others are named with --cfg-options '
+        'model.backbone.init_cfg.checkpoint=FILE, and model.backbone.init_cfg=None trains without'
+    )
+
+
 def test_fewer_images_than_a_batch(data):
     cfg = config(data, 'seg')
     cfg.train_dataloader.batch_size = 3

@@ -187,7 +187,7 @@ def test_every_generator_is_seeded_and_a_fixed_seed_fixes_items(root):
 def test_packed_equals_png(root):
     plain = UltrasoundDataset(root)
     assert plain.packed is None
-    with pytest.raises(FileNotFoundError, match='pack_images.py'):
+    with pytest.raises(FileNotFoundError, match='usfm pack'):
         UltrasoundDataset(root, packed=True)
     pack(root, root)
     packed = UltrasoundDataset(root)
@@ -219,7 +219,7 @@ def test_packed_images_older_than_the_index_are_warned_of(root, tmp_path, monkey
     UltrasoundDataset(root)
     assert messages == [
         f'{index} is newer than {store}, which the pixels are read from: if images have changed '
-        f'since, pack them again with "python tools/pack_images.py pack {root}", or read the files '
+        f'since, pack them again with "usfm pack pack {root}", or read the files '
         'with packed=False'
     ]
     for path in root.glob('*/*.png'):
@@ -299,7 +299,7 @@ def test_too_many_bad_images(root):
     with pytest.raises(
         RuntimeError,
         match=r'10 of 10 images.*max_bad_fraction=0.01.*liver/0.*'
-        'file is missing.*make_index.py',
+        'file is missing.*usfm index',
     ):
         dataset[SeededIndex(43, 0)]
     # 100 good draws for each bad one: no error

@@ -92,6 +92,18 @@ def test_only_a_checkpoint_that_fits_is_resumed_or_tested(tiny_config, tmp_path,
         RUNNERS.build(config).train()
 
 
+def test_another_arch_is_one_line_not_hundreds(tiny_config, tmp_path):
+    tiny_config.update(runner_type='usfm_mm.QuietRunner', experiment_name='one-line')
+    runner = RUNNERS.build(tiny_config)
+    torch.save({'state_dict': runner.model.state_dict(), 'meta': {}}, tmp_path / 'other.pth')
+    tiny_config.model.backbone.arch.update(embed_dims=24, feedforward_channels=48)
+    tiny_config.update(resume=True, load_from=str(tmp_path / 'other.pth'), experiment_name='two')
+    with pytest.raises(ValueError, match='same --arch.*size mismatch.*more like it') as error:
+        RUNNERS.build(tiny_config).train()
+    assert len(str(error.value)) < 700
+    assert len(str(error.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize('by_epoch', [True, False])
 def test_the_summary_needs_no_organs(build_run, by_epoch):
     runner = build_run([])

@@ -40,7 +40,7 @@ def test_missing_and_damaged(store, tmp_path):
         packed.read('short')
     with pytest.raises(BadImageError, match='no header'):
         decode_packed(b'123')
-    with pytest.raises(FileNotFoundError, match='pack_images.py'):
+    with pytest.raises(FileNotFoundError, match='usfm pack'):
         PackedImages(tmp_path / 'none.lmdb').read('a')
 
 

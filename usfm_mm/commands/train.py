@@ -85,9 +85,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.datasets.checks import check_data
 
     cfg = build_config(args)
-    check_weights(cfg)
     runner = build_runner(cfg)
     check_data(cfg, ('train', 'val'))  # the processes are connected, no data set is built yet
+    check_weights(cfg)
     status = None
     try:
         runner.train()

@@ -32,7 +32,7 @@ def fit_classes(cfg: Config) -> None:
         classes = json.loads(path.read_text(encoding='utf-8'))[f'{task}_classes']
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(
-            f'{path} cannot be read ({error!r}): make it again with tools/prepare_data.py'
+            f'{path} cannot be read ({error!r}): make it again with "usfm prepare"'
         ) from error
     if not classes:
         kind = 'masks' if task == 'seg' else 'classes of images'

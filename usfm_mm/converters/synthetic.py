@@ -42,7 +42,7 @@ def _items(sources: Sequence[Path], names: Sequence[str], seed: int) -> Iterator
     for source, source_name in zip(sources, names, strict=True):
         index = source / 'index.csv'
         if not index.is_file():
-            raise ConversionError(f'{source} has no index.csv: make it with tools/prepare_data.py')
+            raise ConversionError(f'{source} has no index.csv: make it with "usfm prepare"')
         with index.open(newline='', encoding='utf-8') as file:
             rows = [row for row in csv.DictReader(file) if row['path'].startswith('images/')]
         if not rows:

@@ -98,7 +98,7 @@ def make_index(
     if (root / PACKED_NAME).is_file():
         say(
             f'The pixels are read from {root / PACKED_NAME}: if images have changed, pack them '
-            f'again with "python tools/pack_images.py pack {root}"'
+            f'again with "usfm pack pack {root}"'
         )
     if out.resolve() != root.resolve():
         say(

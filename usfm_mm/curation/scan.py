@@ -19,8 +19,13 @@ def rows_of_folders(root: Path, say: Say) -> list[Row]:
     """One organ per folder under ``root``; every image below it belongs to it.
 
     Raises:
-        ValueError: A folder has no images.
+        ValueError: A folder has no images, or the root is a prepared data set.
     """
+    if (root / 'dataset.json').is_file() and (root / 'splits').is_dir():
+        raise ValueError(
+            f'{root} is a prepared data set, which has its index: train on it as it is. To join '
+            f'several, give the folder that holds them: usfm index {root.parent} --prepared'
+        )
     rows: list[Row] = []
     for folder in _folders(root):
         paths = list(image_paths(root, folder))

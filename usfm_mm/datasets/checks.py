@@ -152,7 +152,7 @@ def _check_foreground(
     elif only_left_out:
         errors.append(
             f'the masks of {split.list_file} hold only 0 and 255, and 255 is left out: save them '
-            'with 1 for the foreground, or convert them with tools/prepare_data.py folder'
+            'with 1 for the foreground, or convert them with "usfm prepare folder"'
         )
     elif split.name == 'test':
         warnings.append(f'all masks of {split.list_file} are empty')

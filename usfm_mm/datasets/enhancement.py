@@ -159,7 +159,7 @@ def _read_list(path: str) -> dict[str, str]:
     """Organ of each image that a list names, in its order."""
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f'{path}: no such list; tools/prepare_data.py writes it, and ann_file="" takes all '
+            f'{path}: no such list; "usfm prepare" writes it, and ann_file="" takes all '
             'images of the folders'
         )
     organ_of: dict[str, str] = {}

@@ -7,7 +7,9 @@ from pathlib import Path
 from mmengine.config import Config
 
 _KINDS = ('BaseSegDataset', 'CustomDataset')
-_LAYOUT = 'docs/adaptation.md shows the layout, tools/prepare_data.py writes it'
+_LAYOUT = (
+    'docs/adaptation.md shows the layout, "usfm prepare" writes it, --data-root names the folder'
+)
 
 
 @dataclass(frozen=True)

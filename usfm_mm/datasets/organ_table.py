@@ -13,8 +13,8 @@ from usfm_mm.io.index import codes, find_index, read_about, read_index
 from usfm_mm.io.index_checks import check_splits
 
 _HOLD_OUT = (
-    'Hold images out for validation: tools/make_index.py does with --val-fraction 0.1, '
-    'tools/build_database.py of organs with 20 images or more; or write "val" into the column '
+    'Hold images out for validation: "usfm index" does with --val-fraction 0.1, '
+    '"usfm build-database" of organs with 20 images or more; or write "val" into the column '
     '"split" yourself'
 )
 

@@ -93,7 +93,7 @@ class UltrasoundDataset(Dataset):
         if packed and not store.is_file():
             raise FileNotFoundError(
                 f'no packed images at {store}: make them with '
-                '"python tools/pack_images.py pack", or pass packed=False'
+                '"usfm pack pack", or pass packed=False'
             )
         self.packed = PackedImages(store) if packed or packed is None and store.is_file() else None
         self._organs = None if organs is None else list(organs)
@@ -187,7 +187,7 @@ class UltrasoundDataset(Dataset):
 
     def _how_to_read_files(self) -> str:
         return (
-            f'pack them again with "python tools/pack_images.py pack {self.data_root}", or read '
+            f'pack them again with "usfm pack pack {self.data_root}", or read '
             'the files with packed=False'
         )
 
@@ -231,7 +231,7 @@ class UltrasoundDataset(Dataset):
         if self._counter.too_many():
             examples = ', '.join(self.table.paths[i].as_py() for i in sorted(self._reported)[:5])
             remedy = (
-                'Check data_root; "python tools/make_index.py" verifies every image, lists the bad '
+                'Check data_root; "usfm index" verifies every image, lists the bad '
                 'ones and leaves them out of the index'
                 if self.packed is None
                 else f'If images have been added or changed, {self._how_to_read_files()}'

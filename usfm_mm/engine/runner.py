@@ -20,7 +20,7 @@ from usfm_mm.config.schedule import without_empty
 from usfm_mm.engine.stop_signals import shield_workers
 from usfm_mm.registry import RUNNERS
 
-_SHOWN = 2000  # characters of the list of weights that do not fit
+_SHOWN = 200  # characters on weights that do not fit
 
 
 class _StrictRunner:
@@ -64,13 +64,22 @@ class _StrictRunner:
         except (RuntimeError, UnpicklingError) as error:
             raise ValueError(
                 f'{filename} cannot be loaded into the model of {self.cfg.filename}: is it a '
-                'checkpoint of this config, with the same --arch, --image-size and classes?\n'
-                f'{str(error)[:_SHOWN]}'
+                'checkpoint of this config, with the same --arch, --image-size and classes? '
+                f'({_in_short(error)})'
             ) from error
         if self._testing:
             metainfo = getattr(self.test_loop.dataloader.dataset, 'metainfo', {})
             compare_settings(self.cfg, metainfo.get('classes'), checkpoint)
         return checkpoint
+
+
+def _in_short(error: Exception) -> str:
+    """What PyTorch says first of the weights that do not fit, of which there may be hundreds."""
+    _, *reasons = [line.strip() for line in str(error).splitlines() if line.strip()] or ['']
+    if not reasons:
+        return str(error)[:_SHOWN]
+    more = f', and {len(reasons) - 1} more like it' if len(reasons) > 1 else ''
+    return reasons[0][:_SHOWN] + ('...' if len(reasons[0]) > _SHOWN else '') + more
 
 
 @RUNNERS.register_module()

@@ -99,8 +99,7 @@ _open_stores: dict[str, tuple[lmdb.Environment, lmdb.Transaction]] = {}
 def _open(path: str) -> tuple[lmdb.Environment, lmdb.Transaction]:
     if not os.path.exists(path):
         raise FileNotFoundError(
-            f'no packed images at {path}: make them with '
-            'tools/pack_images.py pack, or pass packed=False'
+            f'no packed images at {path}: make them with "usfm pack pack", or pass packed=False'
         )
     # Without read-ahead: images are drawn at random, and neighbours would fill the cache.
     # One transaction for good, with buffers: a value is copied once, out of the map.
