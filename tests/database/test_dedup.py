@@ -9,7 +9,14 @@ import pytest
 from PIL import Image
 
 from support.made_up import speckle
-from usfm_mm.database.dedup import DUPLICATE_HAMMING, deduplicate, near_pairs, perceptual_hash
+from usfm_mm.database.dedup import (
+    DUPLICATE_HAMMING,
+    OVERLAP_HAMMING,
+    deduplicate,
+    near_pairs,
+    orientations,
+    perceptual_hash,
+)
 from usfm_mm.io.image import read_grey
 
 
@@ -46,6 +53,34 @@ def test_copies_are_near_and_others_far():
         for copy in (jpeg, half, gain):
             assert bits(own, perceptual_hash(copy)) <= DUPLICATE_HAMMING
     assert min(bits(a, b) for i, a in enumerate(hashes) for b in hashes[:i]) > 4 * DUPLICATE_HAMMING
+
+
+def turned(image):
+    """An image in the order of :func:`orientations`."""
+    for mirror in range(4):
+        flipped = image[:: 1 - 2 * (mirror >> 1), :: 1 - 2 * (mirror & 1)]
+        yield from (np.ascontiguousarray(flipped), np.ascontiguousarray(flipped.T))
+
+
+def test_flipped_and_turned_copies_are_near(shared_data):
+    """Before, none of them was."""
+    paths = sorted((shared_data / 'BUSI').rglob('*).png'))[::6]
+    images = [cv2.resize(read_grey(path), (256, 256)) for path in paths]
+    hashes = np.array([np.frombuffer(perceptual_hash(image), np.uint8) for image in images])
+    expected = list(orientations(hashes))
+    np.testing.assert_array_equal(expected[0], hashes)
+    distances = [
+        bits(own.tobytes(), perceptual_hash(copy))
+        for number, image in enumerate(images)
+        for own, copy in zip((each[number] for each in expected), turned(image), strict=True)
+    ]
+    assert np.mean(np.array(distances) <= DUPLICATE_HAMMING) > 0.9
+    assert np.mean(np.array(distances) <= OVERLAP_HAMMING) == 1
+    mirrored = [perceptual_hash(np.ascontiguousarray(image[:, ::-1])) for image in images]
+    both = np.concatenate((hashes, [np.frombuffer(own, np.uint8) for own in mirrored]))
+    found = deduplicate(both, np.arange(len(both)), DUPLICATE_HAMMING)
+    assert np.mean(found[len(images) :] >= 0) > 0.85
+    assert (found[: len(images)] >= 0).sum() <= 1  # BUSI's own copies
 
 
 @pytest.mark.parametrize('near', [0, 1, 7, 16, 24, 40])

@@ -36,6 +36,28 @@ def perceptual_hash(image: np.ndarray) -> bytes:
     return np.packbits(signs.ravel()[_SHUFFLE]).tobytes()
 
 
+def orientations(hashes: np.ndarray) -> Iterator[np.ndarray]:
+    """The hashes that images would have flipped and turned by quarters, as they are first.
+
+    Mirroring changes the sign of every second coefficient, transposing exchanges the two axes. As
+    the signs are about the median, a few bits differ from the flipped image's own hash: at most
+    16 of 95 in 100 real images, 22 of 99.
+
+    Args:
+        hashes: uint8 [N, 32].
+
+    Yields:
+        uint8 [N, 32], eight times.
+    """
+    bits = np.empty((len(hashes), 8 * HASH_BYTES), np.uint8)
+    bits[:, _SHUFFLE] = np.unpackbits(hashes, axis=1)
+    odd = np.arange(_SIDE, dtype=np.uint8) % 2
+    for mirror in range(4):
+        flipped = bits.reshape(-1, _SIDE, _SIDE) ^ (mirror & 1) * odd ^ (mirror >> 1) * odd[:, None]
+        for turned in (flipped, flipped.swapaxes(1, 2)):
+            yield np.packbits(turned.reshape(bits.shape)[:, _SHUFFLE], axis=1)
+
+
 def near_pairs(
     hashes: np.ndarray, max_hamming: int, others: np.ndarray | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -74,8 +96,10 @@ def near_pairs(
             np.ascontiguousarray(hashes[start : start + _BLOCK]), max_hamming + 1
         )
         a = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
-        keep = a < found if within else np.ones(len(found), bool)
-        yield a[keep], found[keep], distances[keep].astype(np.int64)
+        if within:
+            keep = a < found
+            a, found, distances = a[keep], found[keep], distances[keep]
+        yield a, found, distances.astype(np.int64)
 
 
 def deduplicate(
@@ -137,12 +161,18 @@ def _neighbours(
         Starts int64 [N + 1] and neighbours int32 [K].
     """
     # A pair is one number, a in its upper half: sorting is in place.
-    blocks = [np.zeros(0, np.int64)]
-    for a, b, _ in near_pairs(hashes, max_hamming):
-        across = (own_group[a] != own_group[b]) | (own_group[a] < 0)
-        blocks.append(a[across] << 32 | b[across])
-    pairs = np.concatenate(blocks)
-    del blocks
+    pairs = np.zeros(0, np.int64)
+    for number, turned in enumerate(orientations(hashes)):
+        blocks = [pairs]
+        for a, b, _ in near_pairs(turned, max_hamming, hashes if number else None):
+            # With each turn comes the one back, which finds the pair the other way round.
+            across = (a < b) & ((own_group[a] != own_group[b]) | (own_group[a] < 0))
+            blocks.append(a[across] << 32 | b[across])
+        if len(blocks) > 1:
+            pairs = np.concatenate(blocks)
+            del blocks
+            pairs.sort()
+            pairs = pairs[np.diff(pairs, prepend=-1) != 0]
     pairs = np.concatenate((pairs, pairs << 32 | pairs >> 32))
     pairs.sort()
     starts = np.searchsorted(pairs, np.arange(len(hashes) + 1) << 32)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from usfm_mm.database.dedup import OVERLAP_HAMMING, deduplicate, near_pairs
+from usfm_mm.database.dedup import OVERLAP_HAMMING, deduplicate, near_pairs, orientations
 from usfm_mm.database.images import Images
 
 KEPT, EXACT, NEAR, EXCLUDED_LIKE, WITHDRAWN = range(5)
@@ -38,8 +38,9 @@ def mark_duplicates(
     count = len(images.name)
     fate = np.zeros(count, np.int8)
     kept_as = np.full(count, -1, np.int64)
-    for rows, _, _ in near_pairs(images.phash, OVERLAP_HAMMING, excluded):
-        fate[rows] = EXCLUDED_LIKE
+    for turned in orientations(excluded):
+        for rows, _, _ in near_pairs(images.phash, OVERLAP_HAMMING, turned):
+            fate[rows] = EXCLUDED_LIKE
     fate[is_withdrawn(images, withdrawn, max_hamming)] = WITHDRAWN
 
     rows = np.flatnonzero(fate == KEPT)

@@ -20,6 +20,7 @@ from usfm_mm.database.dedup import (
     HASH_BYTES,
     PHASH_COLUMN,
     near_pairs,
+    orientations,
     perceptual_hash,
 )
 from usfm_mm.database.extract import extract
@@ -58,12 +59,16 @@ class HashedSet:
 
 
 def find_overlap(a: HashedSet, b: HashedSet, max_hamming: int) -> list[Overlap]:
-    """Pairs of images in ``a`` and ``b`` within ``max_hamming`` bits, the closest first."""
+    """Pairs of images in ``a`` and ``b`` within ``max_hamming`` bits, the closest first.
+
+    Flipped and turned copies are found as well.
+    """
     bits: dict[tuple[str, str], int] = {}
-    for rows, others, distances in near_pairs(a.hashes, max_hamming, b.hashes):
-        for i, j, distance in zip(rows, others, distances.tolist(), strict=True):
-            pair = a.names[i], b.names[j]
-            bits[pair] = min(distance, bits.get(pair, distance))
+    for hashes in orientations(a.hashes):
+        for rows, others, distances in near_pairs(hashes, max_hamming, b.hashes):
+            for i, j, distance in zip(rows, others, distances.tolist(), strict=True):
+                pair = a.names[i], b.names[j]
+                bits[pair] = min(distance, bits.get(pair, distance))
     return sorted(
         (Overlap(*pair, distance) for pair, distance in bits.items()),
         key=lambda pair: (pair.bits, pair.a, pair.b),
