@@ -52,7 +52,10 @@ class EditableWithMim(editable_wheel):
         super().run()
 
 
-EXTRAS = {name: requirements(name) for name in ('seg', 'enhance', 'data', 'dicom', 'vis', 'test')}
+EXTRAS = {
+    name: requirements(name)
+    for name in ('seg', 'enhance', 'data', 'dicom', 'export', 'vis', 'test')
+}
 
 setup(
     install_requires=requirements('core'),

@@ -34,7 +34,7 @@ from usfm_mm.inference.predict import segment_frames
 from usfm_mm.inference.prepare import prepare
 from usfm_mm.inference.source_writer import DEFAULTS, SourceWriter
 from usfm_mm.inference.sources import list_files
-from usfm_mm.models.checkpoints.card import Card
+from usfm_mm.io.card import Card
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'usfm' / 'seg_custom_upernet.py'
 

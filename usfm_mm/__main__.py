@@ -22,6 +22,7 @@ COMMANDS = {
     'report': ('report_run', 'print the losses of a run and draw their curve'),
     'describe': ('describe_model', "what a model's file tells of it"),
     'publish': ('publish_model', 'a trained model as a file to hand on'),
+    'export': ('export_model', 'a model as ONNX, for machines without torch'),
     'convert': ('convert_checkpoint', 'write the encoder of a checkpoint in another layout'),
     'knn': ('knn_probe', 'k-NN on frozen features'),
     'compare': ('compare_methods', 'train and test several methods on the same data'),

@@ -17,7 +17,7 @@ from usfm_mm.commands import describe_model, publish_model
 from usfm_mm.compat import set_up_cpu
 from usfm_mm.config.image_size import set_image_size
 from usfm_mm.config.options import build_runner, set_data_root
-from usfm_mm.models.checkpoints.card import Card
+from usfm_mm.io.card import Card
 from usfm_mm.models.checkpoints.files import CheckpointError, load_file
 from usfm_mm.models.checkpoints.publishing import publish
 from usfm_mm.models.outputs import outputs_of, rebuilt_of

@@ -17,7 +17,7 @@ from support.answering import CLASSIFY, SEGMENT, answering
 from usfm_mm.__main__ import main
 from usfm_mm.apis import load_model, reconstruct, segment
 from usfm_mm.apis.model import build
-from usfm_mm.models.checkpoints.card import CARD_KEY, Card
+from usfm_mm.io.card import CARD_KEY, Card
 
 RNG = np.random.default_rng(0)
 

@@ -12,7 +12,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
 
 from usfm_mm.compat import import_mmagic, import_mmseg
-from usfm_mm.models.checkpoints.card import Card, card_of
+from usfm_mm.io.card import Card, card_of
 from usfm_mm.models.checkpoints.files import CheckpointError, load_file
 from usfm_mm.models.outputs import outputs_of, rebuilt_of
 
@@ -43,27 +43,8 @@ class LoadedModel:
         return rebuilt_of(self.module, images, patch_mask, bands)
 
 
-def load_model(file: str | os.PathLike, device: str | torch.device = 'cpu') -> LoadedModel:
-    """Load a model that was trained here, for any task, from its file alone.
-
-    Nothing in the file is run, and no config, size or normalisation is needed: the file's card has
-    them.
-
-    Args:
-        file: Checkpoint of a run, or a file of ``usfm publish``.
-        device: Where to compute.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        CheckpointError: If it cannot be read, has no card, or the card does not fit the weights.
-        ModuleNotFoundError: If the package that the model is of is not installed.
-
-    Example:
-        .. code-block:: python
-
-            model = load_model('work_dirs/seg/best_DSC_epoch_20.pth')
-            [answer] = segment(model, 'scan.png')
-    """
+def load_checkpoint(file: str | os.PathLike, device: str | torch.device = 'cpu') -> LoadedModel:
+    """See :func:`usfm_mm.apis.load_model`."""
     content = load_file(file)
     try:
         card = card_of(content)

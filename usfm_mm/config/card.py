@@ -1,4 +1,4 @@
-"""The card of a run's model: :class:`~usfm_mm.models.checkpoints.card.Card`."""
+"""The card of a run's model: :class:`~usfm_mm.io.card.Card`."""
 
 import inspect
 import json
@@ -11,7 +11,7 @@ from typing import Any
 import usfm_mm
 from usfm_mm.config.places import backbone_of
 from usfm_mm.io.about import about_data
-from usfm_mm.models.checkpoints.card import Card
+from usfm_mm.io.card import Card
 
 # What a model is built from.
 _PARTS = ('default_scope', 'image_size', 'model', 'data_preprocessor')

@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from usfm_mm.models.checkpoints.card import card_of
+from usfm_mm.io.card import card_of
 
 # A checkpoint with others of these loads all the same, and gives other numbers.
 SETTINGS = ('image_size', 'data_preprocessor', 'model.data_preprocessor')

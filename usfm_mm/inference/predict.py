@@ -21,7 +21,7 @@ class Model(Protocol):
 
     @property
     def card(self) -> Any:
-        """Of :class:`usfm_mm.models.checkpoints.card.Card`."""
+        """Of :class:`usfm_mm.io.card.Card`."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Answer about a batch."""

@@ -22,7 +22,7 @@ class Pretrained(Protocol):
 
     @property
     def card(self) -> Any:
-        """Of :class:`usfm_mm.models.checkpoints.card.Card`."""
+        """Of :class:`usfm_mm.io.card.Card`."""
 
     def rebuild(
         self, images: np.ndarray, patch_mask: np.ndarray | None, bands: np.ndarray | None

@@ -19,6 +19,7 @@ from usfm_mm.inference.features import (
     read_features,
 )
 from usfm_mm.inference.frames import Pictures, frames_of
+from usfm_mm.inference.onnx_model import OnnxModel
 from usfm_mm.inference.prepare import prepare_for_features
 
 
@@ -117,7 +118,7 @@ def extract_features(encoder: Any, images: Pictures, batch_size: int = 32) -> np
 
     Args:
         encoder: From :func:`usfm_mm.apis.load_backbone`, or a model of
-            :func:`usfm_mm.apis.load_model`, whose encoder is taken.
+            :func:`usfm_mm.apis.load_model`, whose encoder is taken, or an exported encoder.
         images: Whatever :func:`~usfm_mm.inference.frames.frames_of` reads: paths, folders,
             patterns, uint8 arrays [H, W], [H, W, 3] (RGB) or [N, H, W], DICOM files, clips,
             volumes, of which each frame counts, or an iterable of them; read batch by batch.
@@ -136,14 +137,20 @@ def extract_features(encoder: Any, images: Pictures, batch_size: int = 32) -> np
         >>> extract_features(encoder, np.zeros((80, 100), np.uint8)).shape
         (1, 192)
     """
+    if isinstance(encoder, OnnxModel):
+        return _stacked(encoder, images, batch_size)
     encoder = as_extractor(encoder)
     former = [(module, module.training) for module in encoder.backbone.modules()]
     encoder.backbone.eval()
     try:
-        features = [answer.vector for answer in features_of(encoder, frames_of(images), batch_size)]
+        return _stacked(encoder, images, batch_size)
     finally:
         for module, training in former:
             module.training = training
+
+
+def _stacked(encoder: Any, images: Pictures, batch_size: int) -> np.ndarray:
+    features = [answer.vector for answer in features_of(encoder, frames_of(images), batch_size)]
     if not features:
         raise ValueError('extract_features got no images')
     return np.stack(features)

@@ -24,17 +24,22 @@ def outputs_of(module: Any, task: str, images: np.ndarray) -> np.ndarray:
         ValueError: The images have another number of channels than the model, or the task is none
             of these.
     """
-    tasks = {'segment': _segment, 'classify': _classify, 'enhance': _enhance}
-    if task not in tasks:
+    if task not in _TASKS:
         raise ValueError(f'a model for {task!r} gives no answers of its own: extract its features')
-    mean, std = normalisation(module)
+    mean, _ = normalisation(module)
     if len(mean) not in (1, images.shape[1]):  # mmagic keeps one number for all
         raise ValueError(f'the model takes {len(mean)} channels, got {images.shape[1]}')
-    inputs = torch.from_numpy(np.ascontiguousarray(images)).to(mean.device).float()
-    answers = tasks[task](module, (inputs - mean) / std)
+    inputs = torch.from_numpy(np.ascontiguousarray(images)).to(mean.device)
+    return answers_to(module, task, inputs).cpu().numpy()
+
+
+def answers_to(module: Any, task: str, images: Tensor) -> Tensor:
+    """As :func:`outputs_of`, from uint8 on the device of the weights to float32 there."""
+    mean, std = normalisation(module)
+    answers = _TASKS[task](module, (images.float() - mean) / std)
     if task == 'enhance':
         answers = (answers * std + mean) / 255
-    return answers.float().cpu().numpy()
+    return answers.float()
 
 
 @torch.inference_mode()
@@ -87,3 +92,6 @@ def _classify(module: Any, inputs: Tensor) -> Tensor:
 
 def _enhance(module: Any, inputs: Tensor) -> Tensor:
     return module.generators[module._default_domain](inputs)
+
+
+_TASKS = {'segment': _segment, 'classify': _classify, 'enhance': _enhance}

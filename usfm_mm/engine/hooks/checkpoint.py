@@ -18,7 +18,7 @@ from usfm_mm.config.card import card_of_run
 from usfm_mm.config.provenance import note_settings
 from usfm_mm.engine.stop_signals import StopSignals, shield_workers
 from usfm_mm.io.atomic import write_atomic
-from usfm_mm.models.checkpoints.card import CARD_KEY
+from usfm_mm.io.card import CARD_KEY
 from usfm_mm.registry import HOOKS
 
 _EPOCH = 'iters_per_epoch'

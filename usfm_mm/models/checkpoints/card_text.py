@@ -1,6 +1,6 @@
 """The card of a model in words."""
 
-from usfm_mm.models.checkpoints.card import Card
+from usfm_mm.io.card import Card
 
 _ANSWERS = {
     'pretrain': 'an encoder and a decoder that recovers masked images',

@@ -17,7 +17,7 @@ import torch
 from torch import serialization
 
 from usfm_mm.io.atomic import write_atomic
-from usfm_mm.models.checkpoints.card import CARD_KEY
+from usfm_mm.io.card import CARD_KEY
 
 _AGAIN = 'save its state_dict with the code that it was made with, and load that'
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from usfm_mm.io.atomic import write_atomic
-from usfm_mm.models.checkpoints.card import CARD_KEY, Card, card_of
+from usfm_mm.io.card import CARD_KEY, Card, card_of
 from usfm_mm.models.checkpoints.files import CheckpointError, load_file
 
 # What only training needs, by the names of the hosts.

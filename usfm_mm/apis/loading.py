@@ -1,0 +1,45 @@
+"""A trained model from its file, of whatever runtime."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from usfm_mm.inference.onnx_model import OnnxModel
+
+if TYPE_CHECKING:
+    import torch
+
+    from .model import LoadedModel
+
+
+def load_model(
+    file: str | os.PathLike, device: str | torch.device = 'cpu'
+) -> LoadedModel | OnnxModel:
+    """Load a model that was trained here, for any task, from its file alone.
+
+    Nothing in the file is run, and no config, size or normalisation is needed: the file's card has
+    them.
+
+    Args:
+        file: Checkpoint of a run, a file of ``usfm publish``, or an ONNX file of ``usfm export``,
+            which needs no torch.
+        device: Where to compute; an ONNX file does so on the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, has no card, or the card does not fit the weights.
+        ModuleNotFoundError: If the package that the model is of is not installed.
+
+    Example:
+        .. code-block:: python
+
+            model = load_model('work_dirs/seg/best_DSC_epoch_20.pth')
+            [answer] = segment(model, 'scan.png')
+    """
+    if Path(file).suffix == '.onnx':
+        return OnnxModel(file)
+    from .model import load_checkpoint
+
+    return load_checkpoint(file, device)
