@@ -9,6 +9,9 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import pytest
 
+from support.tiny_pretraining import build_run, organ_folder, tiny_config
+
+__all__ = ['build_run', 'organ_folder', 'tiny_config']
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / 'shared' / 'data'
 

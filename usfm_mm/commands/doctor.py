@@ -23,6 +23,7 @@ PARTS = {
         "'usfm-mm[data]'",
     ),
     'DICOM segmentations': (('pydicom', 'highdicom'), "'usfm-mm[dicom]'"),
+    'export to ONNX': (('onnx', 'onnxruntime'), "'usfm-mm[export]'"),
     'figures of features': (('sklearn', 'umap', 'tensorboard'), "'usfm-mm[vis]'"),
 }
 """Modules that each part imports, and what ``pip install`` takes to add them."""

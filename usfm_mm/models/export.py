@@ -47,10 +47,10 @@ def export_onnx(model: Any, target: str | os.PathLike, images: np.ndarray) -> fl
     card, target = model.card, Path(target)
     graph = _Graph(copy.deepcopy(model.module), card).eval()
     inputs = torch.from_numpy(images)
-    names = dict(input_names=['images'], output_names=['answers'])
-    axes = dict(images={0: 'batch'}, answers={0: 'batch'})
-    options = {} if torch.__version__ < '2.5' else dict(dynamo=False)
-    buffer = io.BytesIO()
+    names: dict[str, Any] = dict(input_names=['images'], output_names=['answers'])
+    axes: dict[str, Any] = dict(images={0: 'batch'}, answers={0: 'batch'})
+    options: dict[str, Any] = {} if torch.__version__ < '2.5' else dict(dynamo=False)
+    buffer: Any = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # of the tracer, about sizes that are fixed
         expected = graph(inputs).numpy()
@@ -89,7 +89,7 @@ class _Graph(nn.Module):
 class _PoolByMatrix(nn.Module):
     """Adaptive average pooling of a known size, which ONNX has for whole ratios only."""
 
-    def __init__(self, size: int | tuple[int, int]) -> None:
+    def __init__(self, size: Any) -> None:
         super().__init__()
         self.size = (size, size) if isinstance(size, int) else size
 
