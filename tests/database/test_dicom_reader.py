@@ -206,6 +206,12 @@ def test_regions_are_the_outer_2d_ones(tmp_path):
     assert reason_of(save(dataset, tmp_path / 'a.dcm')) == 'no tissue region'
 
 
+def test_size_of_a_box():
+    box = Box(left=2, top=3, right=7, bottom=11)
+    assert (box.width, box.height) == (5, 8)
+    assert box.cut(np.zeros((20, 30))).shape == (8, 5)
+
+
 def test_regions_of_a_picture_that_was_resized_are_not_used():
     """The example's regions are those of the 640 x 480 original; it is 320 x 240."""
     assert open_clip(get_testdata_file('examples_ybr_color.dcm'), Options()).regions == ()
