@@ -5,6 +5,7 @@ model = dict(
         type='usfm_mm.USFMResnetGenerator',
         mean=[123.675, 116.28, 103.53],  # in [0, 255]
         std=[58.395, 57.12, 57.375],
+        save_extractor=True,  # a checkpoint needs no other file
         backbone=dict(
             type='usfm_mm.USFMViT',
             arch='base',

@@ -180,3 +180,14 @@ def test_a_card_of_other_weights(tmp_path, tiny_config):
     torch.save({'meta': {'usfm_card': card.to_dict()}, 'state_dict': {}}, tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match='do not fit the model that its card describes'):
         load_model(tmp_path / 'a.pth')
+
+
+def test_a_card_runs_nothing_that_is_not_registered(tmp_path, tiny_config):
+    for kind in ('os.system', 'mmengine.fileio.load', 'mmengine.load'):
+        model = tiny_config.model.to_dict()
+        model['backbone'] = dict(type=kind, command=f'touch {tmp_path / "run"}')
+        card = Card('pretrain', 'x', (64, 64), 1, [1.0], [1.0], config=dict(model=model))
+        torch.save({'meta': {'usfm_card': card.to_dict()}, 'state_dict': {}}, tmp_path / 'a.pth')
+        with pytest.raises(CheckpointError, match=rf"a\.pth: model\.backbone\.type is '{kind}'"):
+            load_model(tmp_path / 'a.pth')
+    assert not (tmp_path / 'run').exists()

@@ -29,7 +29,7 @@ def warnings(monkeypatch):
 
 def checkpoint(classes=('normal', 'benign', 'malignant')):
     saved = dict(meta=dict(dataset_meta=dict(classes=classes)))
-    note_settings(config(), saved)
+    note_settings(config(), saved, [])
     return saved
 
 

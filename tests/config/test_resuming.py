@@ -28,7 +28,7 @@ def run(tmp_path):
 def save(path, iterations, **more):
     checkpoint = dict(state_dict={}, optimizer={}, param_schedulers=[], **more)
     checkpoint['meta'] = dict(iter=iterations, epoch=iterations // 10, iters_per_epoch=10)
-    note_settings(begin(path.parent / 'another'), checkpoint)
+    note_settings(begin(path.parent / 'another'), checkpoint, [])
     torch.save(checkpoint, path)
 
 

@@ -15,12 +15,14 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, RUNNERS
 
 from support.two_ranks import on_two_ranks
+from usfm_mm.apis import load_model
 from usfm_mm.compat import check_synced, import_mmagic, set_up_cpu
 from usfm_mm.config.arch import set_arch
 from usfm_mm.config.image_size import set_image_size
 from usfm_mm.config.options import set_data_root
 from usfm_mm.io.image import encode_png
 from usfm_mm.models import USFMViT
+from usfm_mm.models.checkpoints.publishing import publish
 
 if find_spec('mmagic') is None:
     pytest.skip('mmagic is not installed', allow_module_level=True)
@@ -126,11 +128,13 @@ def test_trains_validates_and_tests(name, data_root, weights, tmp_path):
 
 
 def check_restores(work_dir, model, cfg):
-    """A run started from the checkpoint has its function, and the checkpoint no extractor."""
+    """A run started from the checkpoint has its function; the extractor is in there once."""
     path = work_dir / 'best_SSIM_epoch_2.pth'
     names = torch.load(path, weights_only=True)['state_dict'].keys()
-    assert {k for k in names if 'extractor' in k} <= {
-        f'generators.{domain}.extractor_fingerprint' for domain in 'AB'
+    extractor = getattr(model.generators['A'], 'extractor', None)
+    wanted = extractor.encoder.state_dict() if extractor else {}
+    assert {k for k in names if 'extractor.' in k} == {
+        f'generators.A.extractor.{k}' for k in wanted
     }
     cfg.load_from = str(path)
     fresh = RUNNERS.build(cfg)
@@ -139,6 +143,31 @@ def check_restores(work_dir, model, cfg):
     for domain in 'AB':
         with torch.no_grad():
             assert torch.equal(fresh.model.generators[domain](x), model.generators[domain](x))
+    check_loads_alone(path, fresh.model, x)
+
+
+def check_loads_alone(path, model, x):
+    """The file alone gives the model, and two files share no extractor."""
+    loaded = load_model(str(path))
+    card = loaded.card
+    assert (card.task, card.image_size, card.channels) == ('enhance', (32, 32), 3)
+    assert (card.mean, card.std) == ([127.5] * 3, [127.5] * 3)
+    assert (card.data['images'], card.organs) == (4, ['kidney', 'liver'])
+    assert 'checkpoint' not in json.dumps(card.config)
+    again = load_model(str(path))
+    if hasattr(model.generators['B'], 'extractor'):
+        with torch.no_grad():
+            for parameter in again.module.generators['B'].extractor.encoder.parameters():
+                parameter.zero_()
+    for domain in 'AB':
+        with torch.no_grad():
+            assert torch.equal(loaded.module.generators[domain](x), model.generators[domain](x))
+    for half in (False, True):
+        publish(path, path.with_suffix('.safetensors'), half)
+        shipped = load_model(path.with_suffix('.safetensors')).module.generators['B']
+        with torch.no_grad():
+            difference = (shipped(x) - model.generators['B'](x)).abs().max()
+        assert difference <= (0.02 if half else 0)
 
 
 def test_methods_differ_in_the_generator_only():
@@ -146,7 +175,7 @@ def test_methods_differ_in_the_generator_only():
     assert plain.model.generator.type == 'ResnetGenerator'
     simmim.model.generator.backbone.init_cfg = usfm.model.generator.backbone.init_cfg
     assert simmim._cfg_dict == usfm._cfg_dict
-    for key in ('backbone', 'mean', 'std'):
+    for key in ('backbone', 'mean', 'std', 'save_extractor'):
         usfm.model.generator.pop(key)
     usfm.model.generator.type = 'ResnetGenerator'
     assert plain._cfg_dict == usfm._cfg_dict

@@ -12,8 +12,10 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
 
 from usfm_mm.compat import import_mmagic, import_mmseg
+from usfm_mm.config.places import places
 from usfm_mm.io.card import Card, card_of
 from usfm_mm.models.checkpoints.files import CheckpointError, load_file
+from usfm_mm.models.enhancement.frozen_extractor import extractors_apart
 from usfm_mm.models.outputs import outputs_of, rebuilt_of
 
 _HOSTS: dict[str, Callable] = {'mmseg': import_mmseg, 'mmagic': import_mmagic}
@@ -55,7 +57,10 @@ def load_checkpoint(file: str | os.PathLike, device: str | torch.device = 'cpu')
             f'{file} has no card: it was not saved by usfm_mm 0.2 or later. Test it with its '
             'config ("usfm test"), or take its encoder (load_backbone)'
         )
-    module = build(card)
+    try:
+        module = build(card)
+    except ValueError as error:
+        raise CheckpointError(f'{file}: {error}') from error
     try:
         module.load_state_dict(content['state_dict'])
     except RuntimeError as error:
@@ -64,18 +69,38 @@ def load_checkpoint(file: str | os.PathLike, device: str | torch.device = 'cpu')
 
 
 def build(card: Card) -> Any:
-    """Build the model that a card describes, in eval mode, without its weights."""
+    """Build the model that a card describes, in eval mode, without its weights.
+
+    Raises:
+        ValueError: If it has a type that no registry has.
+    """
     scope = card.config.get('default_scope') or 'mmpretrain'
     if scope in _HOSTS:
         _HOSTS[scope]()
-    with DefaultScope.overwrite_default_scope(scope):
+    with DefaultScope.overwrite_default_scope(scope), extractors_apart():
         model = Config(card.config).model  # mmseg asks for attributes
+        _check_types(model)
         if 'data_preprocessor' not in model and 'data_preprocessor' in card.config:
             model['data_preprocessor'] = card.config['data_preprocessor']
         module = MODELS.build(model)
     module = revert_sync_batchnorm(module)
     module.requires_grad_(False)
     return module.eval()
+
+
+def _check_types(model: Any) -> None:
+    """Refuse dotted types that are not registered: mmengine would import and call them."""
+    scopes = {'mmengine': MODELS, **MODELS.children}
+    for place in places(model, {'type'}):
+        scope, dot, name = str(place.value).rpartition('.')
+        registry = scopes.get(scope)
+        if registry is not None:
+            registry.import_from_location()
+        if dot and (registry is None or name not in registry.module_dict):
+            raise ValueError(
+                f'model.{place.path} is {place.value!r}, which no registry has: import first what '
+                'registers it'
+            )
 
 
 def _reason(text: str) -> str:

@@ -43,10 +43,11 @@ def card_of_run(cfg: Any, dataset: Any) -> Card | None:
     backbone = backbone_of(cfg)
     if task == 'enhance' and not mean:  # mmagic's own, to [-1, 1]
         mean = std = [127.5] * (model.get('generator') or {}).get('in_channels', 3)
+    encoder = backbone or model.get('generator') or {}
     metainfo = getattr(dataset, 'metainfo', None) or {}
     return Card(
         task=task,
-        arch=_plain(backbone.get('arch')) or _type(backbone or model.get('generator')),
+        arch=_plain(backbone.get('arch')) or type_name(encoder.get('type', '')),
         image_size=_size(cfg, backbone, preprocessor),
         channels=len(mean) or backbone.get('in_channels', 3),
         mean=mean,
@@ -94,20 +95,18 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items() if k not in ('init_cfg', 'pretrained')}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if inspect.isclass(value):  # as a config of the lazy kind has them
-        return _type({'type': value})
-    return json.loads(json.dumps(value, default=str))
+    return json.loads(json.dumps(value, default=type_name))
 
 
-def _type(node: Mapping | None) -> str:
-    kind = (node or {}).get('type', '')
-    if inspect.isclass(kind):
-        return f'{kind.__module__.partition(".")[0]}.{kind.__name__}'
-    return str(kind)
+def type_name(value: Any) -> str:
+    """Name of a class, as a config of the lazy kind has them, as a registry knows it."""
+    if inspect.isclass(value):
+        return f'{value.__module__.partition(".")[0]}.{value.__name__}'
+    return str(value)
 
 
 def _name(kind: Any) -> str:
-    return _type({'type': kind}).rpartition('.')[2]
+    return type_name(kind).rpartition('.')[2]
 
 
 def _versions() -> dict[str, str]:

@@ -9,11 +9,11 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from usfm_mm.io.card import card_of
+from usfm_mm.config.card import card_of_run, type_name
+from usfm_mm.io.card import CARD_KEY, card_of
 
 # A checkpoint with others of these loads all the same, and gives other numbers.
 SETTINGS = ('image_size', 'data_preprocessor', 'model.data_preprocessor')
-KEY = 'trained_with'
 # What a run that goes on must have as it began: the checkpoint's rates and counters are taken.
 RUN = (
     'train_cfg.max_epochs',
@@ -23,49 +23,74 @@ RUN = (
     'auto_scale_lr',
 )
 RUN_KEY = 'run'
+OLD_KEY = 'trained_with'  # of a model without a card, and of checkpoints before there was one
 
 
-def settings_of(cfg: Config, names: Sequence[str] = SETTINGS) -> dict[str, str]:
+def settings_of(cfg: Config | dict, names: Sequence[str] = SETTINGS) -> dict[str, str]:
     """Settings of a config that a test must share, as JSON by name; absent ones are left out."""
     found = {name: _get(cfg, name) for name in names}
     return {
-        name: json.dumps(value, sort_keys=True, default=str)
+        name: json.dumps(value, sort_keys=True, default=type_name)
         for name, value in found.items()
         if value is not None
     }
 
 
-def note_settings(cfg: Config, checkpoint: dict) -> None:
-    """Put the settings into a checkpoint that is about to be saved."""
-    checkpoint['meta'][KEY] = settings_of(cfg)
+def note_settings(cfg: Config, checkpoint: dict, dataset: Any) -> None:
+    """Put the model's card, and what the run must go on with, into a checkpoint to be saved.
+
+    Args:
+        cfg: Of the run.
+        checkpoint: Changed in place.
+        dataset: Of training; None where there is none.
+    """
+    card = card_of_run(cfg, dataset)
+    if card is None:
+        checkpoint['meta'][OLD_KEY] = settings_of(cfg)
+    else:
+        checkpoint['meta'][CARD_KEY] = card.to_dict()
     checkpoint['meta'][RUN_KEY] = settings_of(cfg, RUN)
 
 
 def trained_with(checkpoint: Any) -> dict[str, Any]:
-    """Settings that :func:`note_settings` put into a checkpoint; empty for one of others."""
+    """What a checkpoint of ours was trained with, as its config had it.
+
+    Returns:
+        ``image_size``, ``model``, ``data_preprocessor`` and ``default_scope``, those that there
+        are; of a checkpoint without a card, the settings of a test. Empty for a file that
+        does not tell.
+    """
+    card = card_of(checkpoint)
+    if card is not None:
+        return card.config
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
-    noted = meta.get(KEY) if isinstance(meta, dict) else None
-    return {name: json.loads(value) for name, value in (noted or {}).items()}
+    noted = meta.get(OLD_KEY) if isinstance(meta, dict) else None
+    found: dict[str, Any] = {}
+    for name, value in (noted or {}).items():
+        *path, last = name.split('.')
+        reduce(lambda node, key: node.setdefault(key, {}), path, found)[last] = json.loads(value)
+    return found
 
 
 def input_of(content: Any) -> tuple[list[float], list[float], Any] | None:
-    """Mean, std and image size that a file of ours was trained with; None where it tells none.
+    """Mean, std and image size that the encoder of a file of ours takes; None where it tells none.
 
     Args:
         content: What :func:`~usfm_mm.models.checkpoints.files.load_file` gave.
 
     Returns:
-        One mean and one std for each channel, 0 to 255, and the size or None. A GAN tells none:
-        its generator's images are not its encoder's.
+        One mean and one std for each channel, 0 to 255, and the size or None.
     """
-    card = card_of(content)
-    if card is not None:
-        told = card.task != 'enhance' and card.mean and card.std
-        return (card.mean, card.std, card.image_size) if told else None
-    settings = trained_with(content)  # before there were cards
-    for value in settings.values():
-        if isinstance(value, dict) and value.get('mean') and value.get('std'):
-            return value['mean'], value['std'], settings.get('image_size')
+    settings = trained_with(content)
+    model = settings.get('model') or {}
+    nodes = (
+        model.get('generator'),  # a GAN's own images are in [-1, 1], its encoder's are not
+        model.get('data_preprocessor'),
+        settings.get('data_preprocessor'),
+    )
+    for node in nodes:
+        if node and node.get('mean') and node.get('std'):
+            return node['mean'], node['std'], settings.get('image_size')
     return None
 
 
@@ -83,7 +108,7 @@ def compare_settings(cfg: Config, classes: list[str] | None, checkpoint: dict) -
         ValueError: The classes are those of the training in another order.
     """
     meta = checkpoint.get('meta') or {}
-    then, now = meta.get(KEY, {}), settings_of(cfg)
+    then, now = settings_of(trained_with(checkpoint)), settings_of(cfg)
     different = [
         f'{name} is {now[name]}, in training it was {then[name]}'
         for name in now.keys() & then.keys()

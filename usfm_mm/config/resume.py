@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from usfm_mm.config.provenance import KEY, RUN, RUN_KEY, SETTINGS, settings_of
+from usfm_mm.config.provenance import RUN, RUN_KEY, SETTINGS, settings_of, trained_with
 
 # Precision and speed: a run may go on on another machine.
 _FREE = {'optim_wrapper.type', 'optim_wrapper.optimizer.fused'}
@@ -100,7 +100,7 @@ def _check_goes_on(cfg: Config, checkpoint: dict, source: str) -> None:
             f'--resume {source}: it holds weights without the state of the optimizer. --resume '
             f'alone takes the latest checkpoint; {how}'
         )
-    then = {**meta.get(RUN_KEY, {}), **meta.get(KEY, {})}
+    then = {**meta.get(RUN_KEY, {}), **settings_of(trained_with(checkpoint))}
     now = settings_of(cfg, (*RUN, *SETTINGS))
     before, after = (
         dict(_leaves({name: json.loads(of.get(name, 'null')) for name in then}))

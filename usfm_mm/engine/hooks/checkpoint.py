@@ -14,11 +14,9 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmengine.utils import apply_to
 
 from usfm_mm.compat.message_hub import make_history_plain, restore_history
-from usfm_mm.config.card import card_of_run
 from usfm_mm.config.provenance import note_settings
 from usfm_mm.engine.stop_signals import StopSignals, shield_workers
 from usfm_mm.io.atomic import write_atomic
-from usfm_mm.io.card import CARD_KEY
 from usfm_mm.registry import HOOKS
 
 _EPOCH = 'iters_per_epoch'
@@ -120,11 +118,8 @@ class SafeCheckpointHook(CheckpointHook):
 
         mmengine's log history and NumPy's scalars become plain containers and numbers.
         """
-        note_settings(runner.cfg, checkpoint)
         dataset = getattr(runner.train_dataloader, 'dataset', None)
-        card = card_of_run(runner.cfg, dataset)
-        if card is not None:
-            checkpoint['meta'][CARD_KEY] = card.to_dict()
+        note_settings(runner.cfg, checkpoint, dataset)
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             checkpoint['meta'][_EPOCH] = len(runner.train_loop.dataloader)
         make_history_plain(checkpoint)

@@ -85,6 +85,7 @@ def _load_safetensors(path: Path) -> dict[str, Any]:
         card = (file.metadata() or {}).get(CARD_KEY)
     if card is None:
         return weights
+    weights = {key: v.float() if v.dtype == torch.float16 else v for key, v in weights.items()}
     return dict(meta={CARD_KEY: json.loads(card)}, state_dict=weights)
 
 

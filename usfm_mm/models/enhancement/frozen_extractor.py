@@ -1,6 +1,8 @@
 """An encoder whose features others use, held once however many use it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -75,3 +77,17 @@ def shared_extractor(backbone: dict) -> FrozenExtractor:
     if extractor is None:
         extractor = _shared[key] = FrozenExtractor(backbone)
     return extractor
+
+
+@contextmanager
+def extractors_apart() -> Iterator[None]:
+    """Let what is built meanwhile share no extractor with what was built before.
+
+    Models of several files may have one config, and each the weights of its own.
+    """
+    global _shared
+    former, _shared = _shared, WeakValueDictionary()
+    try:
+        yield
+    finally:
+        _shared = former

@@ -45,7 +45,7 @@ class USFMResnetGenerator(BaseModule):
             extractor, or one for all.
         std: Standard deviation, likewise.
         save_extractor: Put the extractor's weights into the state dict, so that a checkpoint needs
-            no other file, at the price of its size for each generator.
+            no other file; once for all generators that share it.
         init_cfg: As in ``ResnetGenerator``; never touches the extractor.
         kwargs: Further arguments of ``ResnetGenerator`` (``num_blocks``, ``padding_mode``, ...).
 
@@ -156,6 +156,9 @@ class USFMResnetGenerator(BaseModule):
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if self.save_extractor:
             weights = self.extractor.encoder.state_dict(keep_vars=keep_vars)
+            held = {value.data_ptr() for value in destination.values()}
+            if any(value.data_ptr() in held for value in weights.values()):
+                return  # another generator, who shares it, has put it there
             destination.update({f'{prefix}extractor.{k}': v for k, v in weights.items()})
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
