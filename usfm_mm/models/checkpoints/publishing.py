@@ -72,5 +72,6 @@ def _stored(name: str, value: Tensor, half: bool) -> Tensor:
 
 
 def _without_training(config: dict[str, Any]) -> dict[str, Any]:
-    model = {key: value for key, value in config['model'].items() if key not in _TRAINING}
+    # None, where a host's class asks for it.
+    model = {key: None if key in _TRAINING else v for key, v in config['model'].items()}
     return {**config, 'model': model}
