@@ -60,9 +60,10 @@ def run(module: str, argv: Sequence[str] | None = None) -> None:
         if debug:
             raise
         print(f'error: {_message(error)}', file=sys.stderr)
-        if not isinstance(error, (ValueError, OSError, ImportError, LookupError)):
-            kind = type(error).__name__
-            print(f'({kind}, not foreseen: --debug shows where it arose)', file=sys.stderr)
+        kind = type(error)
+        ours = kind.__module__.startswith('usfm_mm.')
+        if not ours and not isinstance(error, (ValueError, OSError, ImportError, LookupError)):
+            print(f'({kind.__name__}, not foreseen: --debug shows where it arose)', file=sys.stderr)
         raise SystemExit(1) from None
 
 

@@ -103,7 +103,7 @@ def test_different_tables_have_no_place_in_usfm(convert, released, tmp_path):
     content = torch.load(tmp_path / 'beit.pth', weights_only=True)
     content['model']['blocks.4.attn.relative_position_bias_table'][0, 0] += 1
     torch.save(content, tmp_path / 'beit.pth')
-    with pytest.raises(SystemExit, match='error: .*they differ'):
+    with pytest.raises((ValueError, OSError), match='they differ'):
         convert([str(tmp_path / 'beit.pth'), str(tmp_path / 'usfm2.pth'), '--to', 'usfm'])
     assert not (tmp_path / 'usfm2.pth').exists()
     convert([str(tmp_path / 'beit.pth'), str(tmp_path / 'mm.pth'), '--to', 'mmpretrain'])
@@ -132,7 +132,7 @@ def test_window_is_asked_for(convert, tmp_path):
     del weights['rel_pos_bias.relative_position_index']
     torch.save(weights, tmp_path / 'a.pth')
     arguments = [str(tmp_path / 'a.pth'), str(tmp_path / 'b.pth'), '--to', 'usfm']
-    with pytest.raises(SystemExit, match='name the window'):
+    with pytest.raises((ValueError, OSError), match='name the window'):
         convert(arguments)
     convert([*arguments, '--window', '3', '5'])
     back = torch.load(tmp_path / 'b.pth', weights_only=True)

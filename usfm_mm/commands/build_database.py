@@ -1,7 +1,7 @@
 """Build a database for pre-training from scanners' files, or add files to one.
 
 DICOM, video, image and volume files become grey pictures without private data, in a folder that
-tools/train.py takes as --data-root. A run that was stopped or killed goes on when the same command
+"usfm train" takes as --data-root. A run that was stopped or killed goes on when the same command
 is given again. What each option means, and the format of the rules: docs/database.md.
 """
 
@@ -15,13 +15,13 @@ from usfm_mm.database.options import Settings, add_options, options_of
 
 EXAMPLES = """examples:
   (umask 077; python -c "import secrets; print(secrets.token_hex(32))" > ~/usfm.key)
-  python tools/build_database.py /pacs/export /data/busi data/3mus --key-file ~/usfm.key
-  python tools/build_database.py /pacs/next_year data/3mus --key-file ~/usfm.key    # adds to it
+  usfm build-database /pacs/export /data/busi data/3mus --key-file ~/usfm.key
+  usfm build-database /pacs/next_year data/3mus --key-file ~/usfm.key    # adds to it
 """
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Read the command line, build, and end with one line where something is wrong."""
+    """Read the command line and build."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -68,19 +68,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _build(args: argparse.Namespace) -> None:
     from usfm_mm.database.build import build
-    from usfm_mm.database.store import OutputError
     from usfm_mm.database.workers import Cluster
 
-    try:
-        build(
-            args.source,
-            args.out,
-            args.key_file,
-            args.rules,
-            Settings(args.size, args.packed, args.max_hamming, args.val_fraction, options_of(args)),
-            args.exclude_like,
-            args.journal,
-            Cluster(args.backend, args.workers, args.scheduler, args.seconds_per_file),
-        )
-    except (ValueError, OSError, ImportError, OutputError) as error:
-        raise SystemExit(f'error: {error}') from error
+    build(
+        args.source,
+        args.out,
+        args.key_file,
+        args.rules,
+        Settings(args.size, args.packed, args.max_hamming, args.val_fraction, options_of(args)),
+        args.exclude_like,
+        args.journal,
+        Cluster(args.backend, args.workers, args.scheduler, args.seconds_per_file),
+    )

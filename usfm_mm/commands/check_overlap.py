@@ -1,6 +1,6 @@
 """List the images that two data sets share, so that no test image is trained on.
 
-A and B are databases made by tools/build_database.py, data roots with an index, or plain folders of
+A and B are databases made by "usfm build-database", data roots with an index, or plain folders of
 images, clips and DICOM files.
 
 Ends with status 0 where they share no image, with 1 where they do, or where nothing could be
@@ -42,18 +42,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.database.overlap import find_overlap, hash_set
 
     console = Console()
-    try:
-        options = options_of(args)
-        a = hash_set(args.a, options, args.workers, console)
-        b = hash_set(args.b, options, args.workers, console)
-        pairs = find_overlap(a, b, args.max_hamming)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator='\n')
-        writer.writerow(('a', 'b', 'bits'))
-        writer.writerows((pair.a, pair.b, pair.bits) for pair in pairs)
-        write_atomic(args.out, text.getvalue().encode('utf-8', 'surrogateescape'))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
+    options = options_of(args)
+    a = hash_set(args.a, options, args.workers, console)
+    b = hash_set(args.b, options, args.workers, console)
+    pairs = find_overlap(a, b, args.max_hamming)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(('a', 'b', 'bits'))
+    writer.writerows((pair.a, pair.b, pair.bits) for pair in pairs)
+    write_atomic(args.out, text.getvalue().encode('utf-8', 'surrogateescape'))
     for pair in pairs[:_SHOWN]:
         console.print(f'{pair.bits:3} bits: {pair.a} = {pair.b}', markup=False, soft_wrap=True)
     for source, hashed in ((args.a, a), (args.b, b)):

@@ -1,4 +1,4 @@
-"""Compare tested runs of enhancement: python tools/compare_enhancement.py RUN ... --out PNG."""
+"""Compare tested runs of enhancement: usfm compare-enhancement RUN ... --out PNG."""
 
 import argparse
 import csv
@@ -19,7 +19,7 @@ Rows = dict[str, dict[str, str]]
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the measures per organ (the paper's Table 4) and draw a panel (Fig. 9)."""
     parser = argparse.ArgumentParser(
-        description='Compare runs that tools/test.py has tested on the same images.'
+        description='Compare runs that "usfm test" has tested on the same images.'
     )
     parser.add_argument('runs', nargs='+', type=Path, metavar='RUN', help="a run's work dir")
     parser.add_argument('--out', type=Path, required=True, help='the panel, a .png')
@@ -31,29 +31,26 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f'{len(args.runs)} runs need as many different --names, got {names}')
     if args.num_images < 1:
         parser.error('--num-images must be at least 1')
-    from usfm_mm.io.image import BadImageError, read_named  # imported once they are needed
+    from usfm_mm.io.image import read_named  # imported once they are needed
     from usfm_mm.visualization.enhancement import enhancement_panel, spread_over_organs
     from usfm_mm.visualization.figures import save_figure
 
-    try:
-        runs = dict(zip(names, [read_run(run) for run in args.runs], strict=True))
-        first = check_same_images(runs)
-        Console(width=120).print(organ_table(runs))  # Markdown must not be wrapped
-        rows = list(first.values())
-        rows = [rows[i] for i in spread_over_organs(rows, args.num_images)]
-        enhanced = [
-            {
-                name: (
-                    read_named(run / 'test' / 'enhanced' / f'{Path(row["image"]).stem}.png'),
-                    float(runs[name][row['image']]['SSIM']),
-                )
-                for name, run in zip(names, args.runs, strict=True)
-            }
-            for row in rows
-        ]
-        print(save_figure(enhancement_panel(rows, enhanced), args.out))
-    except (ValueError, OSError, BadImageError) as error:
-        raise SystemExit(f'error: {error}') from error
+    runs = dict(zip(names, [read_run(run) for run in args.runs], strict=True))
+    first = check_same_images(runs)
+    Console(width=120).print(organ_table(runs))  # Markdown must not be wrapped
+    rows = list(first.values())
+    rows = [rows[i] for i in spread_over_organs(rows, args.num_images)]
+    enhanced = [
+        {
+            name: (
+                read_named(run / 'test' / 'enhanced' / f'{Path(row["image"]).stem}.png'),
+                float(runs[name][row['image']]['SSIM']),
+            )
+            for name, run in zip(names, args.runs, strict=True)
+        }
+        for row in rows
+    ]
+    print(save_figure(enhancement_panel(rows, enhanced), args.out))
 
 
 def read_run(run: Path) -> Rows:
@@ -65,7 +62,7 @@ def read_run(run: Path) -> Rows:
     """
     path = run / 'test' / 'per_image.csv'
     if not path.is_file():
-        raise FileNotFoundError(f'{path} is missing: test the run with tools/test.py')
+        raise FileNotFoundError(f'{path} is missing: test the run with "usfm test"')
     with path.open(newline='', encoding='utf-8') as file:
         rows = {row.get('image', ''): row for row in csv.DictReader(file)}
     for column in ('reference', 'organ', *MEASURES):

@@ -1,7 +1,7 @@
 """Train and test several methods with several seeds, and tell them apart in one table.
 
 Every method sees the same images: the data root's lists, or the nested shares of its training list
-that tools/prepare_data.py wrote. What is done is kept: the same command continues a stopped one.
+that "usfm prepare" wrote. What is done is kept: the same command continues a stopped one.
 """
 
 import argparse
@@ -21,16 +21,17 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
+from usfm_mm.config.files import find_config
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.table import write_table
 
 EXAMPLES = """example:
-  python tools/compare_methods.py --data-root data/busi --work-dir work_dirs/compare_busi \\
-      --method 'USFM: configs/usfm/seg_custom_upernet.py' \\
-      --method 'DynUNet: configs/baselines/seg_monai_dynunet.py' \\
+  usfm compare --data-root data/busi --work-dir work_dirs/compare_busi \\
+      --method 'USFM: usfm/seg_custom_upernet' \\
+      --method 'DynUNet: baselines/seg_monai_dynunet' \\
       --seeds 0 1 2 --percent 20 100 --common='--cfg-options train_cfg.max_epochs=100'
 """
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+USFM = (sys.executable, '-m', 'usfm_mm')
 WIDE = 1000  # columns; a table takes what it needs
 TRAIN_ONLY = ('--amp', '--auto-scale-lr')
 
@@ -41,7 +42,7 @@ class Run:
 
     Attributes:
         method: Its name in the table.
-        arguments: Of tools/train.py: the config, then options.
+        arguments: Of "usfm train": the config, then options.
         percent: Share of the training list.
         seed: Of everything random.
         folder: Its work dir.
@@ -69,9 +70,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action='append',
         required=True,
         metavar="'NAME: CONFIG [OPTIONS]'",
-        help='what tools/train.py gets; may be given several times',
+        help='what "usfm train" gets; may be given several times',
     )
-    parser.add_argument('--data-root', required=True, help='made by tools/prepare_data.py')
+    parser.add_argument('--data-root', required=True, help='made by "usfm prepare"')
     parser.add_argument('--work-dir', type=Path, required=True, help='folder for runs and table')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument(
@@ -81,7 +82,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--common',
         default='',
         metavar="'OPTIONS'",
-        help="options of tools/train.py for all methods, after an equals sign: --common='--amp'",
+        help="options of usfm train for all methods, after an equals sign: --common='--amp'",
     )
     return parser.parse_args(argv)
 
@@ -99,8 +100,7 @@ def plan(args: argparse.Namespace) -> list[Run]:
         words = tuple(shlex.split(command))
         if not (colon and words) or name in methods:
             raise ValueError(f"--method {text!r}: give 'NAME: CONFIG [OPTIONS]', each name once")
-        if not Path(words[0]).is_file():
-            raise FileNotFoundError(f'--method {name}: no config {words[0]}')
+        find_config(words[0])
         methods[name] = words
     return [
         Run(name, words, percent, seed, args.work_dir / name / f'{percent}_percent_seed_{seed}')
@@ -127,10 +127,10 @@ def commands(run: Run, data_root: str, common: Sequence[str]) -> tuple[list[str]
         options.append(f'train_dataloader.dataset.ann_file={ann_file}')
     given = [*run.arguments[1:], *common]
     places = ['--data-root', data_root, '--work-dir', str(run.folder)]
-    train = [str(TOOLS / 'train.py'), run.arguments[0], '--resume', *given, *places, *options]
+    train = [*USFM, 'train', run.arguments[0], '--resume', *given, *places, *options]
     given = [word for word in given if word not in TRAIN_ONLY]
-    test = [str(TOOLS / 'test.py'), run.arguments[0], *given, *places, *options]
-    return [sys.executable, *train], [sys.executable, *test]
+    test = [*USFM, 'test', run.arguments[0], *given, *places, *options]
+    return train, test
 
 
 def check_unchanged(run: Run, train: Sequence[str]) -> None:
@@ -151,7 +151,7 @@ def execute(run: Run, data_root: str, common: Sequence[str]) -> None:
     """Train and test, unless it was done; the output goes to ``log.txt``.
 
     Raises:
-        RuntimeError: Training or test failed, or left no best checkpoint.
+        ChildProcessError: Training or test failed, or left no best checkpoint.
     """
     if run.summary.is_file():
         return
@@ -163,12 +163,13 @@ def execute(run: Run, data_root: str, common: Sequence[str]) -> None:
         # A run that was killed early and begun anew may have left an older one.
         best = sorted(run.folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
         if not best:
-            raise RuntimeError(f'{run.folder} has no best checkpoint: see log.txt there')
-        call([*test[:3], str(best[-1]), *test[3:]], log)
+            raise ChildProcessError(f'{run.folder} has no best checkpoint: see log.txt there')
+        config = len(USFM) + 1  # its place; the checkpoint follows it
+        call([*test[: config + 1], str(best[-1]), *test[config + 1 :]], log)
 
 
 def call(command: Sequence[str], log: TextIO) -> None:
-    """Run a tool, and stop it if this process is stopped; its failure is a ``RuntimeError``."""
+    """Run a command, stopped with this process; failing with a ``ChildProcessError``."""
     print(shlex.join(command), file=log, flush=True)
     with subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as process:
         try:
@@ -178,7 +179,7 @@ def call(command: Sequence[str], log: TextIO) -> None:
             process.wait()
             raise
     if status:
-        raise RuntimeError(f'{shlex.join(command)} failed: see {log.name}')
+        raise ChildProcessError(f'{shlex.join(command)} failed: see {log.name}')
 
 
 def tabulate(runs: Sequence[Run]) -> list[dict[str, str]]:
@@ -225,23 +226,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run what is missing, and tabulate."""
     args, console = parse_args(argv), Console()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave a training behind
-    try:
-        runs = plan(args)
-        common = shlex.split(args.common)
-        for run in runs:  # what is wrong is told before hours are spent
-            check_unchanged(run, commands(run, args.data_root, common)[0])
-        waiting = [run for run in runs if not run.summary.is_file()]
-        start = time.monotonic()
-        for number, run in enumerate(waiting):
-            left = (time.monotonic() - start) / number * (len(waiting) - number) if number else 0
-            console.print(
-                f'[{number + 1}/{len(waiting)}] {run.method}, {run.percent} %, seed {run.seed}: '
-                f'{run.folder}' + (f', about {math.ceil(left / 60)} min left' if number else ''),
-                markup=False,
-                soft_wrap=True,
-                highlight=False,
-            )
-            execute(run, args.data_root, common)
-    except (ValueError, OSError, RuntimeError) as error:
-        raise SystemExit(f'error: {error}') from error
+    runs = plan(args)
+    common = shlex.split(args.common)
+    for run in runs:  # what is wrong is told before hours are spent
+        check_unchanged(run, commands(run, args.data_root, common)[0])
+    waiting = [run for run in runs if not run.summary.is_file()]
+    start = time.monotonic()
+    for number, run in enumerate(waiting):
+        left = (time.monotonic() - start) / number * (len(waiting) - number) if number else 0
+        console.print(
+            f'[{number + 1}/{len(waiting)}] {run.method}, {run.percent} %, seed {run.seed}: '
+            f'{run.folder}' + (f', about {math.ceil(left / 60)} min left' if number else ''),
+            markup=False,
+            soft_wrap=True,
+            highlight=False,
+        )
+        execute(run, args.data_root, common)
     report(tabulate(runs), args.work_dir, console)

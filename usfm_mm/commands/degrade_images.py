@@ -1,4 +1,4 @@
-"""Make synthetic pairs of prepared images: python tools/degrade_images.py SOURCE ... OUT."""
+"""Make synthetic pairs of prepared images: usfm degrade SOURCE ... OUT."""
 
 import argparse
 import os
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Read the command line, degrade, and end with one line where something is wrong."""
+    """Read the command line and degrade."""
     parser = argparse.ArgumentParser(
         description='Make pairs of which the low quality is synthetic, to train enhancement on.'
     )
     parser.add_argument(
-        'sources', nargs='+', type=Path, metavar='SOURCE', help='made by tools/prepare_data.py'
+        'sources', nargs='+', type=Path, metavar='SOURCE', help='made by "usfm prepare"'
     )
     parser.add_argument('out', type=Path, help='folder to make, such as data/synthetic')
     parser.add_argument('--seed', type=int, default=0, help='of the noise (default: 0)')
@@ -23,9 +23,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.converters.synthetic import synthetic_pairs
 
     sources, out = [path.resolve() for path in args.sources], args.out.resolve()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        root = Path(os.path.commonpath(sources))
-        convert(synthetic_pairs(sources, args.seed), root, out, args.seed, Console())
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
+    out.parent.mkdir(parents=True, exist_ok=True)
+    root = Path(os.path.commonpath(sources))
+    convert(synthetic_pairs(sources, args.seed), root, out, args.seed, Console())

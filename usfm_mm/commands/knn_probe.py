@@ -1,4 +1,4 @@
-"""k-NN on frozen features: python tools/knn_probe.py CONFIG [CHECKPOINT] --data-root DIR.
+"""k-NN on frozen features: usfm knn CONFIG [CHECKPOINT] --data-root DIR.
 
 The neighbours are the config's training images, the question its test images; both go through the
 test pipeline, without augmentation, and nothing is trained or chosen. Results: WORK_DIR/knn.

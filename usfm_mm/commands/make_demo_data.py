@@ -1,4 +1,4 @@
-"""Make the demo's images: python tools/make_demo_data.py data/demo.
+"""Make the demo's images: usfm demo-data data/demo.
 
 pydicom's wheel ships three real ultrasound files, 32 frames in all. Each is cropped to the picture
 by a box chosen by eye, so that no screen text is left, and stored as the paper stores its images:

@@ -58,7 +58,4 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     from usfm_mm.curation.make_index import make_index  # imported once it is needed
 
-    try:
-        make_index(**vars(args))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
+    make_index(**vars(args))

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 EXAMPLES = """examples:
-  python tools/pack_images.py pack data/3M-US               # writes data/3M-US/images.lmdb
-  python tools/pack_images.py pack data/3M-US --out /fast   # and the index beside it
-  python tools/pack_images.py unpack /fast --out data/png   # uncompressed PNG files and index
+  usfm pack pack data/3M-US               # writes data/3M-US/images.lmdb
+  usfm pack pack data/3M-US --out /fast   # and the index beside it
+  usfm pack unpack /fast --out data/png   # uncompressed PNG files and index
 """
 
 
@@ -32,7 +32,4 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.curation import pack  # imported once it is needed
 
     run = pack.pack if args.direction == 'pack' else pack.unpack
-    try:
-        run(args.root, args.out or args.root, args.index, args.workers)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
+    run(args.root, args.out or args.root, args.index, args.workers)

@@ -51,12 +51,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.name != 'folder' and (args.classes or args.patients or args.table or args.mask_suffix):
         parser.error('--classes, --patients, --table and --mask-suffix are for NAME folder')
     out = args.out.resolve()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with opened(args.source, out.parent) as source:
-            converter = CONVERTERS.get(args.name) or own_data(
-                source, args.organ, args.classes, args.patients, args.table, args.mask_suffix
-            )
-            convert(converter, source, out, args.seed, Console())
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with opened(args.source, out.parent) as source:
+        converter = CONVERTERS.get(args.name) or own_data(
+            source, args.organ, args.classes, args.patients, args.table, args.mask_suffix
+        )
+        convert(converter, source, out, args.seed, Console())

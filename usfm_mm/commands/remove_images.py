@@ -22,10 +22,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--journal', type=Path, help='private folder (default: beside the key)')
     args = parser.parse_args(argv)
     from usfm_mm.database.removal import remove_images
-    from usfm_mm.database.store import OutputError
 
-    try:
-        gone, stay = remove_images(args.database, args.hash, args.key_file, args.journal)
-    except OutputError as error:
-        raise SystemExit(f'error: {error}') from error
+    gone, stay = remove_images(args.database, args.hash, args.key_file, args.journal)
     print(f'{gone:,} images went from {args.database}, {stay:,} stay')

@@ -1,4 +1,4 @@
-"""Sum up a pre-training run: python tools/report_run.py work_dirs/demo.
+"""Sum up a pre-training run: usfm report work_dirs/demo.
 
 Prints how the loss fell and where the checkpoint and the last panel are; draws loss.png.
 """
@@ -72,10 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.visualization.figures import save_figure  # imported once it is needed
     from usfm_mm.visualization.loss import loss_curve
 
-    try:
-        steps, validations = read_log(work_dir)
-    except FileNotFoundError as error:
-        raise SystemExit(f'error: {error}') from error
+    steps, validations = read_log(work_dir)
     console = Console()
     console.print(loss_table(steps))
     panels = sorted(work_dir.glob('reconstruction/*.json'))

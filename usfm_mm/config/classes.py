@@ -15,7 +15,7 @@ from usfm_mm.config.places import loaders
 def fit_classes(cfg: Config) -> None:
     """Take the classes of a prepared data set into the config, where ``fit_classes`` is True.
 
-    ``tools/prepare_data.py`` writes them into ``dataset.json`` under the data root. Without that
+    ``usfm prepare`` writes them into ``dataset.json`` under the data root. Without that
     file the config is left as it is.
 
     Args:

@@ -19,7 +19,7 @@ def synthetic_pairs(sources: Sequence[Path], seed: int) -> Converter:
     and on its name alone.
 
     Args:
-        sources: Folders made by ``tools/prepare_data.py``, with different names.
+        sources: Folders made by ``usfm prepare``, with different names.
         seed: Of the noise.
 
     Raises:
