@@ -1,5 +1,6 @@
 """One command for all: ``usfm NAME ...``, also ``python -m usfm_mm NAME ...``."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -77,6 +78,10 @@ def _message(error: Exception) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command that the first argument names."""
+    if '_ARGCOMPLETE' in os.environ:  # the shell asks what may follow
+        from usfm_mm.completion import complete
+
+        complete(COMMANDS)
     name, *rest = (sys.argv[1:] if argv is None else list(argv)) or ['--help']
     if name in ('-h', '--help'):
         print(usage())
