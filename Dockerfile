@@ -26,8 +26,8 @@ RUN pip install --constraint requirements/constraints.txt \
         --requirement requirements/openmmlab.txt "$(echo ./*.whl)[all]" \
     && pip install --no-deps --requirement requirements/mmagic.txt
 
-RUN useradd --create-home usfm
-USER usfm
+RUN useradd --create-home --uid 1000 usfm
+USER 1000
 WORKDIR /home/usfm
 ENTRYPOINT ["usfm"]
 CMD ["--help"]
