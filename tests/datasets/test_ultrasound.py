@@ -234,10 +234,10 @@ def test_missing_in_the_store_names_the_remedy(root):
     index = pa.table({'path': [f'more/heart/{i:03}.png' for i in range(30)], 'organ': ['x'] * 30})
     write_index(index, root / 'index.parquet')
     with pytest.raises(
-        RuntimeError, match=r'not in the packed store .*pack_images\.py pack'
+        RuntimeError, match=r'not in the packed store .*usfm pack pack'
     ) as info:
         UltrasoundDataset(root)[0]
-    assert 'make_index' not in str(info.value)
+    assert 'usfm index' not in str(info.value)
 
 
 def test_packed_is_pixel_identical_on_real_images(shared_data, tmp_path):
