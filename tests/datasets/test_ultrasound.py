@@ -233,9 +233,7 @@ def test_missing_in_the_store_names_the_remedy(root):
     write_images(root / 'more', {'heart': 30})
     index = pa.table({'path': [f'more/heart/{i:03}.png' for i in range(30)], 'organ': ['x'] * 30})
     write_index(index, root / 'index.parquet')
-    with pytest.raises(
-        RuntimeError, match=r'not in the packed store .*usfm pack pack'
-    ) as info:
+    with pytest.raises(RuntimeError, match=r'not in the packed store .*usfm pack pack') as info:
         UltrasoundDataset(root)[0]
     assert 'usfm index' not in str(info.value)
 
