@@ -40,11 +40,7 @@ def test_missing_and_damaged(store, tmp_path):
         packed.read('short')
     with pytest.raises(BadImageError, match='no header'):
         decode_packed(b'123')
-<<<<<<< HEAD
     with pytest.raises(FileNotFoundError, match='usfm pack'):
-=======
-    with pytest.raises(FileNotFoundError, match='usfm pack pack'):
->>>>>>> 19bc380 (Test: the message names the command)
         PackedImages(tmp_path / 'none.lmdb').read('a')
 
 
