@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from support.command_line import load
+from usfm_mm.io.card import CARD_KEY, Card
 from usfm_mm.models import USFMViT
 
 
@@ -53,3 +54,51 @@ def test_what_has_no_place_for_them(files):
         load('baselines/seg_monai_dynunet', '--weights', str(files / 'scaled.pth'))
     with pytest.raises(FileNotFoundError, match=r'none\.pth'):
         load('usfm/seg_custom_upernet', '--weights', 'none.pth')
+
+
+@pytest.fixture
+def grey(files, tmp_path):
+    """As our pre-training saves it: with a card, for one channel."""
+    preprocessor = dict(mean=[56.58], std=[52.05])
+    config = dict(image_size=112, model=dict(data_preprocessor=preprocessor))
+    card = Card('pretrain', 'tiny', (112, 112), 1, [56.58], [52.05], config=config)
+    weights = torch.load(files / 'scaled.pth', weights_only=True)
+    torch.save({**weights, 'meta': {CARD_KEY: card.to_dict()}}, tmp_path / 'iter_3060.pth')
+    return str(tmp_path / 'iter_3060.pth')
+
+
+LONG = {
+    'usfm/seg_custom_upernet.py': (
+        'model.backbone.',
+        ['model.data_preprocessor.mean=[56.58,56.58,56.58]']
+        + ['model.data_preprocessor.std=[52.05,52.05,52.05]'],
+    ),
+    'usfm/cls_custom_linear.py': (
+        'model.backbone.',
+        ['data_preprocessor.mean=[56.58,56.58,56.58]', 'data_preprocessor.std=[52.05,52.05,52.05]'],
+    ),
+    'usfm/enhance_usenhance_cyclegan.py': (
+        'model.generator.backbone.',
+        ['model.generator.mean=[56.58]', 'model.generator.std=[52.05]']
+        + ['model.generator.backbone.in_channels=1'],
+    ),
+}
+
+
+@pytest.mark.parametrize('config', LONG)
+def test_one_option_in_place_of_five(grey, config):
+    encoder, options = LONG[config]
+    options = ['--arch', 'tiny', '--cfg-options', f'{encoder}init_cfg.checkpoint={grey}', *options]
+    assert load(config, '--weights', grey)._cfg_dict == load(config, *options)._cfg_dict
+
+
+def test_a_mean_by_hand_that_contradicts_is_refused(grey):
+    for mean, refused in ((100.0, True), (56.58, False)):
+        path = 'model.data_preprocessor'
+        options = [f'{path}.mean={[mean] * 3}'.replace(' ', ''), f'{path}.std=[52.05,52.05,52.05]']
+        words = ['usfm/seg_custom_upernet.py', '--weights', grey, '--cfg-options', *options]
+        if refused:
+            with pytest.raises(ValueError, match=r'mean 100, .*3060\.pth was trained with mean 56'):
+                load(*words)
+        else:
+            assert load(*words).model.data_preprocessor.mean == [mean] * 3

@@ -16,7 +16,10 @@ Values = tuple[list[float], list[float]]
 
 
 def fit_normalisation(
-    cfg: Config, options: dict[str, Any] | None = None, checkpoint: str | None = None
+    cfg: Config,
+    options: dict[str, Any] | None = None,
+    checkpoint: str | None = None,
+    follow: bool = False,
 ) -> None:
     """Take mean and std from where they are known, where ``fit_normalisation`` is True.
 
@@ -28,6 +31,10 @@ def fit_normalisation(
         cfg: Changed in place.
         options: Of ``--cfg-options``.
         checkpoint: What is tested, in place of what the config starts from.
+        follow: Others by hand than those of the weights are an error, no warning.
+
+    Raises:
+        ValueError: Naming both, with ``follow``.
     """
     path, node = _place(cfg)
     if node is None:
@@ -45,11 +52,13 @@ def fit_normalisation(
     )
     if by_hand or not cfg.get('fit_normalisation'):
         if weights and fitted != now:
-            _say(
+            text = (
                 f'Images are normalised with mean {_text(now[0])}, std {_text(now[1])}, but '
-                f'{source} was trained with mean {_text(found[0])}, std {_text(found[1])}.',
-                logging.WARNING,
+                f'{source} was trained with mean {_text(found[0])}, std {_text(found[1])}.'
             )
+            if follow and by_hand:
+                raise ValueError(f'{text} Leave out {path}: --weights sets both')
+            _say(text, logging.WARNING)
         return
     node['mean'], node['std'] = fitted
     _say(f'Mean {_text(found[0])} and std {_text(found[1])} of intensities: of {source}.')

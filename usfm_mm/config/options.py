@@ -84,7 +84,9 @@ def load_config(args: argparse.Namespace) -> Config:
     follow_max_epochs(cfg, options)
     cfg.merge_from_dict(options)
     settle_workers(cfg, options)
-    fit_normalisation(cfg, options, getattr(args, 'checkpoint', None))
+    checkpoint = getattr(args, 'checkpoint', None)
+    follow = bool(getattr(args, 'weights', None)) and not checkpoint
+    fit_normalisation(cfg, options, checkpoint, follow)
     for check in (check_image_size, check_masks, check_widths, check_schedule):
         check(cfg)
     if 'work_dir' in args:

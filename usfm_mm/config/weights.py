@@ -9,12 +9,15 @@ from mmengine.config import Config, ConfigDict
 from usfm_mm.config.arch import set_arch
 from usfm_mm.config.places import backbone_of, places
 
+_PATCHES = 'patch_embed.projection.weight'
+
 
 def set_weights(cfg: Config, file: str) -> None:
     """Start the encoder from a file; its size, and whether it has LayerScale, follow the weights.
 
-    Mean and std do too, see :func:`~usfm_mm.config.normalisation.fit_normalisation`. Weights for
-    another number of channels are adapted when they are loaded.
+    Mean and std do too, see :func:`~usfm_mm.config.normalisation.fit_normalisation`, and the
+    channels of a generator's encoder. Elsewhere weights for another number of channels than the
+    images have are adapted when they are loaded.
 
     Args:
         cfg: Config whose encoder is ``USFMViT``; changed in place.
@@ -45,6 +48,10 @@ def set_weights(cfg: Config, file: str) -> None:
         set_arch(cfg, fits[0])
     if not any('gamma' in name for name in found.encoder):
         backbone['layer_scale_init_value'] = 0.0
+    elif backbone.get('layer_scale_init_value') == 0:
+        del backbone['layer_scale_init_value']
+    if cfg.model.get('generator'):
+        backbone['in_channels'] = found.encoder[_PATCHES].shape[1]
     backbone['init_cfg'] = ConfigDict(type='Pretrained', checkpoint=file)
 
 
