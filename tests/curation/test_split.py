@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from usfm_mm.curation.split import val_split
+from usfm_mm.curation.split import to_table, val_split
 
 
 def test_val_split_by_organ_and_patient():
@@ -38,3 +38,9 @@ def test_val_split_large_patients():
     assert not val_split(np.zeros(50, int), np.zeros(50, int), 0.5).any()
     with pytest.raises(ValueError, match='fraction'):
         val_split(np.zeros(50, int), patients, 1.0)
+
+
+def test_a_share_takes_an_image_of_an_organ_of_two():
+    rows = [{'path': f'{i}.png', 'organ': 'liver'} for i in range(2)]
+    assert sorted(to_table(rows, 0.1, 0)['split'].to_pylist()) == ['train', 'val']
+    assert to_table(rows, None, 0)['split'].to_pylist() == ['train', 'train']

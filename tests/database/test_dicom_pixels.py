@@ -20,6 +20,7 @@ from pydicom.uid import (
 
 from support.scanner_screens import dicom, save, speckle
 from usfm_mm.database.readers import open_clip
+from usfm_mm.database.readers.clip import sample_range
 from usfm_mm.database.types import Options, RejectedError
 
 FRAMES = np.stack([speckle(60, 80, seed) for seed in range(30)])
@@ -250,3 +251,31 @@ def test_monochrome1_of_12_bits_is_inverted_after_its_window(tmp_path):
     dataset.WindowCenter, dataset.WindowWidth = 2048, 4096
     expected = 255 - np.rint(values / 4095 * 255)
     np.testing.assert_array_equal(frames_of(dataset, tmp_path / 'a.dcm'), expected)
+
+
+def test_ybr_422_of_two_frames_as_it_should_be(tmp_path):
+    ybr = convert_color_space(np.repeat(FRAMES[:2, ..., None], 3, axis=-1), 'RGB', 'YBR_FULL')
+    pairs = [ybr[..., ::2, 0], ybr[..., 1::2, 0], ybr[..., ::2, 1], ybr[..., ::2, 2]]
+    dataset = dicom(ybr, 'YBR_FULL_422')
+    dataset.PixelData = np.stack(pairs, axis=-1).tobytes()
+    read = frames_of(dataset, tmp_path / 'a.dcm').astype(int)
+    assert np.abs(read - FRAMES[:2, ..., None]).max() <= 1
+
+
+def test_palette_of_65536_entries_says_0(tmp_path):
+    indices = FRAMES[:1].astype(np.uint16) * 257
+    table = np.arange(2**16, dtype='<u2')[::-1].tobytes()
+    read = frames_of(palette(indices, [0, 0, 16], table), tmp_path / 'a.dcm')[..., 0]
+    np.testing.assert_array_equal(read, 255 - FRAMES[:1])
+
+
+@pytest.mark.parametrize(
+    ('values', 'span'),
+    [
+        (np.array([0, 3000], np.int32), (0, 4095)),
+        (np.array([-5, 10], np.int16), (-5, 10)),
+        (np.array([0.5, 3.0]), (0.5, 3.0)),
+    ],
+)
+def test_range_of_samples_that_a_file_does_not_tell(values, span):
+    assert sample_range(values) == span

@@ -147,6 +147,8 @@ def _read_frames(
         'photometric_interpretation': layout.colours,
         'bits_stored': int(header.BitsStored) + layout.shift,
     }
+    # pydicom's iterator takes the frames after the first one of these for YBR_FULL, and fails.
+    alone = layout.colours == 'YBR_FULL_422' and not syntax.is_encapsulated
     while wanted:
         # A decoding error ends pydicom's iterator: start again behind the damaged frame.
         # Without indices it reads a compressed clip in one pass.
@@ -165,7 +167,7 @@ def _read_frames(
                 pixels = None
             wanted.remove(number)
             yield number, pixels
-            if pixels is None:
+            if pixels is None or alone:
                 break
 
 
