@@ -1,4 +1,4 @@
-# make demo            set up everything in .venv and run the main job on a small real default
+# make demo            set up everything in .venv, pre-train on real frames, segment a picture
 # make test            set up everything in .venv and run the tests
 # make test-official   the same on the official OpenMMLab packages, in .venv-official
 # make lint            ruff, mypy, codespell
@@ -13,10 +13,15 @@ PIP := -m pip install --quiet --disable-pip-version-check
 .PHONY: demo test test-official lint setup setup-official clean
 
 demo: $(VENV)/.ready
-	$(VENV)/bin/python tools/make_demo_data.py data/demo
-	$(VENV)/bin/python tools/make_index.py data/demo
-	$(VENV)/bin/python tools/train.py configs/usfm/pretrain_demo.py --work-dir work_dirs/demo --resume
-	$(VENV)/bin/python tools/report_run.py work_dirs/demo
+	$(VENV)/bin/usfm demo-data data/demo
+	$(VENV)/bin/usfm index data/demo
+	$(VENV)/bin/usfm train usfm/pretrain_demo --work-dir work_dirs/demo --resume
+	$(VENV)/bin/usfm report work_dirs/demo
+	$(VENV)/bin/usfm predict models/demo_fetal_head.safetensors models/sample_fetal_head.png \
+		--out work_dirs/demo/prediction
+	@echo "What was learned:     work_dirs/demo/reconstruction/epoch_010.png"
+	@echo "What was segmented:   work_dirs/demo/prediction/overlays/sample_fetal_head.png"
+	@echo "Next, your own scans: README.md, or source $(VENV)/bin/activate and usfm --help"
 
 test: $(VENV)/.ready
 	$(VENV)/bin/python $(PYTEST)

@@ -37,7 +37,7 @@ def walk(source: Path) -> Iterator[Item]:
 HC18 = Converter(
     name='hc18',
     page='https://hc18.grand-challenge.org',
-    licence='not verified',
+    licence='CC BY 4.0',
     walk=walk,
     seg_classes=('background', 'head'),
 )
