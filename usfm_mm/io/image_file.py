@@ -9,8 +9,9 @@ IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.gif')
 
 PNG, JPEG, GIF = b'\x89PNG', b'\xff\xd8', b'GIF8'
 TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
-# An end mark may be followed by a little padding.
+# Where the end mark is looked for first; what follows it, a phone's video for instance, is ignored.
 _TAIL = 1024
+_END = b'\0\0\0\0IEND\xae\x42\x60\x82'
 _ORIENTATION, _BITS_PER_SAMPLE = 0x0112, 0x0102  # tags of TIFF, in which EXIF is written
 
 
@@ -43,10 +44,18 @@ def check_complete(data: bytes) -> None:
     """
     if not data:
         raise BadImageError('file is empty')
-    if data.startswith(PNG) and b'IEND' not in data[-_TAIL:]:
+    if data.startswith(PNG) and b'IEND' not in data[-_TAIL:] and _END not in data:
         raise BadImageError('PNG is truncated (no end mark)')
-    if data.startswith(JPEG) and b'\xff\xd9' not in data[-_TAIL:]:
+    if data.startswith(JPEG) and b'\xff\xd9' not in data[-_TAIL:] and not _jpeg_ends(data):
         raise BadImageError('JPEG is truncated (no end mark)')
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Whether an end mark follows the first scan; a thumbnail before it may have its own."""
+    place = 2
+    while data[place : place + 1] == b'\xff' and data[place + 1 : place + 2] != b'\xda':
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], 'big')
+    return data[place : place + 2] == b'\xff\xda' and data.find(b'\xff\xd9', place) >= 0
 
 
 def check_single(data: bytes) -> None:
@@ -120,7 +129,11 @@ def image_size(path: str | os.PathLike) -> tuple[int, int]:
         with open(path, 'rb') as file:
             head = file.read(8)
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-            check_complete(head + file.read())
+            try:
+                check_complete(head + file.read())
+            except BadImageError:
+                file.seek(0)
+                check_complete(file.read())
             file.seek(0)
             with Image.open(file) as image:
                 # Pillow turns TIFF by itself.
