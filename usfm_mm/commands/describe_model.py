@@ -10,6 +10,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('file', help='checkpoint of a run, or a published file')
     file = parser.parse_args(argv).file
 
+    from usfm_mm.compat import quiet_imports
+
+    quiet_imports()
     from usfm_mm.io.card import card_of
     from usfm_mm.models.checkpoints.card_text import card_rows
     from usfm_mm.models.checkpoints.files import load_file

@@ -23,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.target.suffix != '.onnx':
         raise ValueError(f'{args.target}: an exported model is a file that ends in .onnx')
 
+    from usfm_mm.compat import quiet_imports
+
+    quiet_imports()
     from itertools import islice
 
     import numpy as np

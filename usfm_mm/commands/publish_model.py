@@ -16,6 +16,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--half', action='store_true', help='store weights as float16')
     args = parser.parse_args(argv)
 
+    from usfm_mm.compat import quiet_imports
+
+    quiet_imports()
     from usfm_mm.io.atomic import write_atomic
     from usfm_mm.models.checkpoints.card_text import card_markdown
     from usfm_mm.models.checkpoints.publishing import publish
