@@ -115,7 +115,7 @@ def test_a_rule_takes_out_what_is_in_the_database(tmp_path, packed):
 def test_a_fault_that_passes_is_not_for_ever(tmp_path, monkeypatch):
     source, out = write_folder(tmp_path / 'source', 3), tmp_path / 'out'
 
-    def fails(path, options):
+    def fails(path, *_):
         raise MemoryError
 
     with monkeypatch.context() as patch:
@@ -128,7 +128,7 @@ def test_a_fault_that_passes_is_not_for_ever(tmp_path, monkeypatch):
 def test_a_missing_package_stops_the_run(tmp_path, monkeypatch):
     source, out = write_folder(tmp_path / 'source', 3), tmp_path / 'out'
 
-    def fails(path, options):
+    def fails(path, *_):
         raise ImportError('needs PACKAGE')
 
     with monkeypatch.context() as patch:
@@ -199,8 +199,8 @@ def test_a_file_that_is_replaced_while_it_is_read(tmp_path, monkeypatch):
     """Text was looked for in what it held at first."""
     source, out = write_folder(tmp_path / 'source', 3), tmp_path / 'out'
 
-    def replacing(path, options):
-        extraction = extract(path, options)
+    def replacing(path, *options):
+        extraction = extract(path, *options)
         if path.name == '001.png':
             write_image(path, 99)
         return extraction

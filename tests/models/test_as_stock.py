@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 from mmpretrain.models import BEiTViT
 from torch import nn
 
@@ -181,11 +182,12 @@ def test_dpt_head_takes_them():
     import_mmseg()
     from mmseg.models import DPTHead
 
-    head = DPTHead(
-        in_channels=[48] * 3 + [48], channels=16, embed_dims=48, num_classes=2,
-        in_index=[0, 1, 2, 3], input_transform='multiple_select', readout_type='project',
-        post_process_channels=[8, 8, 16, 16], norm_cfg=dict(type='BN'),
-    )  # fmt: skip
+    with DefaultScope.overwrite_default_scope('mmseg'):  # other tests leave theirs
+        head = DPTHead(
+            in_channels=[48] * 3 + [48], channels=16, embed_dims=48, num_classes=2,
+            in_index=[0, 1, 2, 3], input_transform='multiple_select', readout_type='project',
+            post_process_channels=[8, 8, 16, 16], norm_cfg=dict(type='BN'),
+        )  # fmt: skip
     arch = dict(ARCH, num_layers=4)
     model = USFMViT(arch, 64, out_type='featmap', out_indices=[0, 1, 2, 3], output_cls_token=True)
     assert head(model(images())).shape == (2, 2, 32, 32)

@@ -74,12 +74,14 @@ class _StrictRunner:
 
 
 def _in_short(error: Exception) -> str:
-    """What PyTorch says first of the weights that do not fit, of which there may be hundreds."""
+    """What PyTorch says first of each kind of misfit, of which there may be hundreds."""
     _, *reasons = [line.strip() for line in str(error).splitlines() if line.strip()] or ['']
     if not reasons:
         return str(error)[:_SHOWN]
-    more = f', and {len(reasons) - 1} more like it' if len(reasons) > 1 else ''
-    return reasons[0][:_SHOWN] + ('...' if len(reasons[0]) > _SHOWN else '') + more
+    kinds = {reason.split()[0]: reason for reason in reversed(reasons)}  # unexpected, missing, size
+    shown = [r[:_SHOWN] + ('...' if len(r) > _SHOWN else '') for r in reversed(kinds.values())]
+    more = len(reasons) - len(shown)
+    return '; '.join(shown) + (f', and {more} more like it' if more else '')
 
 
 @RUNNERS.register_module()
