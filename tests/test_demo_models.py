@@ -36,6 +36,9 @@ def test_the_encoder_gives_features_and_rebuilds(models):
     features = extract_features(load_backbone(file), models / 'sample_fetal_head.png')
     assert features.shape == (1, 192)
     model = load_model(file)
+    [answer] = reconstruct(model, models / 'sample_fetal_head.png')  # patches of 16 pixels
+    assert answer.patch_mask.shape == (7, 7)
+    assert answer.patch_mask.sum() == 20
     rng = np.random.default_rng(0)
     errors = []
     for _ in range(10):

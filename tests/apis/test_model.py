@@ -138,6 +138,8 @@ def test_commands(tmp_path, tiny_config, capsys):
     publish_model.main([str(tmp_path / 'a.pth'), str(tmp_path / 'a.safetensors')])
     digest = hashlib.sha256((tmp_path / 'a.safetensors').read_bytes()).hexdigest()
     assert digest in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r'a\.safetensors exists: remove it'):
+        publish_model.main([str(tmp_path / 'a.pth'), str(tmp_path / 'a.safetensors')])
     page = (tmp_path / 'a.md').read_text()
     assert digest in page
     assert '| trained on | scans; 12 images; heart, liver |' in page

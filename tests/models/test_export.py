@@ -12,9 +12,10 @@ import torch
 from support.answering import CLASSIFY, SEGMENT, answering
 from usfm_mm.apis import extract_features, load_backbone, load_model, segment
 from usfm_mm.apis.model import LoadedModel, build
-from usfm_mm.commands import export_model
+from usfm_mm.commands import describe_model, export_model
 from usfm_mm.inference.onnx_model import OnnxModel
 from usfm_mm.io.card import Card
+from usfm_mm.models.checkpoints.files import CheckpointError
 from usfm_mm.models.export import _pooling, export_onnx
 
 pytest.importorskip('onnx')
@@ -81,7 +82,7 @@ def test_classification(tmp_path):
     np.testing.assert_allclose(load_model(tmp_path / 'a.onnx')(SPECKLE), model(SPECKLE), atol=1e-6)
 
 
-def test_encoder(pretrained, tmp_path):
+def test_encoder(pretrained, tmp_path, capsys):
     card = pretrained.card
     content = {
         'meta': {'usfm_card': card.to_dict()},
@@ -89,6 +90,12 @@ def test_encoder(pretrained, tmp_path):
     }
     torch.save(content, tmp_path / 'a.pth')
     export_model.main([str(tmp_path / 'a.pth'), str(tmp_path / 'a.onnx')])
+    with pytest.raises(ValueError, match=r'a\.onnx exists'):
+        export_model.main([str(tmp_path / 'a.pth'), str(tmp_path / 'a.onnx')])
+    describe_model.main([str(tmp_path / 'a.onnx')])
+    assert 'images               64 x 64 pixels, 1 channel(s)' in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match=r'a\.onnx is an exported model'):
+        load_backbone(tmp_path / 'a.onnx')
     exported = load_model(tmp_path / 'a.onnx')
     expected = extract_features(load_backbone(tmp_path / 'a.pth'), [PICTURE, PICTURE[::-1]])
     found = extract_features(exported, [PICTURE, PICTURE[::-1]])

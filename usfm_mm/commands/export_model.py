@@ -20,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='to compare on: files, folders, patterns; by default noise',
     )
     args = parser.parse_args(argv)
+    if args.target.exists():
+        raise ValueError(f'{args.target} exists: remove it, or name another file')
     if args.target.suffix != '.onnx':
         raise ValueError(f'{args.target}: an exported model is a file that ends in .onnx')
 

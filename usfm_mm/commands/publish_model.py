@@ -15,6 +15,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('target', type=Path, help='file to write, NAME.safetensors')
     parser.add_argument('--half', action='store_true', help='store weights as float16')
     args = parser.parse_args(argv)
+    if args.target.exists():
+        raise ValueError(f'{args.target} exists: remove it, or name another file')
 
     from usfm_mm.compat import quiet_imports
 

@@ -35,7 +35,10 @@ class OnnxModel:
         try:
             self._session = runtime.InferenceSession(content, providers=['CPUExecutionProvider'])
         except Exception as error:  # it has an exception of its own for each failure
-            raise ValueError(f'{_name(file)} cannot be read as an ONNX file: {error}') from error
+            raise ValueError(
+                f'{_name(file)} cannot be read as an ONNX file: copy it again, or make it again '
+                f'with "usfm export" ({(str(error).splitlines() or [""])[0]})'
+            ) from error
         if card is None:
             told = self._session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
             if told is None:

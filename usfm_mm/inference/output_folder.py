@@ -27,7 +27,12 @@ def output_folder(path: Path, settings: dict[str, Any]) -> Iterator[None]:
     Raises:
         ValueError: The folder holds something else, or another run writes to it.
     """
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # a file of this name or above it, a disk that cannot be written
+        raise ValueError(
+            f'{path} cannot be made a folder ({error.strerror}): give --out another one'
+        ) from error
     handle = os.open(path, os.O_RDONLY)
     try:
         try:

@@ -12,8 +12,8 @@ from usfm_mm.inference.geometry import grey_at
 from usfm_mm.inference.predict import check_options
 from usfm_mm.inference.prepare import prepare
 
-# The paper's (4.2), as in the configs of pre-training.
-_MASK_SIZE, _MASK_RATIO = 32, 0.4
+# The paper's (4.2), as in the configs of pre-training: patches of 32 pixels, of 16 in small images.
+_MASK_SIZES, _MASK_RATIO = (32, 16), 0.4
 _NUM_BANDS, _NUM_STOPPED = 7, 2
 
 
@@ -50,7 +50,8 @@ def reconstruct(
 ) -> Iterator[Reconstruction]:
     """Let a pre-trained model recover masked pictures.
 
-    Where neither mask is given, each picture has 40 % of its patches of 32 pixels and two of seven
+    Where neither mask is given, each picture has 40 % of its patches (32 pixels, or 16 where the
+    model's images are no multiple of that) and two of seven
     frequency bands masked, drawn by ``seed`` and its place among the pictures. Where one is given,
     the other is left out.
 
@@ -102,13 +103,23 @@ def _stacked(masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
 def draw_masks(card: Any, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
     """Patches bool [h, w] and bands bool [7] of the picture at a place among the pictures."""
     generator = np.random.default_rng([seed, number])
-    rows, columns = (side // _MASK_SIZE for side in card.image_size)
+    size = _mask_size(card.image_size)
+    rows, columns = (side // size for side in card.image_size)
     chosen = generator.permutation(rows * columns)[: math.ceil(_MASK_RATIO * rows * columns)]
     patches = np.zeros(rows * columns, bool)
     patches[chosen] = True
     bands = np.zeros(_NUM_BANDS, bool)
     bands[generator.permutation(_NUM_BANDS)[:_NUM_STOPPED]] = True
     return patches.reshape(rows, columns), bands
+
+
+def _mask_size(image_size: tuple[int, int]) -> int:
+    for size in _MASK_SIZES:
+        if not any(side % size for side in image_size):
+            return size
+    raise ValueError(
+        f'images of {image_size} are no multiple of {_MASK_SIZES[-1]}: give patch_mask'
+    )
 
 
 def check_masks(card: Any, patch_mask: np.ndarray | None, bands: np.ndarray | None) -> None:
@@ -122,10 +133,8 @@ def check_masks(card: Any, patch_mask: np.ndarray | None, bands: np.ndarray | No
     if bands is not None and (bands.dtype != bool or bands.ndim != 1):
         raise ValueError(f'bands must be bool [N], got {bands.dtype} {bands.shape}')
     if patch_mask is None:
-        if bands is None and any(side % _MASK_SIZE for side in card.image_size):
-            raise ValueError(
-                f'images of {card.image_size} are no multiple of {_MASK_SIZE}: give patch_mask'
-            )
+        if bands is None:
+            _mask_size(card.image_size)
         return
     if patch_mask.dtype != bool or patch_mask.ndim != 2:
         raise ValueError(f'patch_mask must be bool [h, w], got {patch_mask.dtype}')

@@ -137,7 +137,7 @@ def extract_features(encoder: Any, images: Pictures, batch_size: int = 32) -> np
         >>> extract_features(encoder, np.zeros((80, 100), np.uint8)).shape
         (1, 192)
     """
-    if isinstance(encoder, OnnxModel):
+    if isinstance(encoder, OnnxModel):  # says itself if it is no encoder
         return _stacked(encoder, images, batch_size)
     encoder = as_extractor(encoder)
     former = [(module, module.training) for module in encoder.backbone.modules()]

@@ -68,6 +68,11 @@ def load_file(source: str | os.PathLike) -> Any:
     path = _download(str(source)) if _is_url(source) else Path(source)
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist or is not a file')
+    if path.suffix == '.onnx':
+        raise CheckpointError(
+            f'{path} is an exported model, for "usfm predict" and load_model: name the checkpoint '
+            'that it was made of'
+        )
     try:
         if _is_safetensors(path):
             return _load_safetensors(path)
@@ -119,7 +124,7 @@ def _reason(path: Path, error: str) -> str:
         )
     return (
         f'({path.stat().st_size} bytes) cannot be read as a PyTorch checkpoint: it is cut off, '
-        f'damaged or something else. Download or copy it again ({error})'
+        f'damaged or something else. Download or copy it again ({(error.splitlines() or [""])[0][:120]})'
     )
 
 
