@@ -19,11 +19,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.models.checkpoints.files import load_file
     from usfm_mm.models.checkpoints.reading import parse_checkpoint
 
-    if file.endswith('.onnx'):
-        content, card = None, OnnxModel(file).card
-    else:
-        content = load_file(file)
-        card = card_of(content)
+    exported = file.endswith('.onnx')
+    content = None if exported else load_file(file)
+    card = OnnxModel(file).card if exported else card_of(content)
     if card is None:  # of others, or older: its encoder, as far as the weights tell
         found = parse_checkpoint(content, file)
         sizes = ', '.join(f'{name} {value}' for name, value in found.arch.items())

@@ -122,9 +122,10 @@ def _reason(path: Path, error: str) -> str:
             'holds Python objects besides tensors in the format before torch 1.6, where they '
             f'cannot be left out: {_AGAIN}'
         )
+    first = (error.splitlines() or [''])[0][:120]  # what follows advises to load unsafely
     return (
         f'({path.stat().st_size} bytes) cannot be read as a PyTorch checkpoint: it is cut off, '
-        f'damaged or something else. Download or copy it again ({(error.splitlines() or [""])[0][:120]})'
+        f'damaged or something else. Download or copy it again ({first})'
     )
 
 
