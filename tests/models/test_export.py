@@ -15,6 +15,7 @@ from usfm_mm.apis.model import LoadedModel, build
 from usfm_mm.commands import describe_model, export_model
 from usfm_mm.inference.onnx_model import OnnxModel
 from usfm_mm.io.card import Card
+from usfm_mm.models import export
 from usfm_mm.models.checkpoints.files import CheckpointError
 from usfm_mm.models.export import _pooling, export_onnx
 
@@ -123,6 +124,12 @@ def test_a_file_that_differs_is_not_kept(segmenter, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r'a\.onnx: the ONNX file differs from the model by 0\.01'):
         export_onnx(segmenter, tmp_path / 'a.onnx', SPECKLE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stands_for_a_part_is_compared_with_the_part(segmenter, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, '_pooling', lambda length, wanted: 2 * _pooling(length, wanted))
+    with pytest.raises(ValueError, match=r'a\.onnx: the ONNX file differs from the model'):
+        export_onnx(segmenter, tmp_path / 'a.onnx', SPECKLE)
 
 
 def test_files_that_are_none(segmenter, tmp_path):

@@ -51,9 +51,9 @@ def export_onnx(model: Any, target: str | os.PathLike, images: np.ndarray) -> fl
     axes: dict[str, Any] = dict(images={0: 'batch'}, answers={0: 'batch'})
     options: dict[str, Any] = {} if torch.__version__ < '2.5' else dict(dynamo=False)
     buffer: Any = io.BytesIO()
+    expected = _answers(model, images)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # of the tracer, about sizes that are fixed
-        expected = graph(inputs).numpy()
         torch.onnx.export(
             graph, (inputs,), buffer, opset_version=_OPSET, dynamic_axes=axes, **names, **options
         )
@@ -68,6 +68,13 @@ def export_onnx(model: Any, target: str | os.PathLike, images: np.ndarray) -> fl
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(target, content)
     return difference
+
+
+def _answers(model: Any, images: np.ndarray) -> np.ndarray:
+    """Of the model as it is, without what the graph has in place of its parts."""
+    if model.card.task == 'pretrain':
+        return extractor_of(model.module, model.card.image_size).encode(images)
+    return model(images)
 
 
 class _Graph(nn.Module):
