@@ -13,8 +13,8 @@ from mmengine.registry import MODELS, DefaultScope
 
 from usfm_mm.compat import import_mmagic, import_mmseg
 from usfm_mm.config.places import places
-from usfm_mm.io.card import Card, card_of
-from usfm_mm.models.checkpoints.files import CheckpointError, load_file
+from usfm_mm.io.card import Card
+from usfm_mm.models.checkpoints.files import CheckpointError, load_with_card
 from usfm_mm.models.enhancement.frozen_extractor import extractors_apart
 from usfm_mm.models.outputs import outputs_of, rebuilt_of
 
@@ -47,16 +47,7 @@ class LoadedModel:
 
 def load_checkpoint(file: str | os.PathLike, device: str | torch.device = 'cpu') -> LoadedModel:
     """See :func:`usfm_mm.apis.load_model`."""
-    content = load_file(file)
-    try:
-        card = card_of(content)
-    except ValueError as error:
-        raise CheckpointError(f'{file}: {error}') from error
-    if card is None:
-        raise CheckpointError(
-            f'{file} has no card: it was not saved by usfm_mm 0.2 or later. Test it with its '
-            'config ("usfm test"), or take its encoder (load_backbone)'
-        )
+    content, card = load_with_card(file)
     try:
         module = build(card)
     except ValueError as error:

@@ -1,7 +1,6 @@
 """A trained model as a file to hand on: usfm publish CHECKPOINT MODEL.safetensors."""
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,13 +21,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     quiet_imports()
     from usfm_mm.io.atomic import write_atomic
+    from usfm_mm.io.hashing import sha256
     from usfm_mm.models.checkpoints.card_text import card_markdown
     from usfm_mm.models.checkpoints.publishing import publish
 
     card = publish(args.checkpoint, args.target, args.half)
-    content = args.target.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
+    digest = sha256(args.target)
     page = args.target.with_suffix('.md')
-    write_atomic(page, card_markdown(card, args.target.name, sha256).encode())
-    print(f'{args.target}: {len(content) / 1e6:.1f} MB, SHA-256 {sha256}')
+    write_atomic(page, card_markdown(card, args.target.name, digest).encode())
+    print(f'{args.target}: {args.target.stat().st_size / 1e6:.1f} MB, SHA-256 {digest}')
     print(f'{page}: its card')

@@ -4,6 +4,7 @@ import inspect
 import json
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def card_of_run(cfg: Any, dataset: Any) -> Card | None:
         classes=list(metainfo.get('classes') or ()),
         palette=[list(map(int, colour)) for colour in metainfo.get('palette') or ()],
         data=_statement(cfg, dataset, metainfo),
-        versions=_versions(),
+        versions=dict(_versions()),
         commit=_commit(),
         config={name: _plain(cfg[name]) for name in _PARTS if cfg.get(name) is not None},
     )
@@ -109,6 +110,7 @@ def _name(kind: Any) -> str:
     return type_name(kind).rpartition('.')[2]
 
 
+@cache
 def _versions() -> dict[str, str]:
     found = {'usfm_mm': usfm_mm.__version__}
     for package in _PACKAGES:
@@ -121,6 +123,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
+@cache  # not at each checkpoint: the code that runs is that of the first
 def _commit() -> str:
     root = Path(usfm_mm.__file__).parents[1]
     if not (root / '.git').exists():

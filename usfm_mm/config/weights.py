@@ -9,8 +9,6 @@ from mmengine.config import Config, ConfigDict
 from usfm_mm.config.arch import set_arch
 from usfm_mm.config.places import backbone_of, places
 
-_PATCHES = 'patch_embed.projection.weight'
-
 
 def set_weights(cfg: Config, file: str) -> None:
     """Start the encoder from a file; its size, and whether it has LayerScale, follow the weights.
@@ -29,6 +27,7 @@ def set_weights(cfg: Config, file: str) -> None:
         ValueError: If the config has another encoder, or the file's has no named size.
     """
     from usfm_mm.models.archs import ARCHS
+    from usfm_mm.models.checkpoints.loading import PATCH_WEIGHT
     from usfm_mm.models.checkpoints.reading import read_checkpoint
 
     backbone = backbone_of(cfg)
@@ -51,7 +50,7 @@ def set_weights(cfg: Config, file: str) -> None:
     elif backbone.get('layer_scale_init_value') == 0:
         del backbone['layer_scale_init_value']
     if cfg.model.get('generator'):
-        backbone['in_channels'] = found.encoder[_PATCHES].shape[1]
+        backbone['in_channels'] = found.encoder[PATCH_WEIGHT].shape[1]
     backbone['init_cfg'] = ConfigDict(type='Pretrained', checkpoint=file)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from usfm_mm.inference.answers import Classification
 from usfm_mm.inference.frames import Frame, Pictures, Report, frames_of
 from usfm_mm.inference.predict import Model, check_models, check_options, classify_frames
 from usfm_mm.inference.prepare import prepare
@@ -60,7 +59,8 @@ def occlude(
 
 def _occlude(model: Model, frame: Frame, grid: int, batch_size: int) -> Occlusion:
     [answer] = classify_frames([model], [frame], 1, False, None)
-    label = likeliest(answer)
+    label = answer.label
+    assert label is not None  # there is no threshold
     image = prepare(frame.pixels, model.card)
     parts = parts_of(image.shape[1:], grid)
     mean = image.mean(axis=(1, 2), keepdims=True)
@@ -75,11 +75,6 @@ def _occlude(model: Model, frame: Frame, grid: int, batch_size: int) -> Occlusio
     height, width = frame.pixels.shape[:2]
     drop = cv2.resize(drops, (width, height), interpolation=cv2.INTER_LINEAR)
     return Occlusion(frame, label, drop)
-
-
-def likeliest(answer: Classification) -> str:
-    """The class with the highest score."""
-    return max(answer.scores, key=lambda name: answer.scores[name])
 
 
 def parts_of(size: tuple[int, ...], grid: int) -> list[np.ndarray]:

@@ -17,7 +17,7 @@ import torch
 from torch import serialization
 
 from usfm_mm.io.atomic import write_atomic
-from usfm_mm.io.card import CARD_KEY
+from usfm_mm.io.card import CARD_KEY, Card, card_of
 
 _AGAIN = 'save its state_dict with the code that it was made with, and load that'
 
@@ -82,6 +82,32 @@ def load_file(source: str | os.PathLike) -> Any:
         raise
     except Exception as error:  # torch.load raises five kinds, with advice to load unsafely
         raise CheckpointError(f'{path} {_reason(path, str(error))}') from error
+
+
+def load_with_card(source: str | os.PathLike) -> tuple[dict[str, Any], Card]:
+    """Read a file of ours that tells of itself.
+
+    Args:
+        source: See :func:`load_file`.
+
+    Returns:
+        What was saved, with ``state_dict``, and the card.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If it cannot be read, or has no card as ours are.
+    """
+    content = load_file(source)
+    try:
+        card = card_of(content)
+    except ValueError as error:
+        raise CheckpointError(f'{source}: {error}') from error
+    if card is None:
+        raise CheckpointError(
+            f'{source} has no card: it was not saved by usfm_mm 0.2 or later. Test it with its '
+            'config ("usfm test"), or take its encoder (load_backbone, "usfm convert")'
+        )
+    return content, card
 
 
 def _load_safetensors(path: Path) -> dict[str, Any]:

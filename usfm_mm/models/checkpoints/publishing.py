@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from usfm_mm.io.atomic import write_atomic
-from usfm_mm.io.card import CARD_KEY, Card, card_of
-from usfm_mm.models.checkpoints.files import CheckpointError, load_file
+from usfm_mm.io.card import CARD_KEY, Card
+from usfm_mm.models.checkpoints.files import load_with_card
 
 # What only training needs, by the names of the hosts.
 _TRAINING = ('auxiliary_head', 'discriminator')
@@ -20,14 +20,13 @@ _TRAINING_WEIGHTS = ('auxiliary_head.', 'discriminators.')
 
 
 def publish(source: str | os.PathLike, target: str | os.PathLike, half: bool = False) -> Card:
-    """Write weights and card of a checkpoint as safetensors, and the card as Markdown beside it.
+    """Write weights and card of a checkpoint as safetensors.
 
     Optimizer, log and whatever only training needs (auxiliary heads, discriminators) stay behind.
 
     Args:
         source: Checkpoint of a run of ours.
-        target: File to write, ending in ``.safetensors``; the text goes to the same name with
-            ``.md``.
+        target: File to write, ending in ``.safetensors``.
         half: Store weights of two dimensions and more as float16.
 
     Returns:
@@ -41,13 +40,7 @@ def publish(source: str | os.PathLike, target: str | os.PathLike, half: bool = F
     target = Path(target)
     if target.suffix != '.safetensors':
         raise ValueError(f'{target}: a published model is a file that ends in .safetensors')
-    content = load_file(source)
-    card = card_of(content)
-    if card is None:
-        raise CheckpointError(
-            f'{source} has no card: it was not saved by usfm_mm 0.2 or later. Train on, or once '
-            'again, with this version; "usfm convert" writes the encoder alone'
-        )
+    content, card = load_with_card(source)
     card = replace(card, config=_without_training(card.config))
     weights = {
         name: _stored(name, value, half)
