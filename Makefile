@@ -1,6 +1,7 @@
 # make demo            set up everything in .venv, pre-train on real frames, segment a picture
 # make test            set up everything in .venv and run the tests
 # make test-official   the same on the official OpenMMLab packages, in .venv-official
+# make docs            build the documentation site, strictly, into build/docs
 # make lint            ruff, mypy, codespell
 # make clean           remove both environments
 
@@ -10,7 +11,7 @@ VENV_OFFICIAL := .venv-official
 PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-official lint setup setup-official clean
+.PHONY: demo test test-official docs lint setup setup-official clean
 
 demo: $(VENV)/.ready
 	$(VENV)/bin/usfm demo-data data/demo
@@ -28,6 +29,10 @@ test: $(VENV)/.ready
 
 test-official: $(VENV_OFFICIAL)/.ready
 	$(VENV_OFFICIAL)/bin/python $(PYTEST)
+
+docs: $(VENV)/.ready
+	$(VENV)/bin/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "The site: build/docs/index.html"
 
 lint: $(VENV)/.ready
 	$(VENV)/bin/ruff check .

@@ -19,7 +19,19 @@ def _stop(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
     raise _Built(parser)
 
 
-def _parser_of(module: str) -> argparse.ArgumentParser:
+def parser_of(module: str) -> argparse.ArgumentParser:
+    """Parser of a command, which the documentation reads too.
+
+    Args:
+        module: Of :mod:`usfm_mm.commands`.
+
+    Raises:
+        TypeError: Its ``main`` reads no command line.
+
+    Example:
+        >>> parser_of('doctor').description
+        'Say what is installed, what each part needs, and the command that adds it.'
+    """
     with patch.object(argparse.ArgumentParser, 'parse_args', _stop):
         try:
             import_module(f'usfm_mm.commands.{module}').main([])
@@ -42,7 +54,7 @@ def complete(commands: dict[str, tuple[str, str]]) -> None:
     names = parser.add_subparsers()
     words = os.environ.get('COMP_LINE', '').split()
     for name, (module, purpose) in commands.items():
-        parents = [_parser_of(module)] if name in words[1:2] else []
+        parents = [parser_of(module)] if name in words[1:2] else []
         names.add_parser(name, help=purpose, parents=parents, add_help=not parents)
         for action in parents[0]._actions if parents else ():
             if action.dest == 'config':
