@@ -13,6 +13,7 @@ COMMANDS = {
     'index': ('make_index', 'verify images and write their index'),
     'pack': ('pack_images', 'store the images of an index in one file, or unpack them'),
     'prepare': ('prepare_data', 'bring a data set into the layout of the configs'),
+    'export-data': ('export_data', 'a prepared data set as nnU-Net raw data or COCO'),
     'build-database': ('build_database', "from scanners' files to a database without private data"),
     'remove-images': ('remove_images', 'take patients, files or images out of a database'),
     'check-overlap': ('check_overlap', 'look for images that two data sets share'),

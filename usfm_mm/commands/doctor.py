@@ -22,6 +22,10 @@ PARTS = {
         ('pydicom', 'av', 'SimpleITK', 'rapidocr_onnxruntime', 'imagehash', 'faiss', 'yaml'),
         "'usfm-mm[data]'",
     ),
+    'annotations (COCO, CVAT, YOLO)': (
+        ('pycocotools', 'defusedxml'),
+        "'usfm-mm[annotations]'",
+    ),
     'DICOM segmentations': (('pydicom', 'highdicom'), "'usfm-mm[dicom]'"),
     'export to ONNX': (('onnx', 'onnxruntime'), "'usfm-mm[export]'"),
     'figures of features': (('sklearn', 'umap', 'tensorboard'), "'usfm-mm[vis]'"),

@@ -7,6 +7,7 @@ from pathlib import Path
 EXAMPLES = """examples:
   usfm prepare busi Dataset_BUSI.zip data/busi
   usfm prepare folder scans data/mine                          # scans/images and scans/masks
+  usfm prepare coco scans data/mine                            # or folder, which finds it out
   usfm prepare folder scans data/mine --patients '^(\\w+?)_'    # 12_1.png and 12_2.png: patient 12
   usfm prepare folder scans data/mine --table scans.csv        # columns name, patient, label, split
 """
@@ -17,11 +18,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('name', help='data set (see docs/datasets.md), or folder: your own')
+    parser.add_argument(
+        'name',
+        help='data set (see docs/datasets.md), format (see docs/data.md), or folder: your own',
+    )
     parser.add_argument('source', type=Path, help='a folder, .zip, .tar or .tar.gz')
     parser.add_argument('out', type=Path, help='folder to make, such as data/busi')
     parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
-    own = parser.add_argument_group('your own data (NAME is folder)')
+    own = parser.add_argument_group('your own data (NAME is folder or a format)')
     own.add_argument('--organ', default='unknown', help='of all images')
     own.add_argument('--classes', nargs='+', default=(), help='names of the mask values 1, 2, ...')
     own.add_argument(
@@ -42,18 +46,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     from rich.console import Console  # imported once they are needed
 
     from usfm_mm.converters import CONVERTERS
+    from usfm_mm.converters.annotations import FORMATS, annotated, detect
     from usfm_mm.converters.archives import opened
     from usfm_mm.converters.convert import convert
     from usfm_mm.converters.folder import own_data
 
-    if args.name not in (*CONVERTERS, 'folder'):
-        parser.error(f'no data set {args.name!r}; there are folder, {", ".join(CONVERTERS)}')
-    if args.name != 'folder' and (args.classes or args.patients or args.table or args.mask_suffix):
-        parser.error('--classes, --patients, --table and --mask-suffix are for NAME folder')
+    own_names = ('folder', *FORMATS)
+    if args.name not in (*own_names, *CONVERTERS):
+        parser.error(f'no data set {args.name!r}; there are {", ".join((*own_names, *CONVERTERS))}')
+    if args.name in CONVERTERS and (args.classes or args.patients or args.table):
+        parser.error('--classes, --patients and --table are for your own data')
+    if args.name != 'folder' and args.mask_suffix:
+        parser.error('--mask-suffix is for NAME folder')
     out = args.out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     with opened(args.source, out.parent) as source:
-        converter = CONVERTERS.get(args.name) or own_data(
-            source, args.organ, args.classes, args.patients, args.table, args.mask_suffix
-        )
+        told = args.organ, args.classes, args.patients, args.table
+        name = args.name
+        if name == 'folder' and not args.mask_suffix:
+            name = detect(source) or name
+        if name in FORMATS:
+            converter = annotated(name, source, *told)
+        else:
+            converter = CONVERTERS.get(name) or own_data(source, *told, args.mask_suffix)
         convert(converter, source, out, args.seed, Console())

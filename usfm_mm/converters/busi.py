@@ -4,14 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from usfm_mm.converters.items import (
-    Converter,
-    Item,
-    folder_with,
-    pair_beside,
-    safe_name,
-)
+from usfm_mm.converters.items import Converter, Item, folder_with, safe_name
 from usfm_mm.converters.masks import binary_mask
+from usfm_mm.converters.pairing import pair_beside
 
 CLASSES = ('benign', 'malignant', 'normal')
 

@@ -74,7 +74,9 @@ def _write_all(
         if name != 'masks' or converter.seg_classes:
             (folder / name).mkdir(parents=True)
     (folder / 'splits').mkdir()
-    deep, bits = bits_of_set(path for item in items for path in (item.image, item.high) if path)
+    deep, bits = bits_of_set(
+        dict.fromkeys(path for item in items for path in (item.image, item.high) if path)
+    )
     if bits is not None:
         console.print(
             f'{deep} images have 16 bits per sample, of which {bits} are used: 0 to {2**bits - 1} '

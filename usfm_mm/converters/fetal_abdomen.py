@@ -14,11 +14,11 @@ from usfm_mm.converters.items import (
     Item,
     folder_with,
     image_files,
-    pair,
     patient_of,
     safe_name,
 )
 from usfm_mm.converters.masks import check_size
+from usfm_mm.converters.pairing import pair
 
 CLASSES = ('background', 'artery', 'liver', 'stomach', 'vein')
 # The vessels last: where outlines overlap, what lies in the liver stays visible.

@@ -1,23 +1,24 @@
 """One's own images: with masks, in the folders of their classes, with a table, or in pairs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from usfm_mm.converters.completing import complete
 from usfm_mm.converters.items import (
     ConversionError,
     Converter,
     Item,
     MaskReader,
     image_files,
-    pair,
     safe_name,
 )
 from usfm_mm.converters.layout import Group, find_groups, plain_stem, split_folders
 from usfm_mm.converters.left_out import left_out_note
 from usfm_mm.converters.masks import binary_mask, class_mask
+from usfm_mm.converters.pairing import pair
 from usfm_mm.converters.pairs import (
     folder_pairs,
     has_organ_folders,
@@ -25,9 +26,8 @@ from usfm_mm.converters.pairs import (
     organ_pairs,
     quality_folders,
 )
-from usfm_mm.converters.patients import NONE, check_pattern, patient_in, refuse_to_guess
-from usfm_mm.converters.table import Known, Table, table_hint
-from usfm_mm.io.index_checks import SPLITS
+from usfm_mm.converters.patients import check_pattern
+from usfm_mm.converters.table import Table, table_hint
 from usfm_mm.io.mask_names import image_stem
 
 
@@ -63,8 +63,7 @@ def own_data(
             expression does not fit, or names seem to tell patients and nobody says whether.
     """
     told = Table(table) if table is not None else None
-    if patients not in (None, NONE):
-        check_pattern(patients)
+    check_pattern(patients)
     parts = split_folders(source)
     if all(is_pair_folder(folder) or has_organ_folders(folder) for folder in parts.values()):
         folders = [folder for part in parts.values() for folder in quality_folders(part)]
@@ -84,7 +83,7 @@ def own_data(
         name='folder',
         page='',
         licence='',
-        walk=lambda root: _complete(read(), root, organ, patients, told),
+        walk=lambda root: complete(read(), root, organ, patients, told),
         seg_classes=kind.seg,
         cls_classes=kind.cls,
         enhance=kind.enhance,
@@ -175,30 +174,3 @@ def _pairs(parts: Mapping[str, Path]) -> Iterator[Item]:
     for part, folder in parts.items():
         for item in folder_pairs(folder) if is_pair_folder(folder) else organ_pairs(folder):
             yield replace(item, name=safe_name(f'{part}_{item.name}'), split=part or None)
-
-
-def _complete(
-    items: Iterable[Item], root: Path, organ: str, patients: str | None, told: Table | None
-) -> list[Item]:
-    """Add what the command line and the table tell of each image."""
-    completed = []
-    for item in items:
-        known = told.take(item.image, root) if told else Known()
-        patient = known.patient
-        if patient is None and patients not in (None, NONE):
-            patient = patient_in(item.image, patients)
-        completed.append(
-            replace(
-                item,
-                organ=item.organ or organ,
-                patient=patient,
-                label=known.label or item.label,
-                split=known.split or item.split,
-            )
-        )
-    if told:
-        told.check_all_taken(root)
-    drawn = {item.split for item in completed} != set(SPLITS)
-    if patients is None and drawn and not any(item.patient for item in completed):
-        refuse_to_guess([item.image.name for item in completed])
-    return completed

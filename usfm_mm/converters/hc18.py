@@ -4,15 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from usfm_mm.converters.items import (
-    Converter,
-    Item,
-    folder_with,
-    pair_beside,
-    patient_of,
-    safe_name,
-)
+from usfm_mm.converters.items import Converter, Item, folder_with, patient_of, safe_name
 from usfm_mm.converters.masks import outline_mask
+from usfm_mm.converters.pairing import pair_beside
 
 
 def walk(source: Path) -> Iterator[Item]:

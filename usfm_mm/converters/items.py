@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Item:
         label: Class, one of the data set's ``cls_classes``, or None.
         patient: Images of one patient stay in one split; None where it is not known.
         split: As released, one of :data:`~usfm_mm.io.index_checks.SPLITS`, or None.
+        read: Given the bits that the set's images use, if known, the image as uint8 [H, W], in
+            place of the reading of ``image``; masks are of the picture that it gives.
         high: The same image in high quality, in a data set of pairs.
         degrade: Makes the low quality of ``image``, uint8 [H, W], where that is of high quality.
     """
@@ -51,6 +53,7 @@ class Item:
     label: str | None = None
     patient: str | None = None
     split: str | None = None
+    read: Callable[[int | None], np.ndarray] | None = None
     high: Path | None = None
     degrade: Callable[[np.ndarray], np.ndarray] | None = None
 
@@ -165,55 +168,6 @@ def find_folder(root: Path, is_it: Callable[[Path], bool], expected: str) -> Pat
 def has_folders(*names: str) -> Callable[[Path], bool]:
     """A test for folders that have all these folders in them."""
     return lambda folder: all((folder / name).is_dir() for name in names)
-
-
-def pair(
-    images: Iterable[Path],
-    masks: Iterable[Path],
-    image_key: Callable[[Path], str] = lambda path: path.stem,
-    mask_key: Callable[[Path], str] = lambda path: path.stem,
-) -> Iterator[tuple[Path, list[Path]]]:
-    """Images with their masks, by a key made of the file name and composed (:func:`nfc`).
-
-    Raises:
-        ConversionError: An image has no mask, a mask has no image, or two images have one key.
-    """
-    by_key: dict[str, list[Path]] = {}
-    for mask in masks:
-        by_key.setdefault(nfc(mask_key(mask)), []).append(mask)
-    seen: dict[str, Path] = {}
-    for image in images:
-        key = nfc(image_key(image))
-        if key in seen:
-            raise ConversionError(
-                f'{image} and {seen[key]} belong to the same mask: rename or remove one'
-            )
-        seen[key] = image
-        if key not in by_key:
-            raise ConversionError(
-                f'{image} has no mask: add it (an empty one where there is nothing to see), or '
-                'remove the image'
-            )
-        yield image, sorted(by_key[key])
-    for key, paths in by_key.items():
-        if key not in seen:
-            raise ConversionError(f'{paths[0]} is the mask of no image: add the image or remove it')
-
-
-def pair_beside(folder: Path, ending: str) -> Iterator[tuple[Path, list[Path]]]:
-    """Images with the masks that lie beside them and are named like them, with an ending.
-
-    Args:
-        folder: Holds both.
-        ending: Regular expression for what a mask's stem has after its image's.
-
-    Raises:
-        ConversionError: As :func:`pair`.
-    """
-    files = image_files(folder)
-    masks = [path for path in files if re.search(f'{ending}$', path.stem)]
-    images = sorted(set(files).difference(masks))
-    yield from pair(images, masks, mask_key=lambda path: re.sub(f'{ending}$', '', path.stem))
 
 
 def patient_of(image: Path, pattern: str, example: str) -> str:

@@ -27,7 +27,7 @@ def left_out_note(source: Path, folders: Sequence[Path]) -> tuple[str, ...]:
             that is not read.
     """
     taken_of = set(folders)
-    left = [path for path in _files(source) if not _is_taken(path, taken_of)]
+    left = [path for path in files_below(source) if not _is_taken(path, taken_of)]
     if not left:
         return ()
     left.sort(key=lambda path: not _is_image(path))  # what is missed most is named first
@@ -59,7 +59,7 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_EXTENSIONS
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
     """All files below a folder in order, without litter."""
     seen = set()
     for parent, folders, names in os.walk(folder, followlinks=True):

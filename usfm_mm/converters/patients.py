@@ -37,14 +37,16 @@ def patient_in(image: Path, pattern: str) -> str:
     return patient
 
 
-def check_pattern(pattern: str) -> None:
-    """Refuse what is no regular expression.
+def check_pattern(pattern: str | None) -> None:
+    """Refuse what is no regular expression, but for "none".
 
     Raises:
         ConversionError: It is none.
     """
+    if pattern in (None, NONE):
+        return
     try:
-        re.compile(pattern)
+        re.compile(str(pattern))
     except re.error as error:
         raise ConversionError(
             f'--patients {pattern!r} is no regular expression ({error}): correct it; a bracket '

@@ -5,15 +5,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from usfm_mm.converters.items import (
-    ConversionError,
-    Converter,
-    Item,
-    folder_with,
-    image_files,
-    pair,
-)
+from usfm_mm.converters.items import ConversionError, Converter, Item, folder_with, image_files
 from usfm_mm.converters.masks import binary_mask
+from usfm_mm.converters.pairing import pair
 
 _FOLD = 'tn3k-trainval-fold0.json'
 

@@ -4,15 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from usfm_mm.converters.items import (
-    Converter,
-    Item,
-    folder_with,
-    image_files,
-    pair,
-    safe_name,
-)
+from usfm_mm.converters.items import Converter, Item, folder_with, image_files, safe_name
 from usfm_mm.converters.masks import class_mask
+from usfm_mm.converters.pairing import pair
 
 CLASSES = ('background', 'structure 1', 'structure 2')
 

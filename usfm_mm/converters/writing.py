@@ -1,6 +1,7 @@
 """Writing one image with its mask, or one pair, as the configs read them."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def write_item(item: Item, folder: Path, bits: int | None) -> Written:
     Raises:
         ConversionError: An image or mask is damaged or of another size.
     """
-    image = _read(item.image, bits, 'mask or counterpart')
+    image = _read(item.image, bits, 'mask or counterpart', item.read)
     if item.high is not None:
         return _write_pair(item, image, folder, bits)
     content = _write(folder / 'images' / f'{item.name}.png', image)
@@ -55,9 +56,14 @@ def write_item(item: Item, folder: Path, bits: int | None) -> Written:
     return Written(item, content, annotation, bool(mask.any()), _moments(image))
 
 
-def _read(path: Path, bits: int | None, other: str) -> np.ndarray:
+def _read(
+    path: Path,
+    bits: int | None,
+    other: str,
+    read: Callable[[int | None], np.ndarray] | None = None,
+) -> np.ndarray:
     try:
-        return read_grey(path, bits)
+        return read(bits) if read else read_grey(path, bits)
     except BadImageError as error:
         raise ConversionError(
             f'{path}: {error}. Download it again, or remove it with its {other}'
@@ -98,6 +104,8 @@ def _mask(item: Item, shape: tuple[int, ...]) -> np.ndarray:
     size was drawn on the turned picture. Where both sizes are equal, only an empty mask will do.
     """
     height, width = shape
+    if item.read:
+        return _paint(item, (height, width))
     way = orientation(read_file(item.image))
     if way < _SWAPS_SIDES or height == width:
         mask = _paint(item, (height, width))

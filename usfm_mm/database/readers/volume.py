@@ -32,6 +32,26 @@ def open_volume(path: Path, options: Options) -> Clip:
     Raises:
         RejectedError: It is cut off, damaged or too large.
     """
+    slices = slices_of(read_volume(path, options.max_pixels))
+    low, high = sample_range(slices)
+
+    def read(step: int) -> Frames:
+        for number in range(0, len(slices), step):
+            yield number, to_8_bits(slices[number], low, high)
+
+    return Clip(read=read)
+
+
+def read_volume(path: Path, max_pixels: int) -> sitk.Image:
+    """Read a volume with its voxels as they are stored.
+
+    Args:
+        path: Of a NIfTI or MetaImage file.
+        max_pixels: That a slice may have.
+
+    Raises:
+        RejectedError: It is cut off, damaged or too large.
+    """
     with tempfile.TemporaryDirectory() as folder:
         reader = sitk.ImageFileReader()
         kind = kind_of(path)
@@ -48,22 +68,14 @@ def open_volume(path: Path, options: Options) -> Clip:
             raise RejectedError('damaged', 'its header cannot be read') from None
         if len(size) < 2:
             raise RejectedError('damaged', f'{len(size)} dimension, and no picture has one')
-        check_size(size[1], size[0], options.max_pixels)
+        check_size(size[1], size[0], max_pixels)
         channels = reader.GetNumberOfComponents()
         sample = sitk.Image([1, 1], reader.GetPixelID(), channels).GetSizeOfPixelComponent()
         check_bytes(math.prod(size) * channels * sample, 'a volume')
         try:
-            volume = reader.Execute()
+            return reader.Execute()
         except RuntimeError:
             raise RejectedError('truncated', 'its voxels cannot be read') from None
-    slices = _slices(volume)
-    low, high = sample_range(slices)
-
-    def read(step: int) -> Frames:
-        for number in range(0, len(slices), step):
-            yield number, to_8_bits(slices[number], low, high)
-
-    return Clip(read=read)
 
 
 def _check_data_file(path: Path) -> None:
@@ -113,7 +125,7 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _slices(volume: sitk.Image) -> np.ndarray:
+def slices_of(volume: sitk.Image) -> np.ndarray:
     """Stack of slices: [N, H, W], or [N, H, W, 3] of a volume of colours."""
     values = sitk.GetArrayFromImage(volume)
     channels = volume.GetNumberOfComponentsPerPixel()
