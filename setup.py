@@ -54,7 +54,7 @@ class EditableWithMim(editable_wheel):
 
 EXTRAS = {
     name: requirements(name)
-    for name in 'seg enhance data annotations dicom export vis docs test'.split()
+    for name in ['seg', 'enhance', 'data', 'annotations', 'dicom', 'export', 'vis', 'docs', 'test']
 }
 
 setup(

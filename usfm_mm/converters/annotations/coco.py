@@ -21,7 +21,6 @@ from usfm_mm.converters.annotations.rle import decode_runs, runs_of_text
 from usfm_mm.converters.annotations.shapes import Shape, paint, polygon
 from usfm_mm.converters.items import ConversionError, Item
 from usfm_mm.converters.left_out import files_below
-from usfm_mm.io.index_checks import SPLITS
 
 TITLE = 'COCO JSON'
 _KEYS = ('images', 'annotations', 'categories')
@@ -67,7 +66,8 @@ def read(source: Path, classes: Sequence[str]) -> Found:
         with_names((item for _, item, _ in rows), [name for _, _, name in rows]),
         "call the file of val's annotations and its folder test",
     )
-    info = next((c['info'] for _, c in files if isinstance(c.get('info'), dict)), {})
+    infos = (content.get('info') for _, content in files)
+    info: dict[str, Any] = next((found for found in infos if isinstance(found, dict)), {})
     labels = {item.label for item in items if item.label}
     told = [name for name in info.get('cls_classes') or sorted(labels) if isinstance(name, str)]
     overlap = 'Where instances overlap, the smaller one is on top; crowds lie below.'
@@ -131,15 +131,16 @@ def _rows(
         text = {
             key: str(entry[key])
             for key in ('label', 'patient', 'organ')
-            if isinstance(entry.get(key), str | int) and entry[key] != ''
+            if isinstance(entry.get(key), str | int)
         }
         item = Item(
             image=file,
             name='',
-            organ=text.pop('organ', ''),
+            organ=text.get('organ', ''),
             masks=(draw,),
-            split=split if split in SPLITS else None,
-            **text,
+            label=text.get('label') or None,
+            patient=text.get('patient') or None,
+            split=split,
         )
         rows.append((number, item, file.relative_to(source).as_posix()))
     return rows

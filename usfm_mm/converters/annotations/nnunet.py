@@ -94,8 +94,8 @@ def _cases(
         for name, entry in about['dataset'].items():
             where = f'{root / "dataset.json"}: dataset: {name}'
             paths = [*field(entry, 'images', list, where), field(entry, 'label', str, where)]
-            *images, label = (inside(root, path, root, where) for path in paths)
-            cases[nfc(name)] = (images, label, 'Tr')
+            *channels, label = (inside(root, path, root, where) for path in paths)
+            cases[nfc(name)] = (channels, label, 'Tr')
     parts = [] if cases else ['Tr']
     parts += ['Ts'] if (root / 'labelsTs').is_dir() and any((root / 'labelsTs').iterdir()) else []
     for part in parts:

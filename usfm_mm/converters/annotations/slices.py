@@ -110,8 +110,8 @@ def mapped(found: np.ndarray, values: Mapping[int, int] | None, entry: str) -> n
 
 
 def _check_direction(image: Path, mask: Path) -> None:
-    sides = [_header(path) for path in (image, mask)]
-    if len(sides[0]) == len(sides[1]) and not np.allclose(*sides, atol=_ALIKE):
+    one, other = _header(image), _header(mask)
+    if len(one) == len(other) and not np.allclose(one, other, atol=_ALIKE):
         raise ConversionError(
             f'{mask} lies otherwise in space than its image {image} (other directions of its '
             'axes): resample the mask to its image'
