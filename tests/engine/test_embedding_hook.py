@@ -159,3 +159,13 @@ def test_missing_sklearn_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, 'sklearn.metrics', None)
     with pytest.raises(ModuleNotFoundError, match=r'sklearn.*usfm-mm\[vis\]'):
         silhouette_by_organ(*clusters(1.0))
+
+
+def test_features_that_are_no_numbers_are_a_warning(build_run, no_umap):
+    pytest.importorskip('sklearn')
+    runner = build_run([HOOK], val_dataloader=None, val_cfg=None, val_evaluator=None)
+    messages = _warnings_of(runner)
+    torch.nn.init.constant_(runner.model.backbone.ln1.weight, float('nan'))
+    runner.train()
+    assert any('features are not finite; did the training diverge?' in text for text in messages)
+    assert not Path(runner.work_dir, 'embedding').exists()

@@ -289,3 +289,9 @@ def test_importing_the_metrics_needs_neither_scikit_image_nor_mmagic():
         "assert not {'skimage', 'mmagic', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_prefix_and_collect_dir(tmp_path):
+    plain = evaluate(range(2), 2)[1]
+    named = evaluate(range(2), 2, prefix='phone', collect_dir=str(tmp_path))[1]
+    assert named == {f'phone/{name}': value for name, value in plain.items()}

@@ -35,7 +35,8 @@ def classifier_features(model: BaseModel, batches: Iterable[dict]) -> LabelledFe
             and ``img_path``.
 
     Raises:
-        ValueError: If there is no image, or the features are neither vectors nor maps.
+        ValueError: If there is no image, or the features are neither vectors nor maps, or no
+            numbers.
     """
     features, labels, paths = [], [], []
     with torch.no_grad():
@@ -53,6 +54,11 @@ def classifier_features(model: BaseModel, batches: Iterable[dict]) -> LabelledFe
             features.append(last.float().cpu().numpy())
             labels += [int(sample.gt_label) for sample in data['data_samples']]
             paths += [str(sample.img_path) for sample in data['data_samples']]
+            if not np.isfinite(features[-1]).all():
+                raise ValueError(
+                    f'features of {paths[-len(last)]} or the images after it are not finite; did '
+                    'the training diverge?'
+                )
     if not features:
         raise ValueError('the data set has no images')
     return LabelledFeatures(np.concatenate(features), np.asarray(labels), paths)

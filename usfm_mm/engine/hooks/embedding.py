@@ -40,9 +40,10 @@ class EmbeddingHook(Hook):
     pulled clusters apart; on Euclidean distances, which UMAP uses as well and which don't depend on
     an offset that all features share.
 
-    Only the main process works. What is missing (packages, a second organ) is a warning, never an
-    error: it must not cost a finished training. Under FSDP no process has the whole model, and the
-    hook warns likewise: use :func:`usfm_mm.apis.extract_features` on the checkpoint.
+    Only the main process works. What is missing (packages, a second organ, features that are
+    numbers) is a warning, never an error: it must not cost a finished training. Under FSDP no
+    process has the whole model, and the hook warns likewise: use
+    :func:`usfm_mm.apis.extract_features` on the checkpoint.
 
     Args:
         interval: Epochs between embeddings; None for one at the end of training alone. The end of
@@ -134,6 +135,8 @@ class EmbeddingHook(Hook):
             )
         images = (stored_image(datasets[which], index) for _, which, index in chosen)
         features = extract_features(extractor_of(model), images, self.batch_size)
+        if not np.isfinite(features).all():
+            raise EmbeddingUnavailable('the features are not finite; did the training diverge?')
         return features, [organ for organ, _, _ in chosen]
 
     def _choose(self, datasets: list[Any]) -> list[tuple[str, int, int]]:
