@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from usfm_mm.converters.annotations import coco, nnunet
+from usfm_mm.converters.annotations import coco, cvat, labelme, nnunet, yolo
 from usfm_mm.converters.annotations.found import Found
 from usfm_mm.converters.completing import complete
 from usfm_mm.converters.items import ConversionError, Converter
@@ -29,6 +29,9 @@ class Format(NamedTuple):
 FORMATS = {
     'nnunet': Format('nnU-Net raw data', nnunet.is_it, nnunet.read),
     'coco': Format('COCO JSON', lambda source: bool(coco.files_of(source)), coco.read),
+    'labelme': Format('LabelMe JSON', lambda source: bool(labelme.files_of(source)), labelme.read),
+    'yolo': Format('YOLO text', lambda source: yolo.config_of(source) is not None, yolo.read),
+    'cvat': Format('CVAT for images', lambda source: bool(cvat.files_of(source)), cvat.read),
 }
 """By the name on the command line."""
 

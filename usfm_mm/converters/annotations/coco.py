@@ -33,7 +33,7 @@ def files_of(source: Path) -> list[Path]:
 
 def _is(path: Path) -> bool:
     text = path.read_bytes()
-    return all(f'"{key}"'.encode() in text for key in _KEYS)
+    return b'"shapes"' not in text[:4096] and all(f'"{key}"'.encode() in text for key in _KEYS)
 
 
 def read(source: Path, classes: Sequence[str]) -> Found:
