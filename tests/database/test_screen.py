@@ -134,6 +134,9 @@ def test_colour_but_no_tint_is_coloured():
     assert coloured_share(grey) == coloured_share(picture) == 0
     sepia = np.stack([grey, grey * 0.8, grey * 0.5], -1).astype(np.uint8)
     assert coloured_share(sepia) < 0.001
+    steps = np.where(np.indices(grey.shape)[1] < 150, 100, 200).astype(np.uint8)
+    tinted = np.stack([steps, steps * 0.8, steps * 0.5], -1).astype(np.uint8)
+    assert coloured_share(tinted) == 0  # its brightest level is half of it
     for tissue in (picture, sepia):
         doppler = tissue.copy()
         doppler[50:100, 100:160] = (220, 40, 20)

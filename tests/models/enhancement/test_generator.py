@@ -93,6 +93,22 @@ def optimizers(model):
         return build_optim_wrapper(model, config)
 
 
+def test_defaults_are_stock(weights):
+    """Its layers are as many and as wide as mmagic's own; mean and std are ImageNet's."""
+    import_mmagic()
+    from mmagic.models.editors.cyclegan import ResnetGenerator
+
+    init_cfg = dict(type='Pretrained', checkpoint=weights[3])
+    ours = USFMResnetGenerator(backbone(init_cfg=init_cfg), in_channels=3, out_channels=3)
+    stock = ResnetGenerator(3, 3)
+    for (name, value), (other, expected) in zip(
+        ours.model.state_dict().items(), stock.model.state_dict().items(), strict=True
+    ):
+        assert (name, value.shape) == (other, expected.shape)
+    assert ours._mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
+    assert ours._std.flatten().tolist() == pytest.approx([58.395, 57.12, 57.375])
+
+
 @pytest.mark.parametrize(('channels', 'images'), [(1, 1), (1, 3), (3, 1), (3, 3)])
 def test_equals_the_parts_it_is_made_of(weights, channels, images):
     model = generator(weights[channels], channels=channels, images=images).double()
