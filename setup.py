@@ -52,10 +52,12 @@ class EditableWithMim(editable_wheel):
         super().run()
 
 
+# What trains, exports or draws features runs a network in PyTorch.
+WITH_TORCH = ('train', 'seg', 'enhance', 'export', 'vis')
+WITHOUT = ('infer', 'data', 'annotations', 'dicom', 'docs', 'test')
 EXTRAS = {
-    name: requirements(name)
-    for name in ['seg', 'enhance', 'data', 'annotations', 'dicom', 'export', 'vis', 'docs', 'test']
-}
+    name: sorted({*requirements(name), *requirements('train')}) for name in WITH_TORCH
+} | {name: requirements(name) for name in WITHOUT}
 
 setup(
     install_requires=requirements('core'),

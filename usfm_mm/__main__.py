@@ -34,6 +34,8 @@ COMMANDS = {
 }
 """Module and purpose of each command, by the name that users type."""
 
+_OF_TRAINING = ('torch', 'torchvision', 'safetensors')
+
 
 def usage() -> str:
     """The list of commands."""
@@ -73,7 +75,13 @@ def _message(error: Exception) -> str:
     if isinstance(error, KeyError) and error.args:
         return str(error.args[0])  # str() would quote it
     if isinstance(error, ModuleNotFoundError) and str(error).startswith('No module named'):
-        return f'{error.name} is not installed; "usfm doctor" says what adds it'
+        package = (error.name or '').partition('.')[0]
+        if package in _OF_TRAINING:
+            return (
+                f"{package} is not installed; pip install 'usfm-mm[train]' adds it, "
+                'and "usfm doctor" says what else is missing'
+            )
+        return f'{package} is not installed; "usfm doctor" says what adds it'
     return str(error)
 
 

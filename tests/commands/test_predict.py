@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from support.answering import CLASSIFY, SEGMENT, answering
+from support.answering import CLASSIFY, SEGMENT, saved
 from usfm_mm.__main__ import main
 from usfm_mm.apis import load_model, reconstruct, segment
 from usfm_mm.apis.model import build
@@ -22,32 +22,14 @@ from usfm_mm.io.card import CARD_KEY, Card
 RNG = np.random.default_rng(0)
 
 
-def save(name, folder, **kwargs):
-    """A small model's file, and its images."""
-    model, dataset = answering(name, folder / 'data', **kwargs)
-    settings = vars(model.card)
-    cfg = model.config
-    card = Card(
-        arch='small',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        config=dict(default_scope=cfg.default_scope, model=cfg.model.to_dict()),
-        **settings,
-    )
-    file = folder / f'{card.task}{kwargs.get("seed", 0)}.pth'
-    content = dict(state_dict=model.module.state_dict(), meta={CARD_KEY: card.to_dict()})
-    torch.save(content, file)
-    return str(file), str(folder / 'data' / 'images')
-
-
 @pytest.fixture(scope='module')
 def segmenter(tmp_path_factory):
-    return save(SEGMENT, tmp_path_factory.mktemp('seg'))
+    return saved(SEGMENT, tmp_path_factory.mktemp('seg'))
 
 
 @pytest.fixture(scope='module')
 def classifier(tmp_path_factory):
-    return save(CLASSIFY, tmp_path_factory.mktemp('cls'))
+    return saved(CLASSIFY, tmp_path_factory.mktemp('cls'))
 
 
 def rows_of(out):

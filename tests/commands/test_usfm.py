@@ -66,7 +66,8 @@ assert not heavy, heavy
         (
             ModuleNotFoundError("No module named 'torch'", name='torch'),
             1,
-            'error: torch is not installed; "usfm doctor" says what adds it\n',
+            "error: torch is not installed; pip install 'usfm-mm[train]' adds it, "
+            'and "usfm doctor" says what else is missing\n',
         ),
         (KeyboardInterrupt(), 130, ''),
         (

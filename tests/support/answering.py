@@ -10,6 +10,7 @@ from support.downstream import load, narrow, write_data
 from usfm_mm.compat import set_up_cpu
 from usfm_mm.config.image_size import set_image_size
 from usfm_mm.config.options import set_data_root
+from usfm_mm.io.card import CARD_KEY, Card
 from usfm_mm.models.outputs import outputs_of
 
 SEGMENT, CLASSIFY = 'configs/usfm/seg_custom_upernet.py', 'configs/usfm/cls_custom_linear.py'
@@ -58,6 +59,24 @@ def answering(name, folder, seed=0):
         logits = outcomes(model, dataset)[0].seg_logits.data
         module.decode_head.conv_seg.bias.data[1] -= (logits[1] - logits[0]).median()
     return model, dataset
+
+
+def saved(name, folder, **kwargs):
+    """A small model's file, and its images."""
+    model, dataset = answering(name, folder / 'data', **kwargs)
+    settings = vars(model.card)
+    cfg = model.config
+    card = Card(
+        arch='small',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        config=dict(default_scope=cfg.default_scope, model=cfg.model.to_dict()),
+        **settings,
+    )
+    file = folder / f'{card.task}{kwargs.get("seed", 0)}.pth'
+    content = dict(state_dict=model.module.state_dict(), meta={CARD_KEY: card.to_dict()})
+    torch.save(content, file)
+    return str(file), str(folder / 'data' / 'images')
 
 
 @torch.no_grad()

@@ -7,13 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from usfm_mm.inference.explain import occlude
+from usfm_mm.inference.extract import extract_features, similar
 from usfm_mm.inference.predict import classify, enhance, segment
 from usfm_mm.inference.rebuild import reconstruct
 
 from .loading import load_model
 
 if TYPE_CHECKING:
-    from usfm_mm.models.features import FeatureExtractor, extract_features, similar
+    from usfm_mm.models.features import FeatureExtractor
 
     from .backbone import load_backbone
     from .model import LoadedModel
@@ -24,9 +25,7 @@ _LATER = {
     'Encoder': ('usfm_mm.models.features', 'FeatureExtractor'),  # its first name
     'FeatureExtractor': ('usfm_mm.models.features', 'FeatureExtractor'),
     'LoadedModel': ('usfm_mm.apis.model', 'LoadedModel'),
-    'extract_features': ('usfm_mm.models.features', 'extract_features'),
     'load_backbone': ('usfm_mm.apis.backbone', 'load_backbone'),
-    'similar': ('usfm_mm.models.features', 'similar'),
 }
 
 __all__ = [

@@ -38,8 +38,30 @@ def load_model(
             model = load_model('work_dirs/seg/best_DSC_epoch_20.pth')
             [answer] = segment(model, 'scan.png')
     """
-    if Path(file).suffix == '.onnx':
+    if is_exported(file):
         return OnnxModel(file)
     from .model import load_checkpoint
 
     return load_checkpoint(file, device)
+
+
+def is_exported(file: str | os.PathLike) -> bool:
+    """Whether a file is one of ``usfm export``, by its name; such a model runs on the CPU.
+
+    Example:
+        >>> is_exported('head.onnx'), is_exported('head.safetensors')
+        (True, False)
+    """
+    return Path(file).suffix == '.onnx'
+
+
+def device_for(file: str | os.PathLike, wanted: str | None = None) -> str:
+    """Where a model computes: as wanted, else on the GPU where there is one and it can."""
+    if wanted or is_exported(file):  # which asks for no torch
+        return wanted or 'cpu'
+    import torch
+
+    from usfm_mm.compat import quiet_imports
+
+    quiet_imports()
+    return 'cuda' if torch.cuda.is_available() else 'cpu'

@@ -13,9 +13,11 @@ from mmengine.registry import MODELS, DefaultScope
 
 from usfm_mm.compat import import_mmagic, import_mmseg
 from usfm_mm.config.places import places
+from usfm_mm.inference.prepare import prepare_for_features
 from usfm_mm.io.card import Card
 from usfm_mm.models.checkpoints.files import CheckpointError, load_with_card
 from usfm_mm.models.enhancement.frozen_extractor import extractors_apart
+from usfm_mm.models.features import extractor_of
 from usfm_mm.models.outputs import outputs_of, rebuilt_of
 
 _HOSTS: dict[str, Callable] = {'mmseg': import_mmseg, 'mmagic': import_mmagic}
@@ -43,6 +45,21 @@ class LoadedModel:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mask and reconstruct; see :func:`~usfm_mm.models.outputs.rebuilt_of`."""
         return rebuilt_of(self.module, images, patch_mask, bands)
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """uint8 [H, W] or [H, W, 3] to uint8 [C, height, width], for features."""
+        assert self.card.image_size is not None
+        return prepare_for_features(image, self.card.channels, self.card.image_size)
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Feature vectors float32 [B, D] of uint8 [B, C, height, width], by the model's encoder.
+
+        Raises:
+            ValueError: If it has none.
+        """
+        if not hasattr(self.module, 'backbone'):
+            raise ValueError(f'a model for {self.card.task!r} gives no features')
+        return extractor_of(self.module, self.card.image_size).encode(images)
 
 
 def load_checkpoint(file: str | os.PathLike, device: str | torch.device = 'cpu') -> LoadedModel:

@@ -8,25 +8,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print the card."""
     parser = argparse.ArgumentParser(description='Print the card of a model.')
     parser.add_argument('file', help='checkpoint of a run, a published or an exported file')
-    file = parser.parse_args(argv).file
+    for name, value in rows_of(parser.parse_args(argv).file):
+        print(f'{name:<20} {value}')
 
+
+def rows_of(file: str) -> list[tuple[str, str]]:
+    """Name and value of what a file tells; of an exported one without torch."""
+    from usfm_mm.io.card_text import card_rows
+
+    if file.endswith('.onnx'):
+        from usfm_mm.inference.onnx_model import OnnxModel
+
+        return card_rows(OnnxModel(file).card)
     from usfm_mm.compat import quiet_imports
 
     quiet_imports()
-    from usfm_mm.inference.onnx_model import OnnxModel
     from usfm_mm.io.card import card_of
-    from usfm_mm.models.checkpoints.card_text import card_rows
     from usfm_mm.models.checkpoints.files import load_file
     from usfm_mm.models.checkpoints.reading import parse_checkpoint
 
-    exported = file.endswith('.onnx')
-    content = None if exported else load_file(file)
-    card = OnnxModel(file).card if exported else card_of(content)
-    if card is None:  # of others, or older: its encoder, as far as the weights tell
-        found = parse_checkpoint(content, file)
-        sizes = ', '.join(f'{name} {value}' for name, value in found.arch.items())
-        rows = [('card', 'none'), ('layout', found.layout), ('encoder', sizes)]
-    else:
-        rows = card_rows(card)
-    for name, value in rows:
-        print(f'{name:<20} {value}')
+    content = load_file(file)
+    card = card_of(content)
+    if card is not None:
+        return card_rows(card)
+    found = parse_checkpoint(content, file)  # of others, or older: what the weights tell
+    sizes = ', '.join(f'{name} {value}' for name, value in found.arch.items())
+    return [('card', 'none'), ('layout', found.layout), ('encoder', sizes)]

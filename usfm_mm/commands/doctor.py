@@ -11,7 +11,14 @@ import usfm_mm
 _FORKS = 'onedl-mmengine onedl-mmcv onedl-mmpretrain'
 PARTS = {
     'images, indexes': (('numpy', 'cv2', 'PIL', 'scipy', 'pyarrow', 'lmdb', 'joblib'), 'usfm-mm'),
-    'pre-training, features': (('torch', 'mmengine', 'mmcv', 'mmpretrain'), _FORKS),
+    'exported models': (
+        ('onnxruntime', 'pydicom', 'gdcm', 'av', 'SimpleITK', 'highdicom'),
+        "'usfm-mm[infer]'",
+    ),
+    'pre-training, features': (
+        ('torch', 'torchvision', 'safetensors', 'mmengine', 'mmcv', 'mmpretrain'),
+        f"{_FORKS} 'usfm-mm[train]'",
+    ),
     'segmentation': (('mmseg', 'monai'), "onedl-mmsegmentation 'usfm-mm[seg]'"),
     'classification': (('mmpretrain', 'monai', 'sklearn'), "'usfm-mm[seg]'"),
     'enhancement': (
@@ -27,7 +34,7 @@ PARTS = {
         "'usfm-mm[annotations]'",
     ),
     'DICOM segmentations': (('pydicom', 'highdicom'), "'usfm-mm[dicom]'"),
-    'export to ONNX': (('onnx', 'onnxruntime'), "'usfm-mm[export]'"),
+    'export to ONNX': (('torch', 'onnx', 'onnxruntime'), "'usfm-mm[export]'"),
     'figures of features': (('sklearn', 'umap', 'tensorboard'), "'usfm-mm[vis]'"),
 }
 """Modules that each part imports, and what ``pip install`` takes to add them."""

@@ -1,9 +1,15 @@
 """Feature vectors of files: usfm extract-features MODEL INPUT ... --out features.parquet."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # imported once it is needed
+    from usfm_mm.inference.features import Encoder
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -12,7 +18,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description='Feature vectors of images, DICOM files, clips and volumes, a row per frame. '
         'Run again, it does what is missing.'
     )
-    parser.add_argument('model', help='file of an encoder, or of a model that has one')
+    parser.add_argument('model', help='file of an encoder, exported or not, or of a model that has one')
     parser.add_argument(
         'inputs', nargs='+', metavar='INPUT', help="files, folders, patterns ('scans/**/*.dcm')"
     )
@@ -20,6 +26,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=32, help='images at once (default: 32)')
     parser.add_argument('--device', help="'cuda', 'cpu'; by default the GPU where there is one")
     return parser.parse_args(argv)
+
+
+def _load(file: str, device: str | None) -> Encoder:
+    """An encoder of ``usfm export``, else of any layout."""
+    from usfm_mm.apis.loading import device_for, is_exported, load_model
+
+    if is_exported(file):
+        return load_model(file)
+    where = device_for(file, device)  # which keeps the hosts quiet
+    from usfm_mm.apis import load_backbone
+
+    return load_backbone(file, device=where)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,12 +49,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     check_ending(args.out)
     check_options(args.batch_size)
-    import torch
-
-    from usfm_mm.compat import quiet_imports
-
-    quiet_imports()
-    from usfm_mm.apis import load_backbone
     from usfm_mm.inference.many_features import extract_to_file
     from usfm_mm.inference.sources import list_all
     from usfm_mm.io.hashing import sha256
@@ -44,8 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     listing = list_all(args.inputs)
     tell_others(listing)
-    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
-    encoder = load_backbone(args.model, device=device)
+    encoder = _load(args.model, args.device)
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with progress_bar(console()) as bar:

@@ -88,21 +88,10 @@ def formats_of(task: str, wanted: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(sorted(set(wanted))) if wanted else DEFAULTS[task]
 
 
-def _device(path: str, wanted: str | None) -> str:
-    if wanted or Path(path).suffix == '.onnx':  # which needs no torch
-        return wanted or 'cpu'
-    import torch
-
-    from usfm_mm.compat import quiet_imports
-
-    quiet_imports()
-    return 'cuda' if torch.cuda.is_available() else 'cpu'
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Answer, and say what could not be read."""
     args = parse_args(argv)
-    from usfm_mm.apis import load_model
+    from usfm_mm.apis.loading import device_for, load_model
     from usfm_mm.inference.many import answer_files
     from usfm_mm.inference.output_folder import output_folder
     from usfm_mm.inference.source_writer import SourceWriter
@@ -114,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     listing = list_all(args.inputs)
     tell_others(listing)
     paths = [args.model, *args.ensemble]
-    models = [load_model(path, device=_device(path, args.device)) for path in paths]
+    models = [load_model(path, device=device_for(path, args.device)) for path in paths]
     task = models[0].card.task
     answers, formats = answering(models, args), formats_of(task, args.formats)
     settings = dict(

@@ -73,7 +73,7 @@ def export_onnx(model: Any, target: str | os.PathLike, images: np.ndarray) -> fl
 def _answers(model: Any, images: np.ndarray) -> np.ndarray:
     """Of the model as it is, without what the graph has in place of its parts."""
     if model.card.task == 'pretrain':
-        return extractor_of(model.module, model.card.image_size).encode(images)
+        return model.encode(images)
     return model(images)
 
 
