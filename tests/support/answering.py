@@ -7,6 +7,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 from support.downstream import load, narrow, write_data
+from usfm_mm.apis.model import LoadedModel, build
 from usfm_mm.compat import set_up_cpu
 from usfm_mm.config.image_size import set_image_size
 from usfm_mm.config.options import set_data_root
@@ -59,6 +60,32 @@ def answering(name, folder, seed=0):
         logits = outcomes(model, dataset)[0].seg_logits.data
         module.decode_head.conv_seg.bias.data[1] -= (logits[1] - logits[0]).median()
     return model, dataset
+
+
+def with_card(model):
+    """The small model of other tests, with a whole card."""
+    card = model.card
+    mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+    return LoadedModel(
+        Card(card.task, 'tiny', card.image_size, 3, mean, std, card.classes, card.palette),
+        model.module,
+    )
+
+
+def pretrained(arch, size):
+    """A random model of pre-training for grey images."""
+    backbone = dict(type='usfm_mm.USFMViT', arch=arch, img_size=size, in_channels=1)
+    config = dict(
+        type='usfm_mm.USFMPretrainer',
+        backbone=dict(**backbone, out_type='featmap', final_norm=True),
+        data_preprocessor=dict(type='usfm_mm.DualMaskDataPreprocessor', mean=[55.0], std=[50.0]),
+    )
+    card = Card('pretrain', arch, size, 1, [55.0], [50.0], config=dict(model=config))
+    torch.manual_seed(0)
+    module = build(card)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return LoadedModel(card, module)
 
 
 def saved(name, folder, **kwargs):

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from usfm_mm.inference.exported import ExportedModel
 from usfm_mm.inference.onnx_model import OnnxModel
 
 if TYPE_CHECKING:
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
 
 def load_model(
     file: str | os.PathLike, device: str | torch.device = 'cpu'
-) -> LoadedModel | OnnxModel:
+) -> LoadedModel | ExportedModel:
     """Load a model that was trained here, for any task, from its file alone.
 
     Nothing in the file is run, and no config, size or normalisation is needed: the file's card has
     them.
 
     Args:
-        file: Checkpoint of a run, a file of ``usfm publish``, or an ONNX file of ``usfm export``,
-            which needs no torch.
-        device: Where to compute; an ONNX file does so on the CPU.
+        file: Checkpoint of a run, a file of ``usfm publish``, or one of ``usfm export``: ``.onnx``,
+            which needs no torch, or ``.pt2``.
+        device: Where to compute; an exported model does so on the CPU.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -38,8 +39,12 @@ def load_model(
             model = load_model('work_dirs/seg/best_DSC_epoch_20.pth')
             [answer] = segment(model, 'scan.png')
     """
-    if is_exported(file):
+    if Path(file).suffix == '.onnx':
         return OnnxModel(file)
+    if is_exported(file):
+        from .program_model import ProgramModel
+
+        return ProgramModel(file)
     from .model import load_checkpoint
 
     return load_checkpoint(file, device)
@@ -52,7 +57,7 @@ def is_exported(file: str | os.PathLike) -> bool:
         >>> is_exported('head.onnx'), is_exported('head.safetensors')
         (True, False)
     """
-    return Path(file).suffix == '.onnx'
+    return Path(file).suffix in ('.onnx', '.pt2')
 
 
 def device_for(file: str | os.PathLike, wanted: str | None = None) -> str:

@@ -14,12 +14,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def rows_of(file: str) -> list[tuple[str, str]]:
     """Name and value of what a file tells; of an exported one without torch."""
+    from usfm_mm.apis.loading import is_exported, load_model
     from usfm_mm.io.card_text import card_rows
 
-    if file.endswith('.onnx'):
-        from usfm_mm.inference.onnx_model import OnnxModel
-
-        return card_rows(OnnxModel(file).card)
+    if is_exported(file):
+        return card_rows(load_model(file).card)
     from usfm_mm.compat import quiet_imports
 
     quiet_imports()

@@ -18,7 +18,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description='Feature vectors of images, DICOM files, clips and volumes, a row per frame. '
         'Run again, it does what is missing.'
     )
-    parser.add_argument('model', help='file of an encoder, exported or not, or of a model that has one')
+    parser.add_argument(
+        'model', help='file of an encoder, exported or not, or of a model that has one'
+    )
     parser.add_argument(
         'inputs', nargs='+', metavar='INPUT', help="files, folders, patterns ('scans/**/*.dcm')"
     )

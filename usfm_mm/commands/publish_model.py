@@ -21,8 +21,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     quiet_imports()
     from usfm_mm.io.atomic import write_atomic
-    from usfm_mm.io.hashing import sha256
     from usfm_mm.io.card_text import card_markdown
+    from usfm_mm.io.hashing import sha256
     from usfm_mm.models.checkpoints.publishing import publish
 
     card = publish(args.checkpoint, args.target, args.half)

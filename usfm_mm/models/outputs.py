@@ -80,7 +80,7 @@ def normalisation(module: Any) -> tuple[Tensor, Tensor]:
 def _segment(module: Any, inputs: Tensor) -> Tensor:
     size = tuple(inputs.shape[-2:])
     meta = dict(img_shape=size, ori_shape=size, pad_shape=size)
-    logits = module.inference(inputs, [meta] * len(inputs))
+    logits = module.inference(inputs, [meta])  # of all images
     if logits.shape[1] == 1:  # of the foreground alone
         return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1)
     return logits.softmax(dim=1)

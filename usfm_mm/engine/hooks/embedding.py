@@ -15,8 +15,8 @@ from usfm_mm.datasets.seeding import seeded
 from usfm_mm.engine.show_image import show_image
 from usfm_mm.engine.validated_weights import validated_weights
 from usfm_mm.evaluation.silhouette import silhouette_by_organ
-from usfm_mm.io.atomic import write_atomic
 from usfm_mm.inference.extract import extract_features
+from usfm_mm.io.atomic import write_atomic
 from usfm_mm.models.features import extractor_of
 from usfm_mm.registry import HOOKS
 from usfm_mm.visualization.embedding import embedding_scatter, umap_points

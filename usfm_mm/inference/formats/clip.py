@@ -25,7 +25,7 @@ def clip_writer(path: Path, rate: float | None) -> Iterator[Any]:
         path: Where to, complete at the end of the block; missing folders are made.
         rate: Frames per second.
     """
-    av = optional_import('av', 'writing clips', 'usfm-mm[data]')
+    av = optional_import('av', 'writing clips', 'usfm-mm[infer]')
     path.parent.mkdir(parents=True, exist_ok=True)
     codec = 'libx264' if 'libx264' in av.codecs_available else 'mpeg4'
     with atomic_path(path) as temporary, av.open(str(temporary), 'w', format='mp4') as container:

@@ -67,7 +67,7 @@ def write_dicom_seg(path: Path, mask: np.ndarray, frame: int, header: Dataset, c
     Raises:
         ModuleNotFoundError: highdicom is not installed.
     """
-    highdicom = optional_import('highdicom', 'DICOM-SEG', 'usfm-mm[dicom]')
+    highdicom = optional_import('highdicom', 'DICOM-SEG', 'usfm-mm[infer]')
     single = deepcopy(header)
     # Ultrasound of several frames has none of the functional groups that highdicom looks for, and
     # a frame of reference would ask for positions in space.

@@ -23,7 +23,7 @@ def write_nifti(path: Path, masks: np.ndarray, frame: Frame, source: Path) -> No
         frame: One of the source's.
         source: File that was segmented.
     """
-    sitk = optional_import('SimpleITK', 'NIfTI', 'usfm-mm[data]')
+    sitk = optional_import('SimpleITK', 'NIfTI', 'usfm-mm[infer]')
     if kind_of(source) in ('nifti', 'metaimage'):
         volume = sitk.ReadImage(str(source))
         shape = volume.GetSize()[::-1]

@@ -68,7 +68,7 @@ def load_file(source: str | os.PathLike) -> Any:
     path = _download(str(source)) if _is_url(source) else Path(source)
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist or is not a file')
-    if path.suffix == '.onnx':
+    if path.suffix in ('.onnx', '.pt2'):
         raise CheckpointError(
             f'{path} is an exported model, for "usfm predict" and load_model: name the checkpoint '
             'that it was made of'
