@@ -13,8 +13,7 @@ _PRODUCTS = ['MatMul', 'Gemm']
 def quantised(content: bytes) -> bytes:
     """Dynamic quantisation: weights become int8, by channel; intensities when the graph runs.
 
-    Matrix products are quantised, which are most of a ViT; convolutions are not, whose 8-bit kernels
-    are the slower ones on a CPU.
+    Matrix products are quantised, which are most of a ViT. Convolutions are not.
 
     Args:
         content: ONNX file of :func:`~usfm_mm.models.export.export_onnx`.
