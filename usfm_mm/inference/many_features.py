@@ -50,6 +50,8 @@ def extract_to_file(
     Raises:
         ValueError: The file of features was made otherwise, or none of the files can be read.
     """
+    for left in out.parent.glob(f'.{out.name}.*.tmp'):  # half written by a run that was killed
+        left.unlink()
     tables, incomplete = _former(out, about)
     made = out.stat().st_mtime if tables else 0.0
     done = {source for source in tables if source not in incomplete}
