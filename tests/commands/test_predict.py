@@ -15,7 +15,7 @@ from PIL import Image
 
 from support.answering import CLASSIFY, SEGMENT, saved
 from usfm_mm.__main__ import main
-from usfm_mm.apis import load_model, reconstruct, segment
+from usfm_mm.apis import load_model, occlude, reconstruct, rollout, segment
 from usfm_mm.apis.model import build
 from usfm_mm.io.card import CARD_KEY, Card
 
@@ -68,6 +68,26 @@ def test_classifies_with_an_ensemble(classifier, tmp_path):
         scores = [float(row[f'score_{name}']) for name in ('negative', 'positive')]
         assert sum(scores) == pytest.approx(1, abs=1e-5)
         assert row['label'] == ('negative', 'positive')[int(np.argmax(scores))]
+
+
+@pytest.mark.parametrize('method', ['occlusion', 'rollout'])
+def test_explains_a_classification(classifier, tmp_path, method):
+    model, images = classifier
+    picture = sorted(os.listdir(images))[0]
+    out = tmp_path / 'out'
+    main(['predict', model, os.path.join(images, picture), '--out', str(out), '--explain', method])
+    name = os.path.splitext(picture)[0]
+    values = np.load(out / 'explained' / f'{name}.npy')
+    function = occlude if method == 'occlusion' else rollout
+    [answer] = function(load_model(model), os.path.join(images, picture))
+    expected = answer.drop if method == 'occlusion' else answer.share - 1
+    np.testing.assert_allclose(values, expected, atol=1e-6)
+    with Image.open(out / 'explained' / f'{name}.png') as image:
+        drawn = np.asarray(image)
+    pixels = np.stack([np.asarray(Image.open(os.path.join(images, picture)))] * 3, -1)
+    assert drawn.shape == (70, 90, 3)
+    np.testing.assert_array_equal(drawn[values <= 0], pixels[values <= 0])
+    assert (drawn[values > 0.5 * values.max()] != pixels[values > 0.5 * values.max()]).any()
 
 
 def test_reconstructs_with_a_pre_trained_model(tmp_path):
@@ -139,10 +159,12 @@ def test_what_cannot_be_read_is_told_and_the_rest_done(segmenter, tmp_path, caps
         (['--formats', 'nifti'], "'classify' has overlay, clip"),
         (['--threshold', '3'], 'threshold must be in 0 to 1'),
         (['--batch-size', '0'], 'batch_size'),
+        (['--explain', 'rollout', '--ensemble', 'MODEL'], 'not an ensemble'),
     ],
 )
 def test_errors_are_one_line(classifier, tmp_path, capsys, options, text):
     model, images = classifier
+    options = [model if option == 'MODEL' else option for option in options]
     with pytest.raises(SystemExit) as end:
         main(['predict', model, images, '--out', str(tmp_path / 'out'), *options])
     assert end.value.code == 1

@@ -6,7 +6,7 @@ Models exported to ONNX need no torch, and so nothing here imports it before it 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from usfm_mm.inference.explain import occlude
+from usfm_mm.inference.explain import occlude, rollout
 from usfm_mm.inference.extract import extract_features, similar
 from usfm_mm.inference.predict import classify, enhance, segment
 from usfm_mm.inference.rebuild import reconstruct
@@ -39,6 +39,7 @@ __all__ = [
     'load_model',
     'occlude',
     'reconstruct',
+    'rollout',
     'segment',
     'similar',
 ]

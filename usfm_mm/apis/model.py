@@ -19,6 +19,7 @@ from usfm_mm.models.checkpoints.files import CheckpointError, load_with_card
 from usfm_mm.models.enhancement.frozen_extractor import extractors_apart
 from usfm_mm.models.features import extractor_of
 from usfm_mm.models.outputs import outputs_of, rebuilt_of
+from usfm_mm.models.rollout import shares_of
 
 _HOSTS: dict[str, Callable] = {'mmseg': import_mmseg, 'mmagic': import_mmagic}
 
@@ -60,6 +61,10 @@ class LoadedModel:
         if not hasattr(self.module, 'backbone'):
             raise ValueError(f'a model for {self.card.task!r} gives no features')
         return extractor_of(self.module, self.card.image_size).encode(images)
+
+    def shares(self, images: np.ndarray) -> np.ndarray:
+        """Shares of the patches; see :func:`~usfm_mm.models.rollout.shares_of`."""
+        return shares_of(self.module, self.card.task, images)
 
 
 def load_checkpoint(file: str | os.PathLike, device: str | torch.device = 'cpu') -> LoadedModel:

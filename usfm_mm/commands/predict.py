@@ -38,6 +38,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=16, help='images at once (default: 16)')
     parser.add_argument('--flip', action='store_true', help='average with the mirror images')
     parser.add_argument('--threshold', type=float, help='least probability of foreground or label')
+    parser.add_argument(
+        '--explain',
+        choices=('occlusion', 'rollout'),
+        help='of a classification, where it looks: what hiding parts does to the score, or what '
+        'the blocks attend to, as picture and array in explained/',
+    )
     parser.add_argument('--seed', type=int, default=0, help='of the masks of a reconstruction')
     parser.add_argument('--device', help="'cuda', 'cpu'; by default the GPU where there is one")
     return parser.parse_args(argv)
@@ -49,7 +55,7 @@ def answering(models: list[Any], args: argparse.Namespace) -> Callable[..., Iter
     Raises:
         ValueError: Models or options do not go together.
     """
-    from usfm_mm.inference import predict, rebuild
+    from usfm_mm.inference import explain, predict, rebuild
 
     task = models[0].card.task
     if task not in ('segment', 'classify') and args.threshold is not None:
@@ -57,6 +63,8 @@ def answering(models: list[Any], args: argparse.Namespace) -> Callable[..., Iter
     if task not in ('segment', 'classify') and len(models) > 1:
         raise ValueError(f'--ensemble: models for {task!r} are not averaged')
     predict.check_options(args.batch_size, args.threshold)
+    if args.explain and task != 'classify':
+        raise ValueError(f'--explain: of a model for {task!r} there is nothing to explain')
     if task == 'pretrain':
         if args.flip:
             raise ValueError('--flip: a reconstruction has no mirror image')
@@ -65,11 +73,27 @@ def answering(models: list[Any], args: argparse.Namespace) -> Callable[..., Iter
             rebuild.rebuild_frames, models[0], batch_size=args.batch_size, seed=args.seed
         )
     predict.check_models(models, task)
+    if args.explain and len(models) > 1:
+        raise ValueError('--explain: one model is explained, not an ensemble')
+    if args.explain == 'rollout':
+        explain.check_rollout(models[0])
     options = dict(batch_size=args.batch_size, flip=args.flip)
     if task == 'enhance':
         return partial(predict.enhance_frames, models[0], **options)
     function = predict.segment_frames if task == 'segment' else predict.classify_frames
-    return partial(function, models, threshold=args.threshold, **options)
+    answers = partial(function, models, threshold=args.threshold, **options)
+    if args.explain:
+        return partial(explained, models[0], answers, args)
+    return answers
+
+
+def explained(
+    model: Any, answers: Callable[..., Iterator[Any]], args: argparse.Namespace, frames: Any
+) -> Iterator[Any]:
+    """Answers about frames with what explains them."""
+    from usfm_mm.inference.explain import explain_answers
+
+    return explain_answers(model, answers(frames=frames), args.explain, args.batch_size)
 
 
 def formats_of(task: str, wanted: Sequence[str] | None) -> tuple[str, ...]:
@@ -112,6 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         flip=args.flip,
         threshold=args.threshold,
         seed=args.seed,
+        explain=args.explain,
     )
     folder, cards = Path(args.out), [model.card for model in models]
 

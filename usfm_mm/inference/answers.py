@@ -73,12 +73,15 @@ class Classification:
         scores: Probability by class.
         label: The likeliest class; None where it does not reach the threshold.
         uncertainty: Of several models; None of one.
+        explanation: Where the answer comes from, where that was asked for: float32 [H, W], above 0
+            what speaks for the likeliest class; see :mod:`usfm_mm.inference.explain`.
     """
 
     frame: Frame
     scores: dict[str, float]
     label: str | None
     uncertainty: Uncertainty | None = None
+    explanation: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,20 @@
-"""Where a classification looks: what hiding parts of the picture does to its score."""
+"""Where a classification looks: what hiding parts does to its score, and what it attends to."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 
+from usfm_mm.inference.answers import Classification
 from usfm_mm.inference.frames import Frame, Pictures, Report, frames_of
 from usfm_mm.inference.predict import Model, check_models, check_options, classify_frames
 from usfm_mm.inference.prepare import prepare
+
+_GRID = 7
+METHODS = ('occlusion', 'rollout')
+"""Of explaining a classification."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Occlusion:
 def occlude(
     model: Model,
     pictures: Pictures,
-    grid: int = 7,
+    grid: int = _GRID,
     batch_size: int = 16,
     report: Report | None = None,
 ) -> Iterator[Occlusion]:
@@ -59,9 +65,14 @@ def occlude(
 
 def _occlude(model: Model, frame: Frame, grid: int, batch_size: int) -> Occlusion:
     [answer] = classify_frames([model], [frame], 1, False, None)
-    label = answer.label
-    assert label is not None  # there is no threshold
-    image = prepare(frame.pixels, model.card)
+    label = _likeliest(answer)
+    return Occlusion(frame, label, drop_of(model, answer, grid, batch_size))
+
+
+def drop_of(model: Model, answer: Classification, grid: int, batch_size: int) -> np.ndarray:
+    """By how much the likeliest class's score falls under each part, float32 [H, W]."""
+    pixels, label = answer.frame.pixels, _likeliest(answer)
+    image = prepare(pixels, model.card)
     parts = parts_of(image.shape[1:], grid)
     mean = image.mean(axis=(1, 2), keepdims=True)
     column = list(answer.scores).index(label)
@@ -72,9 +83,85 @@ def _occlude(model: Model, frame: Frame, grid: int, batch_size: int) -> Occlusio
         )
         scores += model(hidden)[:, column].tolist()
     drops = np.float32(answer.scores[label]) - np.array(scores, np.float32).reshape(grid, grid)
-    height, width = frame.pixels.shape[:2]
-    drop = cv2.resize(drops, (width, height), interpolation=cv2.INTER_LINEAR)
-    return Occlusion(frame, label, drop)
+    return _at(drops, pixels)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How much the parts of a frame, H x W pixels, go into what the classifier sees.
+
+    Attributes:
+        frame: What was looked at.
+        label: The likeliest class; the map is the same for all.
+        share: float32 [H, W], 1 where a part has an even share.
+    """
+
+    frame: Frame
+    label: str
+    share: np.ndarray
+
+
+def rollout(
+    model: Model, pictures: Pictures, batch_size: int = 16, report: Report | None = None
+) -> Iterator[Rollout]:
+    """Follow the attention through the blocks: what the network looks at, whatever it concludes.
+
+    One call of the network for each picture, where :func:`occlude` takes many; but attention is no
+    proof of effect, and what values and MLPs do is not seen.
+
+    Args:
+        model: Of classification, with our encoder, from its checkpoint.
+        pictures: As :func:`~usfm_mm.inference.frames.frames_of` takes them.
+        batch_size: Images per call of the network.
+        report: As in :func:`~usfm_mm.inference.frames.frames_of`.
+
+    Raises:
+        ValueError: The model is for another task, exported or of another encoder, or a picture
+            cannot be read.
+    """
+    [one] = check_models(model, 'classify')
+    check_options(batch_size)
+    check_rollout(one)
+    answers = classify_frames([one], frames_of(pictures, report), batch_size, False, None)
+    return (
+        Rollout(answer.frame, _likeliest(answer), share_of(one, answer.frame)) for answer in answers
+    )
+
+
+def check_rollout(model: Any) -> None:
+    """Refuse a model whose attention cannot be followed.
+
+    Raises:
+        ValueError: It is exported, or has another encoder.
+    """
+    height, width = model.card.image_size
+    model.shares(np.zeros((1, model.card.channels, height, width), np.uint8))
+
+
+def share_of(model: Any, frame: Frame) -> np.ndarray:
+    """See :class:`Rollout`."""
+    return _at(model.shares(prepare(frame.pixels, model.card)[None])[0], frame.pixels)
+
+
+def explain_answers(
+    model: Model, answers: Iterable[Classification], method: str, batch_size: int
+) -> Iterator[Classification]:
+    """Answers with their explanation: by ``'occlusion'`` the drop, by ``'rollout'`` share - 1."""
+    for answer in answers:
+        if method == 'occlusion':
+            values = drop_of(model, answer, _GRID, batch_size)
+        else:
+            values = share_of(model, answer.frame) - 1
+        yield replace(answer, explanation=values)
+
+
+def _likeliest(answer: Classification) -> str:
+    return max(answer.scores, key=lambda name: answer.scores[name])
+
+
+def _at(values: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def parts_of(size: tuple[int, ...], grid: int) -> list[np.ndarray]:

@@ -39,6 +39,14 @@ class ExportedModel:
         """
         raise ValueError('an exported encoder cannot reconstruct: take the checkpoint')
 
+    def shares(self, images: np.ndarray) -> np.ndarray:
+        """Not in the graph.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError('an exported model shows no attention: take occlusion, or the checkpoint')
+
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """uint8 [H, W] or [H, W, 3] to uint8 [C, height, width], for features."""
         assert self.card.image_size is not None

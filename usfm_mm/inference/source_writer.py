@@ -9,7 +9,7 @@ import numpy as np
 
 from usfm_mm.inference.answers import Classification, Enhancement, Reconstruction, Segmentation
 from usfm_mm.inference.formats.clip import clip_writer
-from usfm_mm.inference.formats.png import write_mask, write_png
+from usfm_mm.inference.formats.png import write_array, write_mask, write_png
 from usfm_mm.inference.formats.table import Answer, problem_row, row_of
 from usfm_mm.inference.output_folder import table_path
 from usfm_mm.io.table import write_table
@@ -68,6 +68,10 @@ class SourceWriter:
             write_png(self._path('images', answer), drawn(answer, self.cards[0]))
         if 'overlay' in self.formats:
             write_png(self._path('overlays', answer), drawn(answer, self.cards[0]))
+        if isinstance(answer, Classification) and answer.explanation is not None:
+            picture = heat(answer.frame.pixels, answer.explanation)
+            write_png(self._path('explained', answer), picture)
+            write_array(self._path('explained', answer, 'npy'), answer.explanation)
         if 'clip' in self.formats and answer.frame.several:
             self._add_to_clip(answer)
         self._first = self._first or answer

@@ -1,4 +1,4 @@
-"""Pictures and masks as PNG files."""
+"""Pictures and masks as PNG files, and maps as arrays."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +25,13 @@ def write_mask(path: Path, mask: np.ndarray, palette: Sequence[Sequence[int]]) -
     image = Image.fromarray(mask)
     image.putpalette([value for colour in palette for value in colour])
     _write(path, image)
+
+
+def write_array(path: Path, values: np.ndarray) -> None:
+    """Write numbers as a ``.npy`` file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, temporary.open('wb') as file:
+        np.save(file, values, allow_pickle=False)
 
 
 def _write(path: Path, image: Image.Image) -> None:
