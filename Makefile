@@ -1,7 +1,7 @@
 # make demo            set up everything in .venv, pre-train on real frames, segment a picture
 # make test            set up everything in .venv and run the tests
 # make test-official   the same on the official OpenMMLab packages, in .venv-official
-# make docs            build the documentation site, strictly, into build/docs
+# make docs            build the documentation site in build/docs, strictly, and run its blocks
 # make lint            ruff, mypy, codespell
 # make clean           remove both environments
 
@@ -31,7 +31,8 @@ test-official: $(VENV_OFFICIAL)/.ready
 	$(VENV_OFFICIAL)/bin/python $(PYTEST)
 
 docs: $(VENV)/.ready
-	$(VENV)/bin/python -m sphinx -W --keep-going -q -b html docs build/docs
+	$(VENV)/bin/python -m sphinx -E -a -W --keep-going -q -b html docs build/docs
+	$(VENV)/bin/python -m pytest -m docs tests/docs --numprocesses 2 --dist worksteal
 	@echo "The site: build/docs/index.html"
 
 lint: $(VENV)/.ready

@@ -21,7 +21,7 @@ extensions = [
 ]
 source_suffix = {'.md': 'markdown'}
 exclude_patterns = ['extension']
-nitpicky = False
+smartquotes = False  # options begin with two hyphens
 
 # Pages are GitHub's Markdown: headings are linked to as there.
 myst_heading_anchors = 4
