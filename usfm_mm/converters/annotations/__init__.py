@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from usfm_mm.converters.annotations import coco, cvat, labelme, nnunet, yolo
+from usfm_mm.converters.annotations import coco, cvat, dicom, labelme, nnunet, volumes, yolo
 from usfm_mm.converters.annotations.found import Found
 from usfm_mm.converters.completing import complete
 from usfm_mm.converters.items import ConversionError, Converter
@@ -32,6 +32,8 @@ FORMATS = {
     'labelme': Format('LabelMe JSON', lambda source: bool(labelme.files_of(source)), labelme.read),
     'yolo': Format('YOLO text', lambda source: yolo.config_of(source) is not None, yolo.read),
     'cvat': Format('CVAT for images', lambda source: bool(cvat.files_of(source)), cvat.read),
+    'dicom': Format('DICOM with segmentations', dicom.is_it, dicom.read),
+    'volumes': Format('volumes with masks', volumes.is_it, volumes.read),
 }
 """By the name on the command line."""
 
@@ -43,6 +45,8 @@ def detect(source: Path) -> str | None:
         ConversionError: It holds several.
     """
     found = [name for name, kind in FORMATS.items() if kind.is_it(source)]
+    if len(found) > 1 and 'volumes' in found:  # which hold the pictures of the others
+        found.remove('volumes')
     if len(found) > 1:
         raise ConversionError(
             f'{source} holds annotations as {" and as ".join(FORMATS[n].title for n in found)}: '

@@ -118,6 +118,15 @@ def _check_direction(image: Path, mask: Path) -> None:
         )
 
 
+def stored_slices(path: Path) -> np.ndarray:
+    """Slices of a mask as they are stored, [N, H, W].
+
+    Raises:
+        ConversionError: It cannot be read.
+    """
+    return _volume(path, False)
+
+
 @lru_cache(maxsize=4)  # slices are asked for one by one, image and mask in turn
 def _volume(path: Path, to_8_bits: bool) -> np.ndarray:
     """Slices [N, H, W], or [N, H, W, 3] in colour."""
