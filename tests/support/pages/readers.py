@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from support.pages import annotations
 from support.pages import stand_ins as made
 from support.pages.blocks import ROOT
 from support.pages.weights import Weights
@@ -57,6 +58,18 @@ def _checkpoints(folder: Path, weights: Weights) -> None:
     made.organs(folder / 'folder' / 'of' / 'images')
     for path in (folder / 'folder' / 'of' / 'images').glob('heart/*.png'):
         path.rename(path.parents[1] / path.name)
+
+
+def _data(folder: Path, weights: Weights) -> None:
+    made.organs(folder / 'data' / 'mine')
+    made.labelled(folder / 'own')
+    for kind in (annotations.labelme, annotations.yolo, annotations.cvat):
+        kind(folder / 'scans' / kind.__name__)
+    weights.sh(
+        f'cd {folder}; usfm prepare folder own prepared; '
+        'usfm export-data prepared nnUNet_raw/Dataset501_Thyroid --format nnunet; '
+        'usfm export-data prepared scans/coco --format coco'
+    )
 
 
 def _database(folder: Path, weights: Weights) -> None:
@@ -128,7 +141,7 @@ READERS = {
     'docs/first_hour.md': _first_hour,
     'docs/adaptation.md': _adaptation,
     'docs/checkpoints.md': _checkpoints,
-    'docs/data.md': lambda folder, _: made.organs(folder / 'data' / 'mine'),
+    'docs/data.md': _data,
     'docs/database.md': _database,
     'docs/database_pictures.md': lambda folder, _: made.dicom(folder / 'study' / 'IM_0001', 5),
     'docs/enhancement.md': _enhancement,
