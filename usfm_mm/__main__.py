@@ -1,5 +1,6 @@
 """One command for all: ``usfm NAME ...``, also ``python -m usfm_mm NAME ...``."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,13 @@ COMMANDS = {
     'demo-data': ('make_demo_data', 'real frames of pydicom for the demo'),
 }
 """Module and purpose of each command, by the name that users type."""
+# Of what the system says, where no command says it better.
+_REMEDIES = {
+    errno.ENOENT: 'check the path',
+    errno.ENOSPC: 'make room, then run the same command again',
+    errno.EACCES: 'change its permissions, or name another place',
+    errno.EROFS: 'name another place',
+}
 
 _OF_TRAINING = ('torch', 'torchvision', 'safetensors')
 
@@ -82,6 +90,10 @@ def _message(error: Exception) -> str:
                 'and "usfm doctor" says what else is missing'
             )
         return f'{package} is not installed; "usfm doctor" says what adds it'
+    if isinstance(error, OSError) and error.errno and str(error).startswith('[Errno'):
+        where = f'{error.filename}: ' if error.filename else ''
+        hint = f': {_REMEDIES[error.errno]}' if error.errno in _REMEDIES else ''
+        return f'{where}{error.strerror}{hint}'
     return str(error)
 
 

@@ -137,6 +137,8 @@ def test_report_without_a_training_step_or_checkpoint(tmp_path):
     done = run('report_run', tmp_path)
     assert done.returncode == 1
     assert f'error: {tmp_path} holds no run with a logged training step' in done.stderr
+    with pytest.raises(FileNotFoundError, match='gone: no such folder; runs are in work_dirs'):
+        read_log(tmp_path / 'gone')
     write_log(tmp_path, '20260102_000000', [dict(step=1, loss=0.5)])
     done = run('report_run', tmp_path)
     assert done.returncode == 0, done.stderr

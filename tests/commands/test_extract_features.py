@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +15,8 @@ from support.answering import pretrained
 from usfm_mm.__main__ import main
 from usfm_mm.apis import extract_features, load_backbone, load_model
 from usfm_mm.inference.features import read_features
+from usfm_mm.inference.sources import Listing
+from usfm_mm.inference.told import tell_others
 from usfm_mm.models import USFMViT
 from usfm_mm.models.export import export_onnx
 
@@ -110,10 +113,26 @@ def test_a_model_without_features_is_refused(tmp_path, capsys):
         extract_features(enhancer, np.zeros((8, 8), np.uint8))
 
 
+def test_images_of_16_bits_are_scaled_alike(model, tmp_path, capsys):
+    scans = tmp_path / 'scans'
+    scans.mkdir()
+    dark = np.random.default_rng(0).integers(0, 1000, (50, 70), np.uint16)
+    cv2.imwrite(str(scans / 'dark.png'), dark)
+    cv2.imwrite(str(scans / 'light.png'), dark * 4)
+    main(['extract-features', model, str(scans), '--out', str(tmp_path / 'f.npz')])
+    assert '12 bits are used' in capsys.readouterr().err
+    expected = [np.uint8(np.rint(image * np.float32(255 / 4095))) for image in (dark, dark * 4)]
+    expected = extract_features(load_backbone(model), expected)
+    np.testing.assert_allclose(
+        read_features(tmp_path / 'f.npz').vectors, expected, rtol=1e-4, atol=1e-5
+    )
+
+
 def test_errors_are_one_line(model, tmp_path, capsys):
     for arguments, text in (
         ([model, 'gone', '--out', 'a.npz'], 'gone does not exist'),
         ([model, 'gone', '--out', 'a.csv'], '.parquet or .npz'),
+        ([model, model, '--out', f'{model}/a.npz'], 'cannot be written to (Not a directory)'),
         ([model, 'gone', '--out', 'a.npz', '--batch-size', '0'], 'batch_size'),
     ):
         with pytest.raises(SystemExit) as end:
@@ -123,3 +142,11 @@ def test_errors_are_one_line(model, tmp_path, capsys):
         assert error.startswith('error: ')
         assert text in error
         assert error.count('\n') == 1
+
+
+def test_masks_among_the_pictures_are_told(capsys):
+    names = ['1.png', '1_mask.gif', '2.png', '2_mask.gif']
+    tell_others(Listing([Path(name) for name in names], []))
+    assert '2 files seem to be masks of others (1_mask)' in capsys.readouterr().err
+    tell_others(Listing([Path(name) for name in (*names[::2], 'mask.png')], []))
+    assert not capsys.readouterr().err

@@ -153,6 +153,47 @@ def test_what_cannot_be_read_is_told_and_the_rest_done(segmenter, tmp_path, caps
     assert len(rows_of(tmp_path / 'out')) == 1
 
 
+def test_images_of_16_bits_are_scaled_alike_and_told(segmenter, tmp_path, capsys, recwarn):
+    model, _ = segmenter
+    scans = tmp_path / 'scans'
+    scans.mkdir()
+    dark = RNG.integers(0, 1000, (60, 80), np.uint16)
+    cv2.imwrite(str(scans / 'dark.png'), dark)
+    cv2.imwrite(str(scans / 'light.png'), dark * 4)
+    main(['predict', model, str(scans), '--out', str(tmp_path / 'out'), '--batch-size', '1'])
+    assert 'Images of 16 bits per sample: 12 bits are used, 0 to 4095' in capsys.readouterr().err
+    assert not [w for w in recwarn if '16 bits' in str(w.message)]
+    answers = list(segment(load_model(model), scans, batch_size=1))
+    assert [int(answer.frame.pixels.max()) for answer in answers][0] < 64
+    assert [int(row['foreground_px']) for row in rows_of(tmp_path / 'out')] == [
+        answer.areas_px['foreground'] for answer in answers
+    ]
+    cv2.imwrite(str(scans / 'lighter.png'), dark * 60)  # the earlier answers are of another scale
+    with pytest.raises(SystemExit):
+        main(['predict', model, str(scans), '--out', str(tmp_path / 'out'), '--batch-size', '1'])
+    assert 'made with other settings (bits)' in capsys.readouterr().err
+
+
+def test_the_output_is_looked_at_before_a_model_is_loaded(segmenter, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr('usfm_mm.apis.loading.load_model', None)  # not called
+    model, images = segmenter
+    (tmp_path / 'full').mkdir()
+    (tmp_path / 'full' / 'notes.txt').write_text('mine')
+    (tmp_path / 'file').write_text('')
+    for arguments, text in (
+        ([model, images, '--out', str(tmp_path / 'full')], 'is not empty: give --out a folder'),
+        ([model, images, '--out', str(tmp_path / 'file' / 'x')], 'cannot be written to (Not a dir'),
+        (['gone.pth', images, '--out', str(tmp_path / 'o')], 'gone.pth: no such model. It is a c'),
+        ([model, 'gone', '--out', str(tmp_path / 'o')], 'gone does not exist'),
+    ):
+        with pytest.raises(SystemExit):
+            main(['predict', *arguments])
+        error = capsys.readouterr().err
+        assert error.startswith('error: ')
+        assert text in error
+    assert not (tmp_path / 'o').exists()
+
+
 @pytest.mark.parametrize(
     ('options', 'text'),
     [

@@ -1,5 +1,6 @@
 """The console script, and how every command ends."""
 
+import errno
 import subprocess
 import sys
 import types
@@ -69,6 +70,22 @@ assert not heavy, heavy
             "error: torch is not installed; pip install 'usfm-mm[train]' adds it, "
             'and "usfm doctor" says what else is missing\n',
         ),
+        (
+            FileNotFoundError(errno.ENOENT, 'No such file or directory', 'a.csv'),
+            1,
+            'error: a.csv: No such file or directory: check the path\n',
+        ),
+        (
+            OSError(errno.ENOSPC, 'No space left on device', 'a.png'),
+            1,
+            'error: a.png: No space left on device: make room, then run the same command again\n',
+        ),
+        (
+            OSError(errno.ENOSPC, 'No space left on device'),
+            1,
+            'error: No space left on device: make room, then run the same command again\n',
+        ),
+        (OSError('a.png is odd'), 1, 'error: a.png is odd\n'),
         (KeyboardInterrupt(), 130, ''),
         (
             RuntimeError('odd'),

@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from support.command_line import ROOT, load
+from usfm_mm.config.parser import add_run_options, config_parser
 from usfm_mm.config.provenance import settings_of
 from usfm_mm.models import USFMViT
 
@@ -214,3 +215,13 @@ def test_config_of_a_data_set_names_its_folder(name):
     assert [line.split(' ')[0] for line in lines] == ['_base_', 'data_root', 'train_dataloader']
     cfg = Config.fromfile(ROOT / 'configs' / name)
     assert set(values(cfg._cfg_dict, 'data_root')) == {cfg.data_root}
+
+
+def test_what_batch_size_does_to_the_rate_is_said():
+    parser = config_parser('')
+    add_run_options(parser)
+    assert 'learning rate stays as it is' in ' '.join(parser.format_help().split())
+    for name, images in (('seg_custom_upernet', 16), ('cls_custom_linear', 32)):
+        before, after = load(f'usfm/{name}.py'), load(f'usfm/{name}.py', '--batch-size', 4)
+        assert after.auto_scale_lr.base_batch_size == before.train_dataloader.batch_size == images
+        assert after.optim_wrapper.optimizer.lr == before.optim_wrapper.optimizer.lr

@@ -1,9 +1,13 @@
 """--weights: what the encoder starts from, and what follows it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
-from support.command_line import load
+from support.command_line import ROOT, load
 from usfm_mm.io.card import CARD_KEY, Card
 from usfm_mm.models import USFMViT
 
@@ -102,3 +106,31 @@ def test_a_mean_by_hand_that_contradicts_is_refused(grey):
                 load(*words)
         else:
             assert load(*words).model.data_preprocessor.mean == [mean] * 3
+
+
+QUIET = """
+import sys
+from support.command_line import load
+from usfm_mm.__main__ import main
+load('usfm/cls_custom_linear', '--weights', sys.argv[1])
+main(['convert', *sys.argv[1:], '--to', 'mmpretrain'])
+"""
+ORDERS = {
+    'options first': QUIET,
+    'convert alone': QUIET.replace("load('usfm", "0 and load('usfm"),
+}
+
+
+@pytest.mark.parametrize('program', ORDERS.values(), ids=ORDERS)
+def test_reading_weights_lets_no_host_talk(files, tmp_path, program):
+    arguments = [files / 'scaled.pth', tmp_path / 'out.pth']
+    done = subprocess.run(
+        [sys.executable, '-c', program, *map(str, arguments)],
+        cwd=ROOT,
+        env=dict(os.environ, PYTHONPATH=f'{ROOT}:{ROOT / "tests"}'),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for text in ('MultiScaleDeformable', 'OneDL', 'Warning'):
+        assert text not in done.stdout + done.stderr

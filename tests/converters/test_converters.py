@@ -320,8 +320,11 @@ def test_own_folder_with_a_split_in_a_table(own, tmp_path):
 @pytest.mark.parametrize(
     ('table', 'message'),
     [
-        ('scan,split\n', 's.csv needs the column name and one or more of patient, label, split'),
-        ('name;split\na;train\n', "its first line is 'name;split'"),
+        (
+            'scan,split\n',
+            's.csv has no column of names: its columns are scan, split. Say .* --columns',
+        ),
+        ('name\na\n', 's.csv has names alone: its columns are name. Say which'),
         ('name,split\np0_0,train\np0_0,test\n', 's.csv lists p0_0 twice'),
         ('name,split\np0_0,tests\n', "s.csv: split of p0_0 'tests' is unknown; known are train"),
         ('name,split\np0_0,train\n', 's.csv does not list .*p0_1.png'),

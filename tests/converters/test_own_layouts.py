@@ -138,6 +138,38 @@ def test_a_training_and_a_validation_set_alone(tmp_path):
         main(['folder', str(tmp_path / 'own'), str(tmp_path / 'out')])
 
 
+@pytest.mark.parametrize('roots', [('images', 'masks'), ('img_dir', 'ann_dir')])
+def test_splits_within_images_and_masks(tmp_path, capsys, roots):
+    images, masks = roots
+    for split in ('train', 'val', 'test'):
+        names = [f'{split}{letter}' for letter in 'abcd']
+        make(tmp_path / 'own', f'{images}/{split}/NAME.png', f'{masks}/{split}/NAME.png', names)
+    main(['folder', str(tmp_path / 'own'), str(tmp_path / 'out')])
+    found = seg_names(tmp_path / 'out')
+    for split in ('train', 'val', 'test'):
+        assert found[split] == {f'{split}_{split}{letter}' for letter in 'abcd'}
+    shown = ' '.join(capsys.readouterr().out.split())
+    assert f'masks in {masks}/train/ as NAME. ' in shown
+    for path in (tmp_path / 'own' / masks / 'test').iterdir():
+        path.unlink()
+    with pytest.raises(ValueError, match=rf'{images}/test has no masks .*/{masks}: put them into'):
+        main(['folder', str(tmp_path / 'own'), str(tmp_path / 'again')])
+    (tmp_path / 'own' / images / 'test').rename(tmp_path / 'own' / images / 'other')
+    with pytest.raises(ValueError, match=r'train/ and val/ but no test/: add it'):
+        main(['folder', str(tmp_path / 'own'), str(tmp_path / 'again')])
+
+
+def test_a_pattern_of_digits_alone_and_one_that_does_not_fit(tmp_path):
+    names = [f'{100 + n // 2}_{n % 2 + 1}' for n in range(12)]
+    make(tmp_path / 'own', 'images/NAME.png', 'masks/NAME.png', names)
+    arguments = ['folder', str(tmp_path / 'own'), str(tmp_path / 'out')]
+    with pytest.raises(ValueError, match=r"^--patients '\^p\\d\+' finds no patient .* correct it"):
+        main([*arguments, '--patients', r'^p\d+'])
+    main([*arguments, '--patients', r'^\d+'])
+    with (tmp_path / 'out' / 'index.csv').open(newline='') as file:
+        assert {row['patient'] for row in csv.DictReader(file)} == {str(100 + n) for n in range(6)}
+
+
 def test_masks_of_other_names_are_not_dropped(tmp_path):
     for i, name in enumerate(NAMES):
         image(tmp_path / 'own' / 'images' / f'{name}.png', SHAPE)

@@ -1,7 +1,9 @@
 """What images and masks are read as: bits, EXIF, pages, and what replaces an earlier conversion."""
 
+import errno
 import json
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -139,6 +141,16 @@ def test_an_earlier_conversion_is_replaced_and_nothing_of_the_users(own, tmp_pat
     os.utime(corrected, ns=(later, later))
     with pytest.raises((ValueError, OSError), match='1.png was put there or changed'):
         prepare(own, out)
+
+
+def test_a_full_disk_names_a_file_and_leaves_nothing(own, tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(Path, 'write_bytes', full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*images/0\.png'"):
+        prepare(own, tmp_path / 'out')
+    assert [path.name for path in tmp_path.iterdir()] == ['own']
 
 
 def test_a_conversion_for_another_task_is_not_replaced(own, tmp_path):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from support.release_files import image, mask
 from support.two_ranks import on_two_ranks
+from usfm_mm.__main__ import run
 from usfm_mm.config.options import set_data_root
 from usfm_mm.datasets.checks import check_data, find_problems
 
@@ -265,6 +266,8 @@ def test_the_tools_stop_before_the_run(data, tmp_path, tool, list_file):
             tmp_path / 'run',
             '--arch',
             'tiny',
+            '--cfg-options',
+            'model.backbone.init_cfg=None',
         ],
         cwd=ROOT,
         capture_output=True,
@@ -281,17 +284,28 @@ def test_missing_weights_are_one_line_with_the_ways_out(data, tmp_path):
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1] == (
         'error: checkpoints/USFM_latest.pth: no such weights. The authors offer theirs at '
-        'https://github.com/openmedlab/USFM; others are named with --cfg-options '
-        'model.backbone.init_cfg.checkpoint=FILE, and model.backbone.init_cfg=None trains without'
+        'https://github.com/openmedlab/USFM; --weights FILE names others of any layout that is '
+        'known (of another encoder --cfg-options model.backbone.init_cfg.checkpoint=FILE), and '
+        '--cfg-options model.backbone.init_cfg=None trains without'
     )
+
+
+def test_no_data_folder_is_one_line_before_anything_is_built(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, folder in (('seg', 'data/custom'), ('cls', 'data/custom')):
+        with pytest.raises(SystemExit):
+            run('train', [str(ROOT / CONFIGS[name])])
+        assert capsys.readouterr().err.splitlines()[-1] == (
+            f'error: {folder}: no such folder of data. --data-root names yours, as "usfm prepare" '
+            'or, for pre-training, "usfm index" made it'
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_fewer_images_than_a_batch(data):
     cfg = config(data, 'seg')
     cfg.train_dataloader.batch_size = 3
-    with pytest.raises(
-        ValueError, match='fewer than a batch of 3: .*train_dataloader.batch_size=2'
-    ):
+    with pytest.raises(ValueError, match='fewer than a batch of 3: --batch-size 2 or less'):
         check_data(cfg, ('train',))
     cfg.train_dataloader.drop_last = False
     check_data(cfg, ('train',))

@@ -116,6 +116,13 @@ def test_sixteen_bits_of_a_folder_share_their_scale(tmp_path):
     assert [frame.pixels.max() for frame in frames_of(tmp_path)] == [31, 249]
 
 
+def test_sixteen_bits_of_a_list_share_their_scale(tmp_path):
+    files = [write(tmp_path / 'dark.png', np.full((8, 8), 500, np.uint16))]
+    files += [write(tmp_path / 'other' / 'light.png', np.full((8, 8), 4000, np.uint16))]
+    for pictures in (files, [*files, SPECKLE]):
+        assert [frame.pixels.max() for frame in frames_of(pictures)][:2] == [31, 249]
+
+
 def test_names_keep_what_tells_files_apart(tmp_path):
     files = [tmp_path / name for name in ('p1/a.png', 'p1/a.dcm', 'p2/v.nii.gz', 'p2/IM.1')]
     assert names_of(files) == ['p1/a.png', 'p1/a.dcm', 'p2/v', 'p2/IM.1']

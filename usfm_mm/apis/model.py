@@ -15,7 +15,8 @@ from usfm_mm.compat import import_mmagic, import_mmseg
 from usfm_mm.config.places import places
 from usfm_mm.inference.prepare import prepare_for_features
 from usfm_mm.io.card import Card
-from usfm_mm.models.checkpoints.files import CheckpointError, load_with_card
+from usfm_mm.models.checkpoints.files import CheckpointError
+from usfm_mm.models.checkpoints.with_card import load_with_card
 from usfm_mm.models.enhancement.frozen_extractor import extractors_apart
 from usfm_mm.models.features import extractor_of
 from usfm_mm.models.outputs import outputs_of, rebuilt_of

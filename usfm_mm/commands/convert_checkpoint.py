@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 _LAYOUTS = ('usfm', 'simmim', 'beit', 'mmpretrain', 'usfm_mm')
 
@@ -24,6 +25,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
 
+    from usfm_mm.compat import quiet_imports
+    from usfm_mm.io.atomic import check_writable
+
+    check_writable(Path(args.target).parent, 'name a file in another folder')
+    quiet_imports()
     from usfm_mm.models.checkpoints.files import save_file
     from usfm_mm.models.checkpoints.reading import read_checkpoint
     from usfm_mm.models.checkpoints.writing import write_layout

@@ -64,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write a model and compare what was written with it."""
     args = parse_args(argv)
     from usfm_mm.compat import quiet_imports
+    from usfm_mm.io.atomic import check_writable
 
+    check_writable(args.target.parent, 'name a file in another folder')
     quiet_imports()
     from usfm_mm.apis.model import load_checkpoint
 

@@ -46,20 +46,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Extract, and say what could not be read."""
     args = parse_args(argv)
     from usfm_mm.inference.features import check_ending
+    from usfm_mm.inference.frames import shared_bits
     from usfm_mm.inference.predict import check_options
-    from usfm_mm.inference.told import console, tell_others, tell_problems
+    from usfm_mm.inference.sources import list_all
+    from usfm_mm.inference.told import console, tell_bits, tell_others, tell_problems
+    from usfm_mm.io.atomic import check_writable
 
     check_ending(args.out)
     check_options(args.batch_size)
+    listing = list_all(args.inputs)
+    out = Path(args.out)
+    check_writable(out.parent, 'name a file in another folder with --out')
+    tell_others(listing)
     from usfm_mm.inference.many_features import extract_to_file
-    from usfm_mm.inference.sources import list_all
     from usfm_mm.io.hashing import sha256
     from usfm_mm.io.progress import progress_bar
 
-    listing = list_all(args.inputs)
-    tell_others(listing)
     encoder = _load(args.model, args.device)
-    out = Path(args.out)
+    bits = shared_bits(listing.files)
+    about = dict(model=sha256(args.model), **{k: str(v) for k, v in tell_bits(bits).items()})
     out.parent.mkdir(parents=True, exist_ok=True)
     with progress_bar(console()) as bar:
         shown = bar.add_task('features', total=len(listing.files))
@@ -67,9 +72,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             listing.files,
             encoder,
             out,
-            dict(model=sha256(args.model)),
+            about,
             args.batch_size,
             partial(bar.advance, shown),
+            bits=bits,
         )
     print(out.resolve())
     tell_problems(problems)

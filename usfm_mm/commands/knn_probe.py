@@ -38,7 +38,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     if args.k < 1:
         parser.error(f'--k must be at least 1, got {args.k}')
     if args.checkpoint and not Path(args.checkpoint).is_file():
-        parser.error(f'{args.checkpoint}: no such checkpoint')
+        parser.error(f'{args.checkpoint}: no such checkpoint; leave it out for that of the config')
     return args
 
 

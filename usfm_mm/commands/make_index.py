@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         '--exclude',
-        default=r'_(mask(_\d+)?|Annotation)\.\w+$',
+        default=r'(?i)(/mask_[^/]*|_(mask|label|seg|segmentation|gt|annotation)(_\d+)?)\.\w+$',
         help='regular expression for paths to leave out (default: %(default)s)',
     )
     parser.add_argument(

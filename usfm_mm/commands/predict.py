@@ -116,29 +116,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Answer, and say what could not be read."""
     args = parse_args(argv)
     from usfm_mm.apis.loading import device_for, load_model
+    from usfm_mm.inference.frames import shared_bits
     from usfm_mm.inference.many import answer_files
-    from usfm_mm.inference.output_folder import output_folder
+    from usfm_mm.inference.output_folder import check_folder, output_folder
     from usfm_mm.inference.source_writer import SourceWriter
-    from usfm_mm.inference.sources import list_all
-    from usfm_mm.inference.told import console, tell_others, tell_problems
+    from usfm_mm.inference.sources import check_models, list_all
+    from usfm_mm.inference.told import console, tell_bits, tell_others, tell_problems
     from usfm_mm.io.hashing import sha256
     from usfm_mm.io.progress import progress_bar
 
-    listing = list_all(args.inputs)
-    tell_others(listing)
     paths = [args.model, *args.ensemble]
-    models = [load_model(path, device=device_for(path, args.device)) for path in paths]
-    task = models[0].card.task
-    answers, formats = answering(models, args), formats_of(task, args.formats)
-    settings = dict(
+    check_models(paths)
+    listing = list_all(args.inputs)
+    folder, bits = Path(args.out), shared_bits(listing.files)
+    known = dict(
         models=[sha256(path) for path in paths],
-        formats=list(formats),
         flip=args.flip,
         threshold=args.threshold,
         seed=args.seed,
         explain=args.explain,
     )
-    folder, cards = Path(args.out), [model.card for model in models]
+    check_folder(folder, known)
+    tell_others(listing)
+    models = [load_model(path, device=device_for(path, args.device)) for path in paths]
+    task = models[0].card.task
+    answers, formats = answering(models, args), formats_of(task, args.formats)
+    settings = dict(known, formats=list(formats), **tell_bits(bits))
+    cards = [model.card for model in models]
 
     def frames_to_answers(frames: Iterator[Frame]) -> Iterator[Answer]:
         return answers(frames=frames)
@@ -152,6 +156,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             folder,
             args.batch_size,
             partial(bar.advance, shown),
+            bits,
         )
     print(folder.resolve() / 'predictions.csv')
     tell_problems(problems)

@@ -10,6 +10,7 @@ EXAMPLES = """examples:
   usfm prepare coco scans data/mine                            # or folder, which finds it out
   usfm prepare folder scans data/mine --patients '^(\\w+?)_'    # 12_1.png and 12_2.png: patient 12
   usfm prepare folder scans data/mine --table scans.csv        # columns name, patient, label, split
+  usfm prepare folder scans data/mine --table scans.csv --columns patient=Case,label=Finding
 """
 
 
@@ -37,7 +38,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         '--table',
         '--splits',
         type=Path,
-        help='CSV with the column name and any of patient, label, split (train, val, test)',
+        help='CSV that tells names and any of patient, label, split (train, val, test)',
+    )
+    own.add_argument(
+        '--columns',
+        metavar='NAME=COLUMN,...',
+        help='which columns of the table tell name, patient, label and split, as in '
+        'patient=Case,label=; usual names are found by themselves',
     )
     own.add_argument(
         '--mask-suffix', help="what masks have after their image's name (default: found by itself)"
@@ -50,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.converters.archives import opened
     from usfm_mm.converters.convert import convert
     from usfm_mm.converters.folder import own_data
+    from usfm_mm.converters.table import Table, column_names
+    from usfm_mm.io.atomic import check_writable
 
     own_names = ('folder', *FORMATS)
     if args.name not in (*own_names, *CONVERTERS):
@@ -58,10 +67,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error('--classes, --patients and --table are for your own data')
     if args.name != 'folder' and args.mask_suffix:
         parser.error('--mask-suffix is for NAME folder')
+    if args.columns and not args.table:
+        parser.error('--columns is for --table')
     out = args.out.resolve()
+    check_writable(out.parent, 'name another folder')
     out.parent.mkdir(parents=True, exist_ok=True)
     with opened(args.source, out.parent) as source:
-        told = args.organ, args.classes, args.patients, args.table
+        table = None
+        if args.table:
+            table = Table(args.table, column_names(args.columns) if args.columns else None)
+        told = args.organ, args.classes, args.patients, table
         name = args.name
         if name == 'folder' and not args.mask_suffix:
             name = detect(source) or name

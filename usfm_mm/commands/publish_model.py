@@ -12,15 +12,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('checkpoint', help='of a run')
     parser.add_argument('target', type=Path, help='file to write, NAME.safetensors')
-    parser.add_argument('--half', action='store_true', help='store weights as float16')
+    parser.add_argument(
+        '--half',
+        action='store_true',
+        help='store weights as float16 (what was published so stays so)',
+    )
     args = parser.parse_args(argv)
     if args.target.exists():
         raise ValueError(f'{args.target} exists: remove it, or name another file')
 
     from usfm_mm.compat import quiet_imports
+    from usfm_mm.io.atomic import check_writable, write_atomic
 
+    check_writable(args.target.parent, 'name a file in another folder')
     quiet_imports()
-    from usfm_mm.io.atomic import write_atomic
     from usfm_mm.io.card_text import card_markdown
     from usfm_mm.io.hashing import sha256
     from usfm_mm.models.checkpoints.publishing import publish

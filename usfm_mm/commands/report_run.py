@@ -30,6 +30,8 @@ def read_log(work_dir: Path) -> tuple[list[dict], list[tuple[int, float]]]:
     Raises:
         FileNotFoundError: If the folder holds no log of a training step.
     """
+    if not work_dir.is_dir():
+        raise FileNotFoundError(f'{work_dir}: no such folder; runs are in work_dirs/CONFIG')
     steps: list[dict] = []
     validations: list[tuple[int, float]] = []
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):

@@ -13,8 +13,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_run_options(parser)
     args = parser.parse_args(argv)
     if not Path(args.checkpoint).is_file():
-        parser.error(f'{args.checkpoint}: no such checkpoint')
+        parser.error(
+            f'{args.checkpoint}: no such checkpoint; those of a run lie in its work dir, best_*.pth'
+        )
     from usfm_mm.compat import leave_process_group, set_up_cpu
+    from usfm_mm.config.loading import check_data_root
     from usfm_mm.config.options import build_runner, load_config
     from usfm_mm.datasets.checks import check_data
 
@@ -23,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f'{args.config} has nothing to test with (no test_dataloader)')
     cfg.load_from, cfg.resume = args.checkpoint, False
     set_up_cpu(cfg)
+    check_data_root(cfg)
     runner = build_runner(cfg)
     check_data(cfg, ('test',))  # the processes are connected, no data set is built yet
     runner.test()

@@ -34,7 +34,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     args = parser.parse_args(argv)
     if args.resume not in (None, 'auto') and not Path(args.resume).exists():
-        parser.error(f'--resume {args.resume}: no such checkpoint')
+        parser.error(
+            f'--resume {args.resume}: no such checkpoint; --resume alone takes the latest one '
+            'in the work dir'
+        )
     return args
 
 
@@ -80,14 +83,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train."""
     args = parse_args(argv)
     from usfm_mm.compat import leave_process_group
+    from usfm_mm.config.loading import check_data_root
     from usfm_mm.config.options import build_runner
     from usfm_mm.config.weights import check_weights
     from usfm_mm.datasets.checks import check_data
 
     cfg = build_config(args)
+    check_data_root(cfg)
+    check_weights(cfg)
     runner = build_runner(cfg)
     check_data(cfg, ('train', 'val'))  # the processes are connected, no data set is built yet
-    check_weights(cfg)
     status = None
     try:
         runner.train()

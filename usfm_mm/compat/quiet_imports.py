@@ -11,11 +11,13 @@ def quiet_imports() -> None:
     mmcv warns at import that it has no compiled operators, which nothing here uses; BEiT calls
     ``torch.meshgrid`` without an indexing argument; the mmpretrain
     fork prints 'Could not import OneDL'. And PyTorch warns of more data workers than cores, at each
-    loader twice; the summary of a run says both numbers. Other warnings stay.
+    loader twice; the summary of a run says both numbers. CycleGAN's networks have biases before
+    their norms, as released, of which mmcv warns. Other warnings stay.
     """
     warnings.filterwarnings('ignore', message='This DataLoader will create')
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformable')
     warnings.filterwarnings('ignore', message='torch.meshgrid')
+    warnings.filterwarnings('ignore', message='Unnecessary conv bias')
     with redirect_stdout(io.StringIO()):
         import mmpretrain.datasets  # noqa: F401
         import mmpretrain.models  # noqa: F401

@@ -22,11 +22,28 @@ def set_data_root(cfg: Config, data_root: str) -> None:
     if 'data_root' not in cfg:
         raise KeyError(f'{cfg.filename} has no data_root: use --cfg-options for its own names')
     if not Path(data_root).is_dir():
-        raise FileNotFoundError(f'--data-root {data_root}: no such folder')
+        raise FileNotFoundError(
+            f'--data-root {data_root}: no such folder; "usfm prepare" and, for pre-training, "usfm '
+            'index" make data ready'
+        )
     old = cfg.data_root
     for place in places(cfg._cfg_dict, {'data_root'}):
         if place.value == old:
             place.node[place.key] = data_root
+
+
+def check_data_root(cfg: Config) -> None:
+    """See that the data folder is there, before anything is built.
+
+    Raises:
+        FileNotFoundError: It is not; addresses with ``://`` are left to what reads them.
+    """
+    root = cfg.get('data_root')
+    if root and '://' not in str(root) and not Path(root).is_dir():
+        raise FileNotFoundError(
+            f'{root}: no such folder of data. --data-root names yours, as "usfm prepare" or, for '
+            'pre-training, "usfm index" made it'
+        )
 
 
 def set_batch_size(cfg: Config, size: int) -> None:

@@ -26,6 +26,7 @@ from usfm_mm.config.loading import set_batch_size, set_data_root, set_workers, s
 from usfm_mm.config.normalisation import fit_normalisation
 from usfm_mm.config.schedule import check_schedule, follow_max_epochs, set_epochs, set_lr
 from usfm_mm.config.weights import check_arch, set_weights
+from usfm_mm.io.atomic import check_writable
 
 # Each option, and what puts it into all places of a config that depend on it.
 _SETTERS: dict[str, Callable[[Config, Any], None]] = {
@@ -116,8 +117,10 @@ def build_runner(cfg: Config) -> Runner:
 
     Raises:
         ModuleNotFoundError: If the host is not installed, with the command that installs it.
+        OSError: If nothing can be written to the work dir.
         ValueError: If a GAN's processes would train apart.
     """
+    check_writable(cfg.work_dir, 'name another folder with --work-dir')
     import_host(cfg)
     if cfg.get('default_scope') == 'mmagic':
         check_synced(cfg)

@@ -35,7 +35,12 @@ def add_schedule_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a training; a test takes the same ones."""
     parser.add_argument('--epochs', type=int, help='length of the run and of its schedule')
     parser.add_argument('--lr', type=float, help='highest learning rate; --auto-scale-lr scales it')
-    parser.add_argument('--batch-size', type=int, help='images that each process loads at once')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        help='images that each process loads at once; the learning rate stays as it is for '
+        "the config's, unless --auto-scale-lr scales it in proportion",
+    )
     parser.add_argument('--workers', type=int, help='processes that load data, for each of ours')
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from usfm_mm.compat import quiet_imports
 from usfm_mm.config.arch import set_arch
 from usfm_mm.config.places import backbone_of, places
 
@@ -26,6 +27,7 @@ def set_weights(cfg: Config, file: str) -> None:
         CheckpointError: If it cannot be read.
         ValueError: If the config has another encoder, or the file's has no named size.
     """
+    quiet_imports()
     from usfm_mm.models.archs import ARCHS
     from usfm_mm.models.checkpoints.loading import PATCH_WEIGHT
     from usfm_mm.models.checkpoints.reading import read_checkpoint
@@ -83,6 +85,8 @@ def check_weights(cfg: Config) -> None:
         if source and '://' not in str(source) and not Path(source).is_file():
             raise FileNotFoundError(
                 f'{source}: no such weights. The authors offer theirs at '
-                'https://github.com/openmedlab/USFM; others are named with --cfg-options '
-                f'model.{place.path}.checkpoint=FILE, and model.{place.path}=None trains without'
+                'https://github.com/openmedlab/USFM; --weights FILE names others of any layout '
+                'that is known (of another encoder --cfg-options '
+                f'model.{place.path}.checkpoint=FILE), and --cfg-options model.{place.path}=None '
+                'trains without'
             )

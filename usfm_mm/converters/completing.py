@@ -1,6 +1,6 @@
 """What the command line and a table add to the items of one's own data."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ def complete(
     patients: str | None,
     told: Table | None,
     patients_told: bool = False,
+    hints: Sequence[str] = (),
 ) -> list[Item]:
     """Items with the organ, patient, class and split that are told of them.
 
@@ -27,6 +28,7 @@ def complete(
         patients: Regular expression for file names, 'none', or None.
         told: The table, if there is one.
         patients_told: Does the data set itself tell the items' patients?
+        hints: Sentences on what else may tell them.
 
     Raises:
         ConversionError: The table or the expression does not fit, or names seem to tell patients
@@ -55,5 +57,6 @@ def complete(
         told.check_all_taken(root)
     drawn = {item.split for item in completed} != set(SPLITS)
     if patients is None and drawn and not patients_told:
-        refuse_to_guess([path.name for path in dict.fromkeys(item.image for item in completed)])
+        files = dict.fromkeys(item.image for item in completed)
+        refuse_to_guess([path.name for path in files], hints)
     return completed

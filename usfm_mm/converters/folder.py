@@ -36,7 +36,7 @@ def own_data(
     organ: str,
     classes: Sequence[str] = (),
     patients: str | None = None,
-    table: Path | None = None,
+    told: Table | None = None,
     mask_suffix: str | None = None,
 ) -> Converter:
     """A converter of images and masks, of pairs, or of images with classes.
@@ -53,7 +53,7 @@ def own_data(
         classes: Names of the mask values 1, 2, …; with none or one, masks are 0/1 or 0/255.
         patients: Regular expression, whose first group (or all of it) in an image's file name is
             the patient; 'none' where names do not tell.
-        table: CSV of patients, classes and splits, see :class:`~usfm_mm.converters.table.Table`.
+        told: Table of patients, classes and splits.
         mask_suffix: What masks have after their image's name; found by itself where it is None.
 
     Raises:
@@ -62,7 +62,6 @@ def own_data(
             The walk raises it too: a class folder has no image, the table or the regular
             expression does not fit, or names seem to tell patients and nobody says whether.
     """
-    told = Table(table) if table is not None else None
     check_pattern(patients)
     parts = split_folders(source)
     if all(is_pair_folder(folder) or has_organ_folders(folder) for folder in parts.values()):
@@ -78,16 +77,16 @@ def own_data(
         raise ConversionError(
             f'{source} has train/ and test/ already: leave --splits out, or its column split'
         )
-    hints = () if told else table_hint(sorted(source.glob('*.csv')))
+    hints = (told.note,) if told else table_hint(sorted(source.glob('*.csv')))
     return Converter(
         name='folder',
         page='',
         licence='',
-        walk=lambda root: complete(read(), root, organ, patients, told),
+        walk=lambda root: complete(read(), root, organ, patients, told, hints=hints),
         seg_classes=kind.seg,
         cls_classes=kind.cls,
         enhance=kind.enhance,
-        notes=(*filter(None, [where]), *left_out_note(source, folders), *hints),
+        notes=(*filter(None, [where]), *left_out_note(source, folders, told and told.path), *hints),
     )
 
 

@@ -1,6 +1,5 @@
 """How one's own folder is laid out: images with masks, in folders of classes, or alone."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -12,10 +11,14 @@ from usfm_mm.converters.items import ConversionError, image_files, nfc, subfolde
 from usfm_mm.io.image import read_grey
 from usfm_mm.io.image_file import BadImageError, image_size
 from usfm_mm.io.index_checks import SPLITS
-from usfm_mm.io.mask_names import image_stem, mask_affix, means_mask
+from usfm_mm.io.mask_names import (
+    SPLIT_NAMES,
+    image_stem,
+    mask_affix,
+    means_mask,
+    split_of,
+)
 
-_SPLIT_NAMES = {'training': 'train', 'valid': 'val', 'validation': 'val', 'testing': 'test'}
-_SPLIT_NAMES |= {'tr': 'train', 'ts': 'test'} | {split: split for split in SPLITS}
 # Grey levels of a mask: few, but in a smoothed one.
 _MASK_LEVELS = 8
 
@@ -48,16 +51,25 @@ def split_folders(source: Path) -> dict[str, Path]:
     folders = subfolders(source)
     if any(means_mask(path.name) and image_files(path) for path in folders):
         return {'': source}  # train/ beside train_masks/
-    found = {_SPLIT_NAMES.get(path.name.lower(), ''): path for path in folders}
+    return _by_split(source) or {'': source}
+
+
+def _by_split(folder: Path) -> dict[str, Path]:
+    """The folders in it that are named by splits, where these are enough; else none.
+
+    Raises:
+        ConversionError: There is train/ but no test/.
+    """
+    found = {SPLIT_NAMES.get(path.name.lower(), ''): path for path in subfolders(folder)}
     found.pop('', None)
     if {'train', 'test'} <= set(found):
         return {name: found[name] for name in SPLITS if name in found}
     if {'train', 'val'} <= set(found):
         raise ConversionError(
-            f'{source} has train/ and val/ but no test/: add it, or call val/ test/, and val is '
+            f'{folder} has train/ and val/ but no test/: add it, or call val/ test/, and val is '
             'drawn from train/'
         )
-    return {'': source}
+    return {}
 
 
 def find_groups(source: Path, ending: str | None = None) -> list[Group]:
@@ -65,18 +77,41 @@ def find_groups(source: Path, ending: str | None = None) -> list[Group]:
 
     Args:
         source: Holds images, folders of images and masks, or folders of classes; or
-            train/, test/ and perhaps val/, each of which holds such.
+            train/, test/ and perhaps val/, each of which holds such; or images/ and masks/, each
+            of which holds these.
         ending: What masks have after their image's name; found by itself where it is None.
 
     Raises:
         ConversionError: It is laid out in none of these ways.
     """
+    groups = _parted_below(source, ending)
+    if groups:
+        return groups
     parts = split_folders(source)
-    groups = []
     for split, folder in parts.items():
         for group in _groups(folder, ending):
             groups.append(replace(group, split=split) if split else group)
     _check_alike(source, parts, groups)
+    return groups
+
+
+def _parted_below(source: Path, ending: str | None) -> list[Group]:
+    """Groups where images/ and masks/ are parted, each into train/, test/ and perhaps val/."""
+    folders = [path for path in subfolders(source) if not image_files(path)]
+    masks = [path for path in folders if means_mask(path.name)]
+    images = [path for path in folders if path not in masks]
+    if len(masks) != 1 or len(images) != 1 or not _by_split(images[0]):
+        return []
+    groups = []
+    for split, folder in _by_split(images[0]).items():
+        other = _by_split(masks[0]).get(split)
+        affix = other and _affix(_stems(folder), _stems(other), ending)
+        if not affix:
+            raise ConversionError(
+                f'{folder} has no masks of its images in {masks[0]}: put them into '
+                f'{masks[0] / folder.name}, named like the images'
+            )
+        groups.append(Group(folder, other, affix, split=split))
     return groups
 
 
@@ -134,7 +169,7 @@ def _with_masks(folders: list[Path], ending: str | None) -> list[Group]:
                 'like their images, with one ending for all if you like (--mask-suffix _ENDING)'
             )
         best = max(found, key=lambda o: _fitting(stems[o], stems[masks], found[o]))
-        groups.append(Group(best, masks, found[best], split=_split_of(best.name)))
+        groups.append(Group(best, masks, found[best], split=split_of(best.name)))
     if len(groups) == 1:
         return [replace(groups[0], split=None)]
     splits = {group.split for group in groups}
@@ -154,12 +189,6 @@ def _affix(images: set[str], masks: set[str], ending: str | None) -> tuple[str, 
 
 def _fitting(images: set[str], masks: set[str], affix: tuple[str, str]) -> int:
     return sum(image_stem(mask, affix) in images for mask in masks)
-
-
-def _split_of(name: str) -> str | None:
-    """Split that a folder of images is named by, as imagesTr, train_images or Test are."""
-    plain = re.sub(r'im(a)?ge?s?|[_\-. ]', '', name.lower())
-    return _SPLIT_NAMES.get(plain)
 
 
 def _stems(folder: Path) -> set[str]:

@@ -15,12 +15,15 @@ _OTHER_FORMATS = (
 _NAMED = 3
 
 
-def left_out_note(source: Path, folders: Sequence[Path]) -> tuple[str, ...]:
+def left_out_note(
+    source: Path, folders: Sequence[Path], table: Path | None = None
+) -> tuple[str, ...]:
     """A sentence on the files of a source that are not taken, or none where all are.
 
     Args:
         source: Folder of the data set.
         folders: Those in it whose images are taken, if they lie in them directly.
+        table: File that is taken too.
 
     Raises:
         ConversionError: In one of ``folders``, an image lies in a folder within, or has a format
@@ -28,6 +31,8 @@ def left_out_note(source: Path, folders: Sequence[Path]) -> tuple[str, ...]:
     """
     taken_of = set(folders)
     left = [path for path in files_below(source) if not _is_taken(path, taken_of)]
+    if table is not None:
+        left = [path for path in left if path.resolve() != table.resolve()]
     if not left:
         return ()
     left.sort(key=lambda path: not _is_image(path))  # what is missed most is named first

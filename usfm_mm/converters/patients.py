@@ -31,7 +31,7 @@ def patient_in(image: Path, pattern: str) -> str:
     patient = found and found[1 if found.re.groups else 0]
     if not patient:
         raise ConversionError(
-            f'--patients {pattern!r} finds no patient in the name of {image}: correct it, or '
+            f"--patients '{pattern}' finds no patient in the name of {image}: correct it, or "
             f'write "--patients {NONE}" where names do not tell'
         )
     return patient
@@ -49,16 +49,17 @@ def check_pattern(pattern: str | None) -> None:
         re.compile(str(pattern))
     except re.error as error:
         raise ConversionError(
-            f'--patients {pattern!r} is no regular expression ({error}): correct it; a bracket '
+            f"--patients '{pattern}' is no regular expression ({error}): correct it; a bracket "
             r'that stands for itself is written \( or \)'
         ) from error
 
 
-def refuse_to_guess(names: Sequence[str]) -> None:
+def refuse_to_guess(names: Sequence[str], hints: Sequence[str] = ()) -> None:
     """Refuse to go on where names seem to tell patients, and nobody has said whether they do.
 
     Args:
         names: Of the files of all images.
+        hints: Sentences on what else may tell them.
 
     Raises:
         ConversionError: A pattern makes fewer patients than images; the message proposes it.
@@ -78,5 +79,5 @@ def refuse_to_guess(names: Sequence[str]) -> None:
             f'names such as {" and ".join(examples)} seem to be of one patient ({several}), whose '
             f"images belong into one split: --patients '{pattern}' makes {count} patients of "
             f'{len(names)} images. Give that, another regular expression, or "--patients {NONE}" '
-            'where each image is a patient of its own'
+            'where each image is a patient of its own' + ''.join(f'. {hint}' for hint in hints)
         )

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from usfm_mm.converters.items import HIGH, LOW, ConversionError, Item, SizeError
+from usfm_mm.io.atomic import naming
 from usfm_mm.io.image import encode_png, read_grey
 from usfm_mm.io.image_file import BadImageError, orientation, read_file
 
@@ -72,7 +73,8 @@ def _read(
 
 def _write(path: Path, image: np.ndarray) -> str:
     data = encode_png(image)
-    path.write_bytes(data)
+    with naming(path):
+        path.write_bytes(data)
     return hashlib.sha256(data).hexdigest()
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from usfm_mm.curation.report import report_bad, report_organs
 from usfm_mm.curation.scan import (
+    check_organ_folders,
     check_organ_names,
     rows_of_folders,
     rows_of_manifest,
@@ -16,6 +17,7 @@ from usfm_mm.curation.scan import (
 )
 from usfm_mm.curation.split import to_table
 from usfm_mm.curation.verify import verify
+from usfm_mm.io.atomic import check_writable
 from usfm_mm.io.index import write_index
 from usfm_mm.io.packed import PACKED_NAME
 
@@ -35,8 +37,10 @@ def make_index(
 
     Raises:
         FileNotFoundError: ``root`` is not a folder.
+        OSError: ``out`` cannot be written to.
         ValueError: There are no images, an organ has none that can be used, two organs differ
-            in capitals only, or the manifest or the pattern does not give what it must.
+            in capitals only, folders are masks or splits and no organs, or the manifest or the
+            pattern does not give what it must.
     """
     console = Console()
     out = out or root
@@ -64,9 +68,13 @@ def make_index(
             f'no images under {root}: expected {root}/ORGAN/NAME.png, or see '
             '--pattern and --manifest'
         )
-    check_organ_names({str(row['organ']) for row in rows})
+    organs = {str(row['organ']) for row in rows}
+    check_organ_names(organs)
+    if manifest is None and not prepared and pattern is None:
+        check_organ_folders(root, organs)
     rows.sort(key=lambda row: str(row['path']))
 
+    check_writable(out, 'name a folder for the index with --out')
     out.mkdir(parents=True, exist_ok=True)
     verified = verify(root, [str(row['path']) for row in rows], workers, console)
     bad_list = out / 'bad_images.csv'

@@ -9,6 +9,7 @@ from pathlib import Path
 from usfm_mm.io.image_file import IMAGE_EXTENSIONS
 from usfm_mm.io.index import INDEX_NAMES, read_index
 from usfm_mm.io.index_checks import OPTIONAL_COLUMNS
+from usfm_mm.io.mask_names import is_image_folder, means_mask, split_of
 
 # The index's columns of one image.
 Row = dict[str, str | None]
@@ -156,6 +157,26 @@ def check_organ_names(names: Iterable[str]) -> None:
             raise ValueError(
                 f'organs {other!r} and {name!r} differ in capitals or spaces only: '
                 'give them one name'
+            )
+
+
+def check_organ_folders(root: Path, names: Iterable[str]) -> None:
+    """Refuse folders that seem to hold masks or parts of a data set, not images of an organ.
+
+    Raises:
+        ValueError: There is one.
+    """
+    for name in sorted(names, key=lambda name: (not means_mask(name), name)):
+        if means_mask(name):
+            raise ValueError(
+                f'{root / name} seems to hold masks, not images of an organ: "usfm prepare folder '
+                f'{root} NEW" finds their images and makes an index too; or leave them out: '
+                f"--exclude '^{name}/'"
+            )
+        if split_of(name) or is_image_folder(name):
+            raise ValueError(
+                f'{root / name} is named like a part of a data set, not like an organ: name it by '
+                'its organ, or say with --pattern or --manifest where the organ stands'
             )
 
 

@@ -93,8 +93,7 @@ def _check_batch(cfg: Config, found: Sequence[Split], errors: list[str]) -> None
         if split.rows and loader.get('drop_last') and images < loader.batch_size:
             errors.append(
                 f'{split.list_file} has {len(split.rows)} images, {images} for each process, fewer '
-                f'than a batch of {loader.batch_size}: --cfg-options '
-                f'{split.name}_dataloader.batch_size={max(images, 1)} or less'
+                f'than a batch of {loader.batch_size}: --batch-size {max(images, 1)} or less'
             )
 
 

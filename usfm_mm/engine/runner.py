@@ -48,8 +48,8 @@ class _StrictRunner:
         if not len(loader):
             raise ValueError(
                 f'{self.cfg.filename}: the {len(loader.sampler)} training images of a process are '
-                f'fewer than a batch of {loader.batch_size}, and incomplete batches are left out '
-                '(drop_last): lower train_dataloader.batch_size or add images'
+                f'fewer than a batch of {loader.batch_size}, and incomplete batches are left out: '
+                f'--batch-size {max(len(loader.sampler), 1)} or less, or add images'
             )
         return loop
 

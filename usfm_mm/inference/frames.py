@@ -16,6 +16,7 @@ from usfm_mm.inference.spacing import pixel_spacing
 from usfm_mm.io.image import bits_of_set, decode_samples, to_8_bits
 from usfm_mm.io.image_file import BadImageError, check_single, read_file
 
+_DEEP = ('.png', '.tif', '.tiff')
 Picture = str | os.PathLike | np.ndarray
 Pictures = Picture | Iterable[Picture]
 Report = Callable[[str, int | None, str], None]
@@ -48,16 +49,19 @@ class Frame:
         return self.number / self.rate if self.rate and self.several else None
 
 
-def frames_of(pictures: Pictures, report: Report | None = None) -> Iterator[Frame]:
+def frames_of(
+    pictures: Pictures, report: Report | None = None, bits: int | None = None
+) -> Iterator[Frame]:
     """Read pictures one after another; nothing is read before it is asked for.
 
     Args:
         pictures: Path of an image, DICOM file, clip, NIfTI or MetaImage volume, whose slices are
             frames as stored; of a folder, see :func:`~usfm_mm.inference.sources.list_files`; a
             pattern such as ``'scans/**/*.dcm'``; a uint8 array [H, W], [H, W, 3] (RGB), [N, H, W]
-            or [N, H, W, 3]; or any iterable of these. Images of 16 bits of one folder or pattern
-            are scaled alike.
+            or [N, H, W, 3]; or any iterable of these. Images of 16 bits of one folder, pattern or
+            list are scaled alike.
         report: Called with what cannot be read, which is then left out. None: it is an error.
+        bits: In use in images of 16 bits, where that is known already; see :func:`shared_bits`.
 
     Raises:
         FileNotFoundError: A path does not exist.
@@ -70,15 +74,19 @@ def frames_of(pictures: Pictures, report: Report | None = None) -> Iterator[Fram
     """
     if isinstance(pictures, (str, os.PathLike, np.ndarray)):
         pictures = [pictures]
+    if bits is None and isinstance(pictures, (list, tuple)):
+        groups = [group for group in _groups(pictures) if not isinstance(group, np.ndarray)]
+        files = list(chain.from_iterable(groups))
+        bits = shared_bits(files) if len(files) > 1 else None  # one image has its own
     count = 0
     for group in _groups(pictures):
         if isinstance(group, np.ndarray):
             yield from _of_array(group, f'array {count}')
             count += 1
             continue
-        bits = _bits(group)
+        own = bits or (shared_bits(group) if len(group) > 1 else None)
         for path in group:
-            yield from _of_file(path, bits, report or _raise)
+            yield from _of_file(path, own, report or _raise)
 
 
 def batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
@@ -99,10 +107,9 @@ def _groups(pictures: Iterable[Picture]) -> Iterator[np.ndarray | list[Path]]:
         yield picture if isinstance(picture, np.ndarray) else list_files(picture).files
 
 
-def _bits(paths: list[Path]) -> int | None:
-    """Bits per sample that the images of a folder share; one image has its own."""
-    images = [path for path in paths if path.suffix.lower() in ('.png', '.tif', '.tiff')]
-    return bits_of_set(images)[1] if len(paths) > 1 else None
+def shared_bits(files: Iterable[Path]) -> int | None:
+    """Bits per sample that images of 16 bits use together; None where there are none."""
+    return bits_of_set(path for path in files if path.suffix.lower() in _DEEP)[1]
 
 
 def _of_array(array: np.ndarray, source: str) -> Iterator[Frame]:

@@ -52,12 +52,14 @@ def _is_missing(group: list[Path], is_done: Callable[[Path], bool], problems: Pr
     return False
 
 
-def read_groups(groups: list[list[Path]], problems: Problems) -> Iterator[tuple[int, Frame]]:
-    """Frames with the number of their group."""
+def read_groups(
+    groups: list[list[Path]], problems: Problems, bits: int | None = None
+) -> Iterator[tuple[int, Frame]]:
+    """Frames with the number of their group; bits as in :func:`frames_of`."""
     for number, group in enumerate(groups):
         for file in group:
             try:
-                for frame in frames_of(file, problems):
+                for frame in frames_of(file, problems, bits):
                     yield number, frame
             except OSError as error:  # it has gone meanwhile
                 problems(str(file), None, str(error))

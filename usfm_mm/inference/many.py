@@ -23,6 +23,7 @@ def answer_files(
     folder: Path,
     group_size: int,
     advance: Callable[[int], None],
+    bits: int | None = None,
 ) -> list[str]:
     """Answer about each file whose answer is not there yet, and make the table of all.
 
@@ -33,6 +34,7 @@ def answer_files(
         folder: What the writer writes to.
         group_size: Files of one group.
         advance: Told of how many files were finished.
+        bits: In use in images of 16 bits, of all files.
 
     Returns:
         What could not be read, one line each.
@@ -44,7 +46,7 @@ def answer_files(
     )
     left = {str(file): names[file] for group in groups for file in group}
     advance(len(files) - len(left))
-    stream = read_ahead(read_groups(groups, problems), 2 * group_size)
+    stream = read_ahead(read_groups(groups, problems, bits), 2 * group_size)
     with WriteBehind(2 * group_size) as behind:
         for _, frames in groupby(stream, key=lambda item: item[0]):
             found = answers(frame for _, frame in frames)

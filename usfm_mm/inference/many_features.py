@@ -30,6 +30,8 @@ def extract_to_file(
     batch_size: int,
     advance: Callable[[int], None],
     save_every: float = _SAVE_EVERY,
+    *,
+    bits: int | None = None,
 ) -> list[str]:
     """Features of each file that the file of features lacks or that changed since.
 
@@ -43,6 +45,7 @@ def extract_to_file(
         batch_size: Images at once.
         advance: Told of how many files were finished.
         save_every: Seconds between two savings.
+        bits: In use in images of 16 bits, of all files.
 
     Returns:
         What could not be read, one line each.
@@ -64,7 +67,7 @@ def extract_to_file(
     )
     doing = {str(file) for group in groups for file in group}
     advance(len(files) - len(doing))
-    stream = read_ahead(read_groups(groups, problems), 2 * batch_size)
+    stream = read_ahead(read_groups(groups, problems, bits), 2 * batch_size)
     saved = time.monotonic()
 
     def save() -> None:
@@ -101,7 +104,10 @@ def _former(out: Path, about: dict[str, str]) -> tuple[dict[str, FeatureTable], 
         return {}, []
     table = read_features(out)
     if any(table.about.get(key) != value for key, value in about.items()):
-        raise ValueError(f'{out} was made by another model: give --out another name, or remove it')
+        raise ValueError(
+            f'{out} was made by another model, or scaled for other bits: give --out another name, '
+            'or remove it'
+        )
     tables = {}
     for source, group in groupby(range(len(table.sources)), key=lambda n: table.sources[n]):
         rows = list(group)

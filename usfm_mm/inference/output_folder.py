@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from usfm_mm.inference.formats.table import read_rows
-from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.atomic import check_writable, write_atomic
 
 _SETTINGS = 'settings.json'
 
@@ -25,14 +25,11 @@ def output_folder(path: Path, settings: dict[str, Any]) -> Iterator[None]:
         settings: Models and options; a folder made with others is not written to.
 
     Raises:
+        OSError: The folder cannot be made or written to.
         ValueError: The folder holds something else, or another run writes to it.
     """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:  # a file of this name or above it, a disk that cannot be written
-        raise ValueError(
-            f'{path} cannot be made a folder ({error.strerror}): give --out another one'
-        ) from error
+    check_writable(path, 'give --out another folder')
+    path.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDONLY)
     try:
         try:
@@ -47,15 +44,42 @@ def output_folder(path: Path, settings: dict[str, Any]) -> Iterator[None]:
         os.close(handle)
 
 
+def check_folder(path: Path, settings: dict[str, Any]) -> None:
+    """See, before a model is loaded, that a folder can be the output.
+
+    Args:
+        path: May be missing.
+        settings: Those that are known by then.
+
+    Raises:
+        OSError: The folder cannot be made or written to.
+        ValueError: The folder holds something else, or was made with other settings.
+    """
+    check_writable(path, 'give --out another folder')
+    _compare(path, _former(path), settings, set(settings))
+
+
 def _check(path: Path, settings: dict[str, Any]) -> None:
-    file = path / _SETTINGS
-    if not file.is_file():
-        if any(not entry.name.startswith('.') for entry in path.iterdir()):
-            raise ValueError(f'{path} is not empty: give --out a folder of its own')
-        write_atomic(file, json.dumps(settings, indent=2).encode())
+    former = _former(path)
+    if former is None:
+        write_atomic(path / _SETTINGS, json.dumps(settings, indent=2).encode())
         return
-    former = json.loads(file.read_text(encoding='utf-8'))
-    other = sorted(key for key in {*former, *settings} if former.get(key) != settings.get(key))
+    _compare(path, former, settings, {*former, *settings})
+
+
+def _former(path: Path) -> dict[str, Any] | None:
+    file = path / _SETTINGS
+    if file.is_file():
+        return json.loads(file.read_text(encoding='utf-8'))
+    if path.is_dir() and any(not entry.name.startswith('.') for entry in path.iterdir()):
+        raise ValueError(f'{path} is not empty: give --out a folder of its own')
+    return None
+
+
+def _compare(
+    path: Path, former: dict[str, Any] | None, settings: dict[str, Any], keys: set[str]
+) -> None:
+    other = [] if former is None else sorted(k for k in keys if former.get(k) != settings.get(k))
     if other:
         raise ValueError(
             f'{path} was made with other settings ({", ".join(other)}): give --out another folder, '

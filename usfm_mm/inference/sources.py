@@ -28,6 +28,20 @@ class Listing:
     others: list[Path]
 
 
+def check_models(paths: Sequence[str]) -> None:
+    """See that the files of models are there, before pictures are looked for.
+
+    Raises:
+        FileNotFoundError: One is not.
+    """
+    for path in paths:
+        if not Path(path).is_file():
+            raise FileNotFoundError(
+                f'{path}: no such model. It is a checkpoint of "usfm train" (best_*.pth in its '
+                'work dir), or a file of "usfm publish" or "usfm export"'
+            )
+
+
 def list_files(place: str | os.PathLike) -> Listing:
     """Files of a path, a folder or a pattern.
 

@@ -1,12 +1,16 @@
-"""Which names mean masks, and how they are made of their images' names."""
+"""Which names mean masks, images or splits, and how masks are named by their images."""
 
 import re
 from collections import Counter
 from collections.abc import Collection
 
 _MASK = re.compile(
-    r'mask|label|annot|truth|segmentation|(?<![a-z])(seg|gt)s?(?![a-z])', re.IGNORECASE
+    r'mask|label|annot|truth|segmentation|(?<![a-z])(seg|gt|ann)s?(?![a-z])', re.IGNORECASE
 )
+_IMAGES = re.compile(r'im(a)?ge?s?')
+_FILLING = re.compile(r'[_\-. ]|dir$|folder$')
+SPLIT_NAMES = {'training': 'train', 'valid': 'val', 'validation': 'val', 'testing': 'test'}
+SPLIT_NAMES |= {'tr': 'train', 'ts': 'test', 'train': 'train', 'val': 'val', 'test': 'test'}
 # Enough to see a pattern; every name is looked at once it is known.
 _LOOKED_AT = 10
 
@@ -15,10 +19,31 @@ def means_mask(name: str) -> bool:
     """Does a name of a file or folder say that masks are there?
 
     Example:
-        >>> [means_mask(name) for name in ('labelsTr', '12_seg', 'gt', 'segment', 'right')]
+        >>> [means_mask(name) for name in ('labelsTr', '12_seg', 'ann_dir', 'segment', 'right')]
         [True, True, True, False, False]
     """
     return bool(_MASK.search(name))
+
+
+def is_image_folder(name: str) -> bool:
+    """Is it no more than a word for images?
+
+    Example:
+        >>> [is_image_folder(name) for name in ('Images', 'img_dir', 'thyroid')]
+        [True, True, False]
+    """
+    return bool(_IMAGES.fullmatch(_FILLING.sub('', name.lower())))
+
+
+def split_of(name: str) -> str | None:
+    """Split that a folder is named by, also with a word for images.
+
+    Example:
+        >>> [split_of(name) for name in ('imagesTr', 'train_images', 'Test', 'thyroid')]
+        ['train', 'train', 'test', None]
+    """
+    plain = _FILLING.sub('', name.lower())
+    return SPLIT_NAMES.get(plain) or SPLIT_NAMES.get(_IMAGES.sub('', plain))
 
 
 def mask_affix(images: Collection[str], masks: Collection[str]) -> tuple[str, str] | None:

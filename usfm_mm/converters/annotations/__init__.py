@@ -61,7 +61,7 @@ def annotated(
     organ: str,
     classes: Sequence[str] = (),
     patients: str | None = None,
-    table: Path | None = None,
+    told: Table | None = None,
 ) -> Converter:
     """A converter of a folder in one of the formats.
 
@@ -71,7 +71,7 @@ def annotated(
         organ: Of images of which the annotations tell none.
         classes: Names of the mask values 1, 2, …; empty for those of the annotations.
         patients: Regular expression on file names, or 'none', as for a folder of masks.
-        table: CSV of patients, classes and splits, see :class:`~usfm_mm.converters.table.Table`.
+        told: Table of patients, classes and splits.
 
     Raises:
         ConversionError: The folder does not hold this format, or not in order.
@@ -79,7 +79,6 @@ def annotated(
     kind = FORMATS[name]
     if not kind.is_it(source):
         raise ConversionError(f'{source} holds no {kind.title} that is known')
-    told = Table(table) if table is not None else None
     check_pattern(patients)
     found = kind.read(source, classes)
     if told and told.tells('split') and any(item.split for item in found.items):
@@ -94,5 +93,9 @@ def annotated(
         walk=lambda root: complete(found.items, root, organ, patients, told, found.patients),
         seg_classes=found.seg_classes,
         cls_classes=told.labels if told and told.labels else found.cls_classes,
-        notes=(f'Read as {kind.title} (usfm prepare {name}); {numbered}.', *found.notes),
+        notes=(
+            f'Read as {kind.title} (usfm prepare {name}); {numbered}.',
+            *found.notes,
+            *([told.note] if told else []),
+        ),
     )

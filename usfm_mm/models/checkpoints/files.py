@@ -17,7 +17,7 @@ import torch
 from torch import serialization
 
 from usfm_mm.io.atomic import write_atomic
-from usfm_mm.io.card import CARD_KEY, Card, card_of
+from usfm_mm.io.card import CARD_KEY
 
 _AGAIN = 'save its state_dict with the code that it was made with, and load that'
 
@@ -67,7 +67,9 @@ def load_file(source: str | os.PathLike) -> Any:
     """
     path = _download(str(source)) if _is_url(source) else Path(source)
     if not path.is_file():
-        raise FileNotFoundError(f'checkpoint {path} does not exist or is not a file')
+        raise FileNotFoundError(
+            f'{path}: no such checkpoint. Those of a run lie in its work dir (work_dirs/CONFIG)'
+        )
     if path.suffix in ('.onnx', '.pt2'):
         raise CheckpointError(
             f'{path} is an exported model, for "usfm predict" and load_model: name the checkpoint '
@@ -84,30 +86,13 @@ def load_file(source: str | os.PathLike) -> Any:
         raise CheckpointError(f'{path} {_reason(path, str(error))}') from error
 
 
-def load_with_card(source: str | os.PathLike) -> tuple[dict[str, Any], Card]:
-    """Read a file of ours that tells of itself.
-
-    Args:
-        source: See :func:`load_file`.
-
-    Returns:
-        What was saved, with ``state_dict``, and the card.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        CheckpointError: If it cannot be read, or has no card as ours are.
-    """
-    content = load_file(source)
-    try:
-        card = card_of(content)
-    except ValueError as error:
-        raise CheckpointError(f'{source}: {error}') from error
-    if card is None:
-        raise CheckpointError(
-            f'{source} has no card: it was not saved by usfm_mm 0.2 or later. Test it with its '
-            'config ("usfm test"), or take its encoder (load_backbone, "usfm convert")'
-        )
-    return content, card
+def stored_half(source: str | os.PathLike) -> bool:
+    """Whether a safetensors file holds weights as float16, which loading makes float32."""
+    path = Path(source)
+    if not path.is_file() or not _is_safetensors(path):
+        return False
+    with safetensors.safe_open(path, 'pt') as file:
+        return any(file.get_slice(name).get_dtype() == 'F16' for name in file.keys())  # noqa: SIM118
 
 
 def _load_safetensors(path: Path) -> dict[str, Any]:
@@ -149,9 +134,10 @@ def _reason(path: Path, error: str) -> str:
             f'cannot be left out: {_AGAIN}'
         )
     first = (error.splitlines() or [''])[0][:120]  # what follows advises to load unsafely
+    told = '' if first.startswith('Weights only') else f' ({first})'
     return (
         f'({path.stat().st_size} bytes) cannot be read as a PyTorch checkpoint: it is cut off, '
-        f'damaged or something else. Download or copy it again ({first})'
+        f'damaged or something else. Download or copy it again{told}'
     )
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.card import CARD_KEY, Card
-from usfm_mm.models.checkpoints.files import load_with_card
+from usfm_mm.models.checkpoints.files import stored_half
+from usfm_mm.models.checkpoints.with_card import load_with_card
 
 # What only training needs, by the names of the hosts.
 _TRAINING = ('auxiliary_head', 'discriminator')
@@ -25,7 +26,7 @@ def publish(source: str | os.PathLike, target: str | os.PathLike, half: bool = F
     Optimizer, log and whatever only training needs (auxiliary heads, discriminators) stay behind.
 
     Args:
-        source: Checkpoint of a run of ours.
+        source: Checkpoint of a run of ours, or a published file, whose float16 stays float16.
         target: File to write, ending in ``.safetensors``.
         half: Store weights of two dimensions and more as float16.
 
@@ -41,6 +42,7 @@ def publish(source: str | os.PathLike, target: str | os.PathLike, half: bool = F
     if target.suffix != '.safetensors':
         raise ValueError(f'{target}: a published model is a file that ends in .safetensors')
     content, card = load_with_card(source)
+    half = half or stored_half(source)
     card = replace(card, config=_without_training(card.config))
     weights = {
         name: _stored(name, value, half)
