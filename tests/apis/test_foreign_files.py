@@ -61,10 +61,17 @@ def test_what_was_published_in_half_precision_stays_so(tmp_path):
     publish(files[0], files[1])
     publish(tmp_path / 'a.pth', files[2])
     publish(files[2], files[3])
-    assert files[0].read_bytes() == files[1].read_bytes()
-    assert files[2].read_bytes() == files[3].read_bytes()
-    with safe_open(files[1], 'np') as file:
-        types = {file.get_tensor(name).dtype for name in weights if weights[name].ndim > 1}
-    assert np.dtype('float16') in types
-    assert np.dtype('float32') not in types
+    for first, second in (files[:2], files[2:]):
+        expected = tensors(first)
+        found = tensors(second)
+        assert found.keys() == expected.keys()
+        assert all(found[name].dtype == expected[name].dtype for name in found)
+        assert all(np.array_equal(found[name], expected[name]) for name in found)
+    types = {array.dtype.name for name, array in tensors(files[1]).items() if array.ndim > 1}
+    assert types == {'float16', 'int64'}  # the index of the bias is of whole numbers
     assert load_file(files[1])['state_dict']['backbone.layers.0.ln1.weight'].dtype == torch.float32
+
+
+def tensors(path):
+    with safe_open(path, 'np') as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

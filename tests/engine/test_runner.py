@@ -14,7 +14,9 @@ from mmengine.registry import RUNNERS
 from torch.utils.data import TensorDataset
 
 from usfm_mm.engine.hooks.summary import SummaryHook
+from usfm_mm.engine.runner import _options_of
 from usfm_mm.evaluation import ReconstructionMetric
+from usfm_mm.io.card import CARD_KEY, Card
 from usfm_mm.registry import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,6 +104,19 @@ def test_another_arch_is_one_line_not_hundreds(tiny_config, tmp_path):
         RUNNERS.build(tiny_config).train()
     assert len(str(error.value)) < 700
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_checkpoint_of_another_size_tells_its_options(tiny_config, tmp_path):
+    model = dict(backbone=dict(arch='tiny'))
+    card = Card('segment', 'tiny', (112, 112), 3, [1.0], [1.0])
+    card.config = dict(model=model, image_size=112)
+    torch.save({'meta': {CARD_KEY: card.to_dict()}, 'state_dict': {}}, tmp_path / 'a.pth')
+    tiny_config.update(image_size=224)
+    expected = 'It was trained with --arch tiny --image-size 112: give these. '
+    assert _options_of(str(tmp_path / 'a.pth'), tiny_config) == expected
+    tiny_config.model.backbone.arch = 'tiny'
+    assert _options_of(str(tmp_path / 'a.pth'), tiny_config) == ''
+    assert _options_of(str(tmp_path), tiny_config) == ''
 
 
 @pytest.mark.parametrize('by_epoch', [True, False])

@@ -12,12 +12,14 @@ def quiet_imports() -> None:
     ``torch.meshgrid`` without an indexing argument; the mmpretrain
     fork prints 'Could not import OneDL'. And PyTorch warns of more data workers than cores, at each
     loader twice; the summary of a run says both numbers. CycleGAN's networks have biases before
-    their norms, as released, of which mmcv warns. Other warnings stay.
+    their norms, as released, of which mmcv warns. PyTorch 2.1 warns of its own reading of files. Other
+    warnings stay.
     """
     warnings.filterwarnings('ignore', message='This DataLoader will create')
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformable')
     warnings.filterwarnings('ignore', message='torch.meshgrid')
     warnings.filterwarnings('ignore', message='Unnecessary conv bias')
+    warnings.filterwarnings('ignore', message='TypedStorage is deprecated')
     with redirect_stdout(io.StringIO()):
         import mmpretrain.datasets  # noqa: F401
         import mmpretrain.models  # noqa: F401

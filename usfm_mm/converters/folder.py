@@ -86,7 +86,11 @@ def own_data(
         seg_classes=kind.seg,
         cls_classes=kind.cls,
         enhance=kind.enhance,
-        notes=(*filter(None, [where]), *left_out_note(source, folders, told and told.path), *hints),
+        notes=(
+            *filter(None, [where]),
+            *left_out_note(source, folders, told.path if told else None),
+            *hints,
+        ),
     )
 
 

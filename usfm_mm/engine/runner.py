@@ -15,9 +15,10 @@ from torch.utils.data import DataLoader
 
 from usfm_mm.compat.log_processor import ScoreLogProcessor
 from usfm_mm.compat.quiet_console import quieten
-from usfm_mm.config.provenance import compare_settings
+from usfm_mm.config.provenance import compare_settings, trained_with
 from usfm_mm.config.schedule import without_empty
 from usfm_mm.engine.stop_signals import shield_workers
+from usfm_mm.models.checkpoints.files import load_file
 from usfm_mm.registry import RUNNERS
 
 _SHOWN = 200  # characters on weights that do not fit
@@ -65,12 +66,28 @@ class _StrictRunner:
             raise ValueError(
                 f'{filename} cannot be loaded into the model of {self.cfg.filename}: is it a '
                 'checkpoint of this config, with the same --arch, --image-size and classes? '
-                f'({_in_short(error)})'
+                f'{_options_of(filename, self.cfg)}({_in_short(error)})'
             ) from error
         if self._testing:
             metainfo = getattr(self.test_loop.dataloader.dataset, 'metainfo', {})
             compare_settings(self.cfg, metainfo.get('classes'), checkpoint)
         return checkpoint
+
+
+def _options_of(filename: str, cfg: Any) -> str:
+    """A sentence on the options that a checkpoint of another size was trained with; '' if none."""
+    try:
+        then = trained_with(load_file(filename))
+    except (OSError, ValueError):  # a folder of shards, or no checkpoint at all
+        return ''
+    arch = ((then.get('model') or {}).get('backbone') or {}).get('arch')
+    if not isinstance(arch, str) or arch == (cfg.model.get('backbone') or {}).get('arch'):
+        return ''
+    size = then.get('image_size')
+    more = (
+        f' --image-size {size}' if isinstance(size, int) and size != cfg.get('image_size') else ''
+    )
+    return f'It was trained with --arch {arch}{more}: give these. '
 
 
 def _in_short(error: Exception) -> str:
