@@ -8,12 +8,11 @@ from contextlib import redirect_stdout
 def quiet_imports() -> None:
     """Import mmpretrain without its messages about what it does not find.
 
-    mmcv warns at import that it has no compiled operators, which nothing here uses; BEiT calls
-    ``torch.meshgrid`` without an indexing argument; the mmpretrain
-    fork prints 'Could not import OneDL'. And PyTorch warns of more data workers than cores, at each
-    loader twice; the summary of a run says both numbers. CycleGAN's networks have biases before
-    their norms, as released, of which mmcv warns. PyTorch 2.1 warns of its own reading of files. Other
-    warnings stay.
+    mmcv warns at import that it has no compiled operators, which nothing here uses, and of the
+    biases before norms that CycleGAN has as released; BEiT calls ``torch.meshgrid`` without an
+    indexing argument; the mmpretrain fork prints 'Could not import OneDL'. And PyTorch warns of
+    more data workers than cores, at each loader twice, where the summary of a run says both
+    numbers, and in 2.1 of its own reading of files. Other warnings stay.
     """
     warnings.filterwarnings('ignore', message='This DataLoader will create')
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformable')
