@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from usfm_mm.converters.colours import check_names, colour_mask, colours_note, colours_of
 from usfm_mm.converters.completing import complete
 from usfm_mm.converters.items import (
     ConversionError,
@@ -50,7 +51,8 @@ def own_data(
     Args:
         source: The folder.
         organ: Of all images.
-        classes: Names of the mask values 1, 2, …; with none or one, masks are 0/1 or 0/255.
+        classes: Names of the mask values 1, 2, …; with none or one, masks are 0/1 or 0/255, or
+            have several colours, each of which is a class.
         patients: Regular expression, whose first group (or all of it) in an image's file name is
             the patient; 'none' where names do not tell.
         told: Table of patients, classes and splits.
@@ -72,7 +74,12 @@ def own_data(
         groups = find_groups(source, mask_suffix)
         folders = [path for group in groups for path in (group.images, group.masks) if path]
         splits, where = {group.split for group in groups if group.split}, _where(source, groups)
-        read, kind = partial(_items, groups, len(classes)), _kind(source, groups, classes, told)
+        colours = colours_of(map(_masks_of, groups), len(classes))
+        check_names(colours, classes, source)
+        where = ' '.join(filter(None, (where, colours_note(colours, classes))))
+        classes = classes or colours
+        read = partial(_items, groups, len(classes), colours)
+        kind = _kind(source, groups, classes, told)
     if splits and told and told.tells('split'):
         raise ConversionError(
             f'{source} has train/ and test/ already: leave --splits out, or its column split'
@@ -139,13 +146,19 @@ def _where(source: Path, groups: Sequence[Group]) -> str:
     return f'Images in {images}/, masks {where} as {start}NAME{end}.'
 
 
-def _items(groups: Sequence[Group], num_classes: int) -> Iterator[Item]:
+def _masks_of(group: Group) -> list[Path]:
+    masks = image_files(group.masks) if group.masks else []
+    if group.masks == group.images:
+        masks = [path for path in masks if image_stem(plain_stem(path), group.affix)]
+    return masks
+
+
+def _items(groups: Sequence[Group], num_classes: int, colours: tuple[str, ...]) -> Iterator[Item]:
     for group in groups:
         images, by_image = image_files(group.images), None
         if group.masks is not None:
-            masks = image_files(group.masks)
+            masks = _masks_of(group)
             if group.masks == group.images:
-                masks = [path for path in masks if image_stem(plain_stem(path), group.affix)]
                 images = sorted(set(images).difference(masks))
             by_image = dict(pair(images, masks, plain_stem, partial(_image_of, group)))
         if not images:
@@ -157,7 +170,7 @@ def _items(groups: Sequence[Group], num_classes: int) -> Iterator[Item]:
                 organ='',
                 masks=None
                 if by_image is None
-                else tuple(_reader(path, num_classes) for path in by_image[image]),
+                else tuple(_reader(path, num_classes, colours) for path in by_image[image]),
                 label=group.label,
                 split=group.split,
             )
@@ -167,7 +180,9 @@ def _image_of(group: Group, mask: Path) -> str:
     return image_stem(plain_stem(mask), group.affix) or mask.stem
 
 
-def _reader(path: Path, num_classes: int) -> MaskReader:
+def _reader(path: Path, num_classes: int, colours: tuple[str, ...]) -> MaskReader:
+    if colours:
+        return partial(colour_mask, path, colours=colours)
     if num_classes > 1:
         return partial(class_mask, path, num_classes=num_classes + 1)
     return partial(binary_mask, path)

@@ -33,7 +33,7 @@ def binary_mask(path: Path, shape: tuple[int, int], value: int = 1) -> np.ndarra
     Raises:
         ConversionError: It cannot be read, has another size, or is neither 0/1 nor 0/255.
     """
-    with _open(path, shape) as image:
+    with open_mask(path, shape) as image:
         grey = _levels(image)
     full = 255 if grey.dtype == np.uint8 or grey.max(initial=0) <= 255 else 65535
     top = int(grey.max(initial=0))
@@ -62,7 +62,7 @@ def class_mask(path: Path, shape: tuple[int, int], num_classes: int) -> np.ndarr
         ConversionError: It cannot be read, has another size or colours, or a value that is not
             declared.
     """
-    with _open(path, shape) as image:
+    with open_mask(path, shape) as image:
         if image.mode == 'P':
             classes = np.asarray(image)
         else:
@@ -137,7 +137,12 @@ def check_size(path: Path, found: tuple[int, int], shape: tuple[int, int]) -> No
         )
 
 
-def _open(path: Path, shape: tuple[int, int]) -> Image.Image:
+def open_mask(path: Path, shape: tuple[int, int]) -> Image.Image:
+    """A mask as Pillow opens it, of its image's (height, width), turned by EXIF.
+
+    Raises:
+        ConversionError: It cannot be read or has another size.
+    """
     try:
         data = read_file(path)
         check_single(data)
