@@ -16,6 +16,7 @@ FORBIDDEN = {
     'converters': (*HEAVY, 'usfm_mm.registry'),
     'database': (*HEAVY, 'usfm_mm.registry'),
     'inference': (*HEAVY, 'usfm_mm.registry'),
+    'page': ('mm', 'monai', 'usfm_mm.datasets', 'usfm_mm.models', 'usfm_mm.engine'),
     'datasets': ('usfm_mm.models', 'usfm_mm.engine'),
     'models': ('usfm_mm.datasets', 'usfm_mm.engine', 'usfm_mm.evaluation'),
     'evaluation': ('usfm_mm.engine',),

@@ -11,6 +11,7 @@ COMMANDS = {
     'test': ('test', 'test a checkpoint'),
     'predict': ('predict', 'ask a model about images, DICOM files, clips and volumes'),
     'extract-features': ('extract_features', 'feature vectors of images, DICOM files and clips'),
+    'serve': ('serve', 'a page in the browser that asks models about pictures'),
     'index': ('make_index', 'verify images and write their index'),
     'pack': ('pack_images', 'store the images of an index in one file, or unpack them'),
     'prepare': ('prepare_data', 'bring a data set into the layout of the configs'),

@@ -1,0 +1,56 @@
+"""usfm serve: what it says before it serves."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('gradio')
+from usfm_mm.__main__ import main
+from usfm_mm.commands.serve import demo_models, load
+from usfm_mm.inference.features import FeatureTable, write_features
+from usfm_mm.page import server
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch):
+    for name in ('GRADIO_TEMP_DIR', 'MPLCONFIGDIR'):
+        monkeypatch.setenv(name, '')
+
+
+def error_of(capsys, *arguments):
+    with pytest.raises(SystemExit) as end:
+        main(['serve', *arguments])
+    assert end.value.code == 1
+    [line] = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_demonstration_models_by_default(project_root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [path.rpartition('/')[2] for path in demo_models()]
+    assert names[:2] == ['demo_encoder.safetensors', 'demo_fetal_head.safetensors']
+    models, index = load(demo_models()[:2], None, 'cpu')
+    assert [one.model.card.task for one in models] == ['pretrain', 'segment']
+    assert (models[0].name, index) == ('demo_encoder', None)
+
+
+def test_errors_are_one_line(project_root, tmp_path, capsys):
+    model = str(project_root / 'models' / 'demo_encoder.safetensors')
+    assert 'gone.pth does not exist' in error_of(capsys, 'gone.pth')
+    assert error_of(capsys, model, '--max-upload-mb', '0').startswith('error: --max-upload-mb')
+    index = str(tmp_path / 'other.npz')
+    table = FeatureTable(np.ones((1, 2), np.float32), ['a'], [0], dict(model='another'))
+    write_features(index, table)
+    assert f'--index {index}: made by none of {model}' in error_of(capsys, model, '--index', index)
+    assert 'give another --port' in error_of(capsys, model, '--port', '70000')
+
+
+def test_other_computers_are_warned_of(monkeypatch, capsys):
+    import uvicorn
+
+    monkeypatch.setattr(server, 'application', lambda *_: None)
+    monkeypatch.setattr(uvicorn.Server, 'run', lambda *_, **__: None)
+    monkeypatch.setattr(server.signal, 'signal', lambda *_: None)
+    server.serve(lambda: None, '0.0.0.0', 0, 1)
+    assert capsys.readouterr().err.startswith('WARNING: 0.0.0.0 can be reached from other')
+    server.serve(lambda: None, '127.0.0.1', 0, 1)
+    assert capsys.readouterr().err == ''
