@@ -39,11 +39,13 @@ def attention_rollout(attentions: Sequence[Tensor]) -> Tensor:
     """
     if not attentions:
         raise ValueError('there is no attention to follow')
-    product = None
+    steps = []
     for attention in attentions:
         mean = attention.mean(dim=1)
-        step = (mean + torch.eye(mean.shape[-1], dtype=mean.dtype, device=mean.device)) / 2
-        product = step if product is None else step @ product
+        steps.append((mean + torch.eye(mean.shape[-1], dtype=mean.dtype, device=mean.device)) / 2)
+    product = steps[0]
+    for step in steps[1:]:
+        product = step @ product
     return product
 
 
