@@ -3,7 +3,8 @@
     python -m benchmarks.exported [MODEL ...] [--batch-size 8] [--rounds 7] [--out FILE]
 
 Without a model, a UPerNet on ViT-S with random weights. The network alone: prepared uint8 batches
-in, answers out. The three take turns, round by round; medians of the wall's and the processor's time.
+in, answers out. The three take turns, round by round; medians of the wall's and
+the processor's time.
 """
 
 import argparse
