@@ -140,7 +140,7 @@ class TestRecognise:
 
 class TestFiles:
     def test_missing(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match='absent.pth does not exist'):
+        with pytest.raises(FileNotFoundError, match='absent.pth: no such checkpoint'):
             load_pretrained(vit(), str(tmp_path / 'absent.pth'))
 
     @pytest.mark.parametrize('share', [0.01, 0.5, 0.999])
