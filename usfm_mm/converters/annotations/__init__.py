@@ -4,7 +4,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from usfm_mm.converters.annotations import coco, cvat, dicom, labelme, nnunet, volumes, yolo
+from usfm_mm.converters.annotations import (
+    coco,
+    cvat,
+    dicom,
+    labelme,
+    nnunet,
+    structures,
+    volumes,
+    yolo,
+)
 from usfm_mm.converters.annotations.found import Found
 from usfm_mm.converters.completing import complete
 from usfm_mm.converters.items import ConversionError, Converter
@@ -34,6 +43,7 @@ FORMATS = {
     'cvat': Format('CVAT for images', lambda source: bool(cvat.files_of(source)), cvat.read),
     'dicom': Format('DICOM with segmentations', dicom.is_it, dicom.read),
     'volumes': Format('volumes with masks', volumes.is_it, volumes.read),
+    'structures': Format('masks of single structures', structures.is_it, structures.read),
 }
 """By the name on the command line."""
 
