@@ -5,6 +5,7 @@ import sys
 from functools import cache
 from itertools import pairwise
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -235,3 +236,23 @@ def test_real_clip_twice_gives_the_same_pictures(shared_data):
         np.testing.assert_array_equal(one.pixels, other.pixels)
         # The fan is wider than high and fills the picture.
         assert one.pixels.shape[0] > 340
+
+
+def test_a_long_clip_gives_as_many_frames_as_asked_for(tmp_path):
+    """Evenly spread; whether the file tells how many it has, as DICOM does, or not."""
+    dicom_path = save(dicom(np.stack([speckle(64, 96, i) for i in range(30)])), tmp_path / 'a.dcm')
+    with av.open(str(tmp_path / 'a.avi'), 'w') as container:
+        stream = container.add_stream('mjpeg', rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, 'yuvj420p'
+        for i in range(30):
+            frame = av.VideoFrame.from_ndarray(np.stack([speckle(64, 96, i)] * 3, -1), 'rgb24')
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    for path in (dicom_path, tmp_path / 'a.avi'):
+        options = Options(frames_per_clip=8, frames_per_second=None, similarity=1)
+        extraction = extract(path, options)
+        frames = [picture.frame for picture in extraction.pictures]
+        assert frames == [0, 4, 8, 12, 16, 20, 24, 28]
+        assert extraction.rejects['thinned by rate'] == 21
+        options = Options(frames_per_clip=0, frames_per_second=None, similarity=1)
+        assert len(list(extract(path, options).pictures)) == 30

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zlib
+from contextlib import suppress
 from unittest import mock
 
 import lmdb
@@ -19,7 +20,7 @@ from support.scanner_screens import dicom, save, speckle
 from usfm_mm.database import chunk, store
 from usfm_mm.database.extract import extract
 from usfm_mm.database.readers import limits
-from usfm_mm.database.readers.limits import bounded, limit_text
+from usfm_mm.database.readers.limits import bounded, limit_text, stopped_after
 from usfm_mm.database.store import OutputError, PackedStore
 from usfm_mm.database.types import Options, RejectedError
 from usfm_mm.database.workers import Cluster
@@ -122,6 +123,23 @@ def test_a_file_has_its_time(monkeypatch):
         'took too long',
         'more than 5 s of the processor',
     )
+
+
+def test_a_reader_that_does_not_give_a_frame_is_stopped():
+    """Whatever it catches; the signals are as before."""
+    before = signal.getsignal(signal.SIGVTALRM)
+
+    def read():
+        with stopped_after(0.1):
+            while True:
+                with suppress(Exception):
+                    sum(range(1000))
+
+    with pytest.raises(RejectedError) as rejected:
+        read()
+    assert rejected.value.detail == limit_text(0.1)
+    assert signal.getsignal(signal.SIGVTALRM) == before
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
 
 
 def test_a_process_that_does_not_come_back_is_ended():

@@ -203,6 +203,48 @@ def test_deep_volume_has_one_range_and_4d_is_flattened(tmp_path):
     assert np.abs(slices - (volume - volume.min()) / span * 255).max() <= 0.51
 
 
+@pytest.mark.parametrize('kind', [1, 2])
+@pytest.mark.parametrize('suffix', ['.nii', '.nii.gz', '.hdr'])
+def test_both_kinds_of_nifti_by_a_second_library(tmp_path, kind, suffix):
+    """Written by nibabel: bytes swapped, scaled, in pairs; the slices are those put in."""
+    nibabel = pytest.importorskip('nibabel')
+    volume = np.stack(FRAMES).transpose(2, 1, 0)
+    made = {
+        (1, False): nibabel.Nifti1Image,
+        (2, False): nibabel.Nifti2Image,
+        (1, True): nibabel.Nifti1Pair,
+        (2, True): nibabel.Nifti2Pair,
+    }[kind, suffix == '.hdr']
+    path = tmp_path / f'v{suffix}'
+    nibabel.save(made(volume, np.eye(4)), path.with_suffix('.img') if suffix == '.hdr' else path)
+    read = [pixels for _, pixels in open_clip(path, Options()).read(1)]
+    np.testing.assert_array_equal(np.stack(read), np.stack(FRAMES))
+    scaled = made(volume.astype('>i2'), np.eye(4))
+    scaled.header.set_slope_inter(0.5, 10)
+    nibabel.save(scaled, path.with_suffix('.img') if suffix == '.hdr' else path)
+    read = np.stack([pixels for _, pixels in open_clip(path, Options()).read(1)])
+    values = np.stack(FRAMES) * 0.5 + 10
+    assert np.abs(read - (values - values.min()) / np.ptp(values) * 255).max() <= 0.51
+
+
+def test_colours_and_cut_off_nifti(tmp_path):
+    nibabel = pytest.importorskip('nibabel')
+    colours = np.zeros((96, 64, 2), [('R', 'u1'), ('G', 'u1'), ('B', 'u1')])
+    for number, name in enumerate('RGB'):
+        colours[name] = np.stack(FRAMES[number : number + 2]).T
+    path = tmp_path / 'v.nii'
+    nibabel.save(nibabel.Nifti2Image(colours, np.eye(4)), path)
+    first, second = (pixels for _, pixels in open_clip(path, Options()).read(1))
+    np.testing.assert_array_equal(first, np.stack(FRAMES[:3], axis=-1))
+    np.testing.assert_array_equal(second, np.stack(FRAMES[1:4], axis=-1))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert reason_of(path) == 'truncated'
+    nibabel.save(nibabel.Nifti1Image(np.stack(FRAMES).T, np.eye(4)), tmp_path / 'v.nii.gz')
+    whole = (tmp_path / 'v.nii.gz').read_bytes()
+    (tmp_path / 'v.nii.gz').write_bytes(whole[: len(whole) // 2])
+    assert reason_of(tmp_path / 'v.nii.gz') == 'truncated'
+
+
 def test_bad_volumes(tmp_path):
     path = tmp_path / 'v.mha'
     sitk.WriteImage(sitk.GetImageFromArray(np.stack(FRAMES)), str(path))

@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cluster.add_argument(
         '--seconds-per-file',
         type=float,
-        default=60,
+        default=40,
         help='of the processor, then it is left out; another limit tries it again (0: none)',
     )
     args = parser.parse_args(argv)

@@ -13,7 +13,13 @@ from usfm_mm.database.dedup import perceptual_hash
 from usfm_mm.database.extract import extract
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.listing import SourceFile
-from usfm_mm.database.readers.limits import killed_after, limit_text
+from usfm_mm.database.readers.limits import (
+    MAX_MEMORY,
+    bounded_memory,
+    killed_after,
+    limit_text,
+    stopped_after,
+)
 from usfm_mm.database.records import FileRecord, ImageRecord
 from usfm_mm.database.rules import UNKNOWN, Rules
 from usfm_mm.database.store import OutputError, write_png
@@ -23,6 +29,7 @@ from usfm_mm.database.types import (
     DOUBTFUL,
     EXCLUDED,
     FAILED,
+    TOO_LARGE,
     VANISHED,
     Options,
     RejectedError,
@@ -72,7 +79,7 @@ def process_chunk(job: Job, files: list[SourceFile]) -> list[FileRecord]:
         if job.parent not in (None, os.getpid(), os.getppid()):
             # The run was killed, and the next one may be at work in the same folder.
             os._exit(1)
-        with killed_after(job.kill):
+        with killed_after(job.kill), bounded_memory():
             records.append(process_file(job, file))
     return records
 
@@ -91,23 +98,15 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
     if record.reason:
         return record
     try:
-        before = _state(file)
-        extraction = extract(Path(file.path), job.options, job.seconds)
-        _count_fields(record, job.rules, extraction.fields)
-        labels = _labels(job, file, extraction.fields)
-        for picture in extraction.pictures:
-            record.removed.update(picture.removed)
-            if not picture.plausible:
-                record.doubts[DOUBTFUL] += 1
-            record.images.append(_image(job, picture.pixels, picture.frame, labels))
-        record.frames += extraction.rejects
-        if _state(file) != before:
-            # A file is read more than once, and text was looked for in what it held at first.
-            record.reason = CHANGED
+        with stopped_after(job.seconds):
+            _read(job, file, record)
     except (OutputError, ImportError):
         raise  # a package that is missing is no fault of the file
     except RejectedError as error:
         record.reason, record.detail = error.reason, error.detail
+    except MemoryError:
+        record.reason = TOO_LARGE
+        record.detail = f'it takes more than {MAX_MEMORY / 1e6:,.0f} MB of memory'
     # One file in two million that hits a bug in a decoder must not stop the others.
     except Exception as error:
         record.reason, record.detail = FAILED, f'{type(error).__name__}: {error}'
@@ -121,6 +120,22 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
         for image in record.images:
             image.patient = job.identity.patient('file', record.id.hex())
     return record
+
+
+def _read(job: Job, file: SourceFile, record: FileRecord) -> None:
+    before = _state(file)
+    extraction = extract(Path(file.path), job.options, job.seconds)
+    _count_fields(record, job.rules, extraction.fields)
+    labels = _labels(job, file, extraction.fields)
+    for picture in extraction.pictures:
+        record.removed.update(picture.removed)
+        if not picture.plausible:
+            record.doubts[DOUBTFUL] += 1
+        record.images.append(_image(job, picture.pixels, picture.frame, labels))
+    record.frames += extraction.rejects
+    if _state(file) != before:
+        # A file is read more than once, and text was looked for in what it held at first.
+        record.reason = CHANGED
 
 
 def _state(file: SourceFile) -> tuple[int, ...]:

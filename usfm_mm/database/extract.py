@@ -1,5 +1,7 @@
 """From one file of any kind to its pictures: opened, laid out, then frame by frame."""
 
+import math
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +42,11 @@ def extract(path: str | Path, options: Options, seconds: float = 0) -> Extractio
     step = 1
     if clip.rate and options.frames_per_second:
         step = max(round(clip.rate / options.frames_per_second), 1)
+    most = options.frames_per_clip or sys.maxsize
+    if clip.count:
+        step = max(step, math.ceil(clip.count / most))
     groups, count = _survey(clip, step)
+    step *= math.ceil(count / most)
     layouts = {frames[0].shape: lay_out(frames, clip.regions, count == 1) for frames in groups}
     rejects: Counter[str] = Counter()
     pictures = _pictures(clip, step, layouts, options, rejects)

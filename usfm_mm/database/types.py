@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-TOO_LONG = 'took too long'
+TOO_LONG, TOO_LARGE = 'took too long', 'too large'
 # Why a whole file gives nothing.
 FILE_REASONS = (
     'empty file',
@@ -18,7 +18,7 @@ FILE_REASONS = (
     'unsupported compression',
     'truncated',
     'damaged',
-    'too large',
+    TOO_LARGE,
     'no frames',
     TOO_LONG,
     'no tissue region',  # the DICOM regions name Doppler, M-mode or graphics alone
@@ -133,6 +133,7 @@ class Options:
         implausible: Pictures without the texture of ultrasound, from other files than DICOM, are
             kept and counted, or left out.
         frames_per_second: At most as many frames of a clip are looked at; None: all.
+        frames_per_clip: At most as many of them, or slices of a volume, evenly spread; 0: all.
         similarity: A frame whose correlation with the last one kept, at 32×32 pixels, exceeds this
             is left out; 1 keeps all.
         max_pixels: A frame or volume slice of more pixels is not decoded.
@@ -146,6 +147,7 @@ class Options:
     report_pages: Literal['skip', 'keep'] = 'skip'
     implausible: Literal['keep', 'skip'] = 'keep'
     frames_per_second: float | None = 2.0
+    frames_per_clip: int = 64
     similarity: float = 0.98
     max_pixels: int = 40_000_000
     min_side: int = 48

@@ -39,7 +39,7 @@ class Cluster:
     backend: str = 'loky'
     workers: int = -1
     scheduler: str | None = None
-    seconds: float = 60
+    seconds: float = 40
 
 
 def process_all(

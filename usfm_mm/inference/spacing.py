@@ -17,7 +17,7 @@ def pixel_spacing(path: Path, kind: str) -> tuple[float, float] | None:
     if kind == 'dicom':
         from pydicom import dcmread
 
-        from usfm_mm.database.readers.dicom import quiet
+        from usfm_mm.database.readers.clip import quiet
 
         with quiet():
             return spacing_of_header(

@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-from usfm_mm.database.readers.clip import Clip
+from usfm_mm.database.readers.clip import Clip, quiet
 from usfm_mm.database.readers.kinds import kind_of
 from usfm_mm.database.readers.limits import bounded, check_bytes
 from usfm_mm.database.types import Options
@@ -12,7 +12,7 @@ _READERS = {
     'dicom': ('dicom', 'open_dicom'),
     'image': ('image', 'open_image'),
     'video': ('video', 'open_video'),
-    'nifti': ('volume', 'open_volume'),
+    'nifti': ('nifti', 'open_nifti'),
     'metaimage': ('volume', 'open_volume'),
 }
 
@@ -30,7 +30,8 @@ def open_clip(path: str | Path, options: Options, seconds: float = 0) -> Clip:
     """
     kind = kind_of(path)
     if kind == 'dicom':
-        import_module(f'{__name__}.dicom_limits').check_dicom(Path(path))
+        with quiet():
+            import_module(f'{__name__}.dicom_limits').check_dicom(Path(path))
     elif kind == 'image':
         check_bytes(Path(path).stat().st_size, 'an image file')
     module, function = _READERS[kind]

@@ -1,6 +1,8 @@
 """What every reader gives: a clip, of one frame or many."""
 
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,6 +44,7 @@ class Clip:
         read: Called with a step, yields every step-th frame as its number from 0 and its pixels:
             uint8, grey [H, W] or RGB [H, W, 3]; None for a damaged one. Can be called again.
         rate: Frames per second, where known.
+        count: Frames, where the file tells it without being decoded.
         regions: Boxes of 2D tissue that a DICOM file names; empty where it names none.
         cut_off: The file ends too early; where no frame can be decoded, that is the reason.
         fields: Text of the DICOM fields by keyword. Private.
@@ -49,9 +52,18 @@ class Clip:
 
     read: Callable[[int], Frames]
     rate: float | None = None
+    count: int | None = None
     regions: tuple[Box, ...] = ()
     cut_off: bool = False
     fields: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the warnings of pydicom and Pillow: they repeat values of the header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        yield
 
 
 def check_size(height: int, width: int, max_pixels: int) -> None:

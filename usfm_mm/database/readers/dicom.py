@@ -1,9 +1,6 @@
 """DICOM, of one frame or many, in every transfer syntax that pydicom's plugins decode."""
 
 import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ from pydicom.uid import (
     MPEGTransferSyntaxes,
 )
 
-from usfm_mm.database.readers.clip import Clip, Frames, check_size
+from usfm_mm.database.readers.clip import Clip, Frames, check_size, quiet
 from usfm_mm.database.readers.dicom_header import (
     check_ultrasound,
     frame_rate,
@@ -72,27 +69,22 @@ def open_dicom(path: Path, options: Options) -> Clip:
             source = dcmread(path, force=True) if deflated else path
             if syntax.is_encapsulated:
                 clip.cut_off = is_cut_off(path, start)
-                layout = compressed_layout(header, syntax, path, start)
-            elif isinstance(source, Dataset):
-                layout = native_layout(header, len(source.PixelData))
+                layout = compressed_layout(header, syntax, path, start, options.max_pixels)
             else:
-                layout = native_layout(header, value_length(path, start, *header.original_encoding))
+                if isinstance(source, Dataset):
+                    length = left = len(source.PixelData)
+                else:
+                    length = value_length(path, start, *header.original_encoding)
+                layout = native_layout(header, min(length, left))
                 if left < get_expected_length(header):
                     raise RejectedError('truncated', 'its pixel data is shorter than promised')
+            clip.count = layout.frames
             clip.read = lambda step: _read_frames(source, header, syntax, layout, step)
         except RejectedError:
             raise
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError, struct.error):
             raise RejectedError('damaged', 'a field that describes its pixels is wrong') from None
     return clip
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence pydicom's warnings: they repeat values of the header."""
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        yield
 
 
 def _read_header(path: Path) -> tuple[Dataset, int, int]:
@@ -163,6 +155,8 @@ def _read_frames(
             try:
                 with quiet():
                     pixels = samples_to_8_bits(next(frames) >> layout.shift, header)
+            except MemoryError:
+                raise
             except Exception:  # the plugins raise many kinds on damaged data
                 pixels = None
             wanted.remove(number)

@@ -20,6 +20,7 @@ _MODALITIES = ('US', 'IVUS')
 _2D = 1
 _TISSUE, _COLOUR_FLOW = 1, 2
 _LONGEST_TEXT = 1024
+_LONGEST_SEQUENCE = 1 << 20
 
 
 def check_ultrasound(header: Dataset) -> None:
@@ -113,6 +114,8 @@ def text_fields(header: Dataset) -> dict[str, str]:
     fields = {}
     for tag in header.keys():  # noqa: SIM118  pydicom's Dataset iterates over elements
         try:
+            if len(getattr(header.get_item(tag), 'value', None) or b'') > _LONGEST_SEQUENCE:
+                continue  # unpacked, it takes a hundred times as much
             element = header[tag]
             text = _text(element)
         except Exception:  # a broken value must not hide the others

@@ -1,5 +1,6 @@
 """Decoded samples of DICOM as 8-bit grey or RGB: palettes, windows, unused bits."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,10 @@ def _more_bits(values: np.ndarray, header: Dataset) -> np.ndarray:
     if values.ndim == 3:
         return to_8_bits(values, *(sample_range(values) if bits == 16 else (low, high)))
     ends = apply_modality_lut(np.array([low, high], values.dtype), header)
-    values = apply_modality_lut(values, header)
+    if np.isfinite(ends).all():
+        values = apply_modality_lut(values, header)
+    else:
+        ends = np.array([low, high])
     if window := _window(header):
         return to_8_bits(values, *window)
     # 16 stored bits are seldom filled, and signed ones never are.
@@ -74,4 +78,5 @@ def _window(header: Dataset) -> tuple[float, float] | None:
 def _first(value: Any) -> float | None:
     if value is None or value == '':
         return None
-    return float(value[0]) if hasattr(value, '__len__') and len(value) else float(value)
+    number = float(value[0]) if hasattr(value, '__len__') and len(value) else float(value)
+    return number if math.isfinite(number) else None

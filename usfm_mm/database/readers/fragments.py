@@ -4,7 +4,10 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from usfm_mm.database.types import RejectedError
+
 _ITEM = (0xFFFE, 0xE000)
+_MOST = 500_000
 _HEAD = 65536  # bytes that hold the header of any JPEG or JPEG 2000 stream
 
 
@@ -27,6 +30,8 @@ def fragments(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
                 return
             yield length, file.read(min(length, _HEAD if number < 2 else 2))
             number += 1
+            if number > _MOST:
+                raise RejectedError('damaged', 'its fragments have no end')
             position += 8 + length
 
 

@@ -1,15 +1,25 @@
 """PNG, JPEG, BMP and TIFF, also of several pages, by Pillow."""
 
-import warnings
+import struct
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
+from usfm_mm.database.readers.clip import (
+    Clip,
+    Frames,
+    check_size,
+    quiet,
+    sample_range,
+    to_8_bits,
+)
 from usfm_mm.database.types import Options, RejectedError
 from usfm_mm.io.image_file import BadImageError, check_complete, read_file
+
+# What Pillow raises.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, struct.error)
 
 
 def open_image(path: Path, options: Options) -> Clip:
@@ -30,16 +40,15 @@ def open_image(path: Path, options: Options) -> Clip:
     except BadImageError as error:
         raise RejectedError('truncated', str(error)) from None
     try:
-        with warnings.catch_warnings():
-            # Pillow warns above 89 million pixels and refuses the double; `check_size` is ours.
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+        # Pillow warns above 89 million pixels and refuses the double; `check_size` is ours.
+        with quiet():
             image = Image.open(BytesIO(data))
-        pages = getattr(image, 'n_frames', 1)
+            pages = getattr(image, 'n_frames', 1)
     except Image.DecompressionBombError:
         raise RejectedError(
             'too large', 'its header promises more pixels than Pillow allows'
         ) from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except (UnidentifiedImageError, *_DAMAGE):
         raise RejectedError('damaged', 'its header cannot be read') from None
     check_size(image.height, image.width, options.max_pixels)
     if pages == 1:
@@ -52,16 +61,16 @@ def open_image(path: Path, options: Options) -> Clip:
                 image.seek(page)
                 check_size(image.height, image.width, options.max_pixels)
                 yield page, _to_array(image)
-            except (OSError, SyntaxError, ValueError, EOFError):
+            except _DAMAGE:
                 yield page, None
 
-    return Clip(read=read)
+    return Clip(read=read, count=pages)
 
 
 def _decode_only_page(image: Image.Image) -> np.ndarray:
     try:
         return _to_array(image)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except _DAMAGE as error:
         reason = 'truncated' if 'truncated' in str(error) else 'damaged'
         raise RejectedError(reason, 'its pixels cannot be decoded') from None
 

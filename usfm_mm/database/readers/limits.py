@@ -1,9 +1,12 @@
 """What one file may take of time and memory: headers lie, by fault or by intent."""
 
+import resource
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from usfm_mm.database.readers.clip import Frames
 from usfm_mm.database.types import TOO_LONG, RejectedError
@@ -11,7 +14,14 @@ from usfm_mm.database.types import TOO_LONG, RejectedError
 MAX_BYTES = 500_000_000
 """Of what is held in memory whole: an image file, a volume, an unpacked header."""
 
+MAX_MEMORY = 1_200_000_000
+"""Bytes that reading one file may take beside what the process has."""
+
 _DAMAGED_IN_A_ROW = 20
+
+
+class _TimeUp(BaseException):
+    """No error that a reader may take for damage."""
 
 
 def check_bytes(count: int, what: str) -> None:
@@ -55,6 +65,33 @@ def limit_text(seconds: float) -> str:
 
 
 @contextmanager
+def stopped_after(seconds: float) -> Iterator[None]:
+    """Stop what is done within after so much of the processor; 0: no limit.
+
+    In the main thread alone, and when a library that does not come back has come back.
+
+    Raises:
+        RejectedError: It took longer.
+    """
+    if not seconds or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _TimeUp
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    except _TimeUp:
+        raise RejectedError(TOO_LONG, limit_text(seconds)) from None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+@contextmanager
 def killed_after(seconds: float) -> Iterator[None]:
     """End this process when what is done within takes more than so much of the processor.
 
@@ -66,3 +103,27 @@ def killed_after(seconds: float) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+@contextmanager
+def bounded_memory(count: int = MAX_MEMORY) -> Iterator[None]:
+    """Let this process take so many bytes more, and no others (Linux alone).
+
+    Raises:
+        MemoryError: From what asks for more; libraries may raise errors of their own, or end the
+            process.
+    """
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    try:
+        pages = int(Path('/proc/self/statm').read_text().split()[5])
+    except OSError:  # another system
+        yield
+        return
+    limit = pages * resource.getpagesize() + count
+    if before[0] != resource.RLIM_INFINITY:
+        limit = min(limit, before[0])
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)

@@ -1,6 +1,7 @@
 """How many frames a DICOM file has and in which colours, where its header is wrong or silent."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from usfm_mm.database.readers.clip import check_size
 from usfm_mm.database.readers.fragments import fragments
 from usfm_mm.database.types import RejectedError
 
 _COLOURS = ('MONOCHROME1', 'MONOCHROME2', 'PALETTE COLOR', 'RGB', 'YBR_FULL', 'YBR_FULL_422')
 # Of compressed streams, which become RGB when they are decoded.
 _COLOURS_OF_STREAMS = ('YBR_ICT', 'YBR_RCT', 'YBR_PARTIAL_420', 'YBR_PARTIAL_422')
+_FRAME_HEADERS = (*range(0xFFC0, 0xFFC4), 0xFFF7)
+_TOLD = 20
 _STREAM_STARTS = (b'\xff\xd8', b'\xff\x4f')  # JPEG and JPEG-LS, JPEG 2000
 
 
@@ -61,10 +65,13 @@ def native_layout(header: Dataset, length: int) -> PixelLayout:
     return _layout(header, frames, colours)
 
 
-def compressed_layout(header: Dataset, syntax: UID, path: Path, start: int) -> PixelLayout:
+def compressed_layout(
+    header: Dataset, syntax: UID, path: Path, start: int, max_pixels: int
+) -> PixelLayout:
     """Of compressed pixels whose element begins at byte `start`; see :func:`native_layout`."""
     (table, _), *streams = list(fragments(path, start)) or [(0, b'')]
     first = streams[0][1] if streams else b''
+    check_size(*(_jpeg_size(first) or (1, 1)), max_pixels)
     colours = header.PhotometricInterpretation
     if int(header.SamplesPerPixel) == 3:
         if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit):
@@ -78,6 +85,8 @@ def compressed_layout(header: Dataset, syntax: UID, path: Path, start: int) -> P
         frames = frames or len(streams)
     else:
         frames = max(frames, sum(stream.startswith(_STREAM_STARTS) for _, stream in streams))
+    # A frame has one fragment at least; of those that are missing, some are told.
+    frames = min(frames, len(streams) + _TOLD)
     return _layout(header, frames, colours, syntax)
 
 
@@ -95,12 +104,29 @@ def _layout(header: Dataset, frames: int, colours: str, syntax: UID | None = Non
     return PixelLayout(max(frames, 1), colours, max(shift, 0))
 
 
-def _jpeg_colours(stream: bytes) -> str | None:
-    """Of three components, by the rules of JPEG decoders; None where the stream does not tell."""
+def _segments(stream: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and content of each segment of a JPEG or JPEG-LS stream."""
     position = 2
     while position + 4 <= len(stream):
         marker, length = struct.unpack('>HH', stream[position : position + 4])
-        body = stream[position + 4 : position + 2 + length]
+        yield marker, stream[position + 4 : position + 2 + length]
+        position += 2 + length
+
+
+def _jpeg_size(stream: bytes) -> tuple[int, int] | None:
+    """Rows and columns of a JPEG or JPEG-LS stream; a decoder may believe them."""
+    if not stream.startswith(_STREAM_STARTS[0]):
+        return None
+    for marker, body in _segments(stream):
+        if marker in _FRAME_HEADERS and len(body) >= 5:
+            height, width = struct.unpack('>HH', body[1:5])
+            return (height, width) if height and width else None
+    return None
+
+
+def _jpeg_colours(stream: bytes) -> str | None:
+    """Of three components, by the rules of JPEG decoders; None where the stream does not tell."""
+    for marker, body in _segments(stream):
         if marker == 0xFFE0 and body.startswith(b'JFIF'):
             return 'YBR_FULL'
         if marker == 0xFFEE and body.startswith(b'Adobe') and len(body) >= 12:
@@ -111,7 +137,6 @@ def _jpeg_colours(stream: bytes) -> str | None:
                 return 'RGB'
             subsampled = len(set(sampling)) > 1
             return 'YBR_FULL' if subsampled or names == b'\x01\x02\x03' else None
-        position += 2 + length
     return None
 
 

@@ -13,6 +13,8 @@ from usfm_mm.database.types import Options, RejectedError
 
 # FFmpeg's own messages repeat a file's name and metadata.
 av.logging.set_level(av.logging.PANIC)
+# On the clock, until its first frames are found.
+_SECONDS = 20.0
 
 
 def open_video(source: Path | BytesIO, options: Options) -> Clip:
@@ -42,7 +44,10 @@ def _open(source: Path | BytesIO) -> InputContainer:
     try:
         # Metadata in another encoding than UTF-8 must not stop it; it is never read.
         return av.open(
-            str(source) if isinstance(source, Path) else source, 'r', metadata_errors='replace'
+            str(source) if isinstance(source, Path) else source,
+            'r',
+            metadata_errors='replace',
+            timeout=(_SECONDS, None),
         )
     except (av.error.FFmpegError, ValueError):
         raise RejectedError('damaged', 'its container cannot be read') from None

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from usfm_mm.database.readers.clip import Clip, Frames, check_size, sample_range, to_8_bits
+from usfm_mm.database.readers.clip import Clip, check_size
 from usfm_mm.database.readers.kinds import kind_of
 from usfm_mm.database.readers.limits import check_bytes
+from usfm_mm.database.readers.slices import clip_of
 from usfm_mm.database.types import Options, RejectedError
 
 _SUFFIXES = {'nifti': ('.nii', '.nii.gz', '.hdr'), 'metaimage': ('.mha', '.mhd')}
@@ -23,23 +24,13 @@ sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 
 
 def open_volume(path: Path, options: Options) -> Clip:
-    """Open a volume; its slices along the slowest axis (and time, in 4D) are its frames.
-
-    Slices are as stored, without turning them by the header's orientation. Samples of more than
-    8 bits are brought to 8 by one range for the whole volume, see
-    :func:`~usfm_mm.database.readers.clip.sample_range`.
+    """Open a volume; see :func:`~usfm_mm.database.readers.slices.clip_of`.
 
     Raises:
         RejectedError: It is cut off, damaged or too large.
     """
-    slices = slices_of(read_volume(path, options.max_pixels))
-    low, high = sample_range(slices)
-
-    def read(step: int) -> Frames:
-        for number in range(0, len(slices), step):
-            yield number, to_8_bits(slices[number], low, high)
-
-    return Clip(read=read)
+    volume = read_volume(path, options.max_pixels)
+    return clip_of(slices_of(volume), colours=volume.GetNumberOfComponentsPerPixel() > 1)
 
 
 def read_volume(path: Path, max_pixels: int) -> sitk.Image:

@@ -10,7 +10,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import UltrasoundImageStorage, generate_uid
 
 import usfm_mm
-from usfm_mm.database.readers.dicom import quiet
+from usfm_mm.database.readers.clip import quiet
 from usfm_mm.database.readers.kinds import kind_of
 from usfm_mm.io.atomic import atomic_path
 from usfm_mm.io.optional import optional_import
