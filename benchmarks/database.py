@@ -26,7 +26,6 @@ from typing import Any
 from unittest import mock
 
 import cv2
-import faiss
 import numpy as np
 import psutil
 from rich.console import Console
@@ -35,8 +34,9 @@ from rich.table import Table
 from usfm_mm.database import build as build_module
 from usfm_mm.database import publish as publish_module
 from usfm_mm.database.build import build
-from usfm_mm.database.dedup import DUPLICATE_HAMMING, deduplicate, perceptual_hash
+from usfm_mm.database.dedup import deduplicate
 from usfm_mm.database.extract import extract
+from usfm_mm.database.likeness import DUPLICATE_HAMMING, perceptual_hash
 from usfm_mm.database.places import JOURNAL_NAME, default_journal_folder
 from usfm_mm.database.types import Options
 from usfm_mm.database.workers import Cluster
@@ -212,7 +212,6 @@ def main() -> None:
     parser.add_argument('--out', type=Path, help='JSON file to write')
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    faiss.omp_set_num_threads(1)
     result: dict[str, dict] = {}
     if args.source.is_dir():
         result['real'] = real_pictures(args.source, args.real)

@@ -17,7 +17,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from usfm_mm.database.dedup import near_pairs, perceptual_hash
+from usfm_mm.database.likeness import perceptual_hash
+from usfm_mm.database.near import near_pairs
 from usfm_mm.io.image import decode_grey, read_grey
 
 SIZE = (256, 256)
@@ -32,6 +33,10 @@ def _jpeg(quality: int) -> Callable[[np.ndarray], np.ndarray]:
     return copy
 
 
+def _gamma(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda image: np.round(255 * (image / 255) ** value).astype(np.uint8)
+
+
 def _cut(pixels: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda image: cv2.resize(image[pixels:-pixels, pixels:-pixels], SIZE)
 
@@ -41,7 +46,7 @@ COPIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     'JPEG, quality 20': _jpeg(20),
     'half the size': lambda image: cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA),
     'brighter, x 1.2 + 8': lambda image: cv2.convertScaleAbs(image, alpha=1.2, beta=8),
-    'gamma 0.8': lambda image: np.round(255 * (image / 255) ** 0.8).astype(np.uint8),
+    **{f'gamma {value}': _gamma(value) for value in (0.7, 0.8, 1.25, 1.5)},
     '1 % cut off each side': _cut(3),
     'text burned in': lambda image: cv2.putText(
         image.copy(), 'LEFT 3 CM', (10, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1
@@ -63,12 +68,13 @@ def main() -> None:
     console = Console(width=120)
 
     table = Table('copy', title=f'Bits between an image and its copy, {len(images)} images')
-    for column in ('median', '90 %', '99 %', 'most'):
+    for column in ('median', '90 %', '99 %', 'most', 'within 16'):
         table.add_column(column, justify='right')
     for name, copy in COPIES.items():
         copies = np.array([np.frombuffer(perceptual_hash(copy(i)), np.uint8) for i in images])
         bits = np.unpackbits(hashes ^ copies, axis=1).sum(1)
-        table.add_row(name, *(f'{value:.0f}' for value in np.percentile(bits, [50, 90, 99, 100])))
+        shares = (f'{value:.0f}' for value in np.percentile(bits, [50, 90, 99, 100]))
+        table.add_row(name, *shares, f'{100 * np.mean(bits <= 16):.1f} %')
     console.print(table)
 
     unique, first = np.unique(hashes, axis=0, return_index=True)

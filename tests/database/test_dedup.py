@@ -9,14 +9,15 @@ import pytest
 from PIL import Image
 
 from support.made_up import speckle
-from usfm_mm.database.dedup import (
+from usfm_mm.database.dedup import deduplicate
+from usfm_mm.database.likeness import (
     DUPLICATE_HAMMING,
     OVERLAP_HAMMING,
-    deduplicate,
-    near_pairs,
+    evened,
     orientations,
     perceptual_hash,
 )
+from usfm_mm.database.near import near_pairs
 from usfm_mm.io.image import read_grey
 
 
@@ -37,8 +38,8 @@ def all_pairs(hashes, others=None):
 
 def test_distance_is_that_of_the_library():
     first, second = speckle(0), speckle(1)
-    expected = imagehash.phash(Image.fromarray(first), 16) - imagehash.phash(
-        Image.fromarray(second), 16
+    expected = imagehash.phash(Image.fromarray(evened(first)), 16) - imagehash.phash(
+        Image.fromarray(evened(second)), 16
     )
     assert bits(perceptual_hash(first), perceptual_hash(second)) == expected
 
@@ -103,7 +104,8 @@ def test_finds_every_pair_that_comparing_all_finds(near):
 
 
 def test_between_two_sets(monkeypatch):
-    monkeypatch.setattr('usfm_mm.database.dedup._BLOCK', 7)
+    monkeypatch.setattr('usfm_mm.database.near._BLOCK', 7)
+    monkeypatch.setattr('usfm_mm.database.near._CANDIDATES', 5)
     rng = np.random.default_rng(0)
     others = rng.integers(0, 256, (40, 32), np.uint8)
     hashes = np.array([flipped(others[i % 40], *range(i % 20)) for i in range(60)])
@@ -116,6 +118,43 @@ def test_between_two_sets(monkeypatch):
     assert found == expected
     assert len(found) > 30
     assert list(near_pairs(hashes[:0], 10, others)) == []
+
+
+@pytest.mark.parametrize('near', [0, 7, 16, 32])
+def test_turned_pairs_are_those_of_all_orientations(near):
+    """The same answers as comparing each of eight orientations with all, by definition."""
+    rng = np.random.default_rng(near)
+    hashes = rng.integers(0, 256, (160, 32), np.uint8)
+    eight = list(orientations(hashes[:80]))
+    for i in range(80):
+        places = rng.choice(256, min(near + i % 2, 256), replace=False)
+        hashes[80 + i] = flipped(eight[i % 8][i], *places)
+    distances = np.min([all_pairs(hashes, turned) for turned in orientations(hashes)], axis=0)
+    expected = {(a, b) for a, b in np.argwhere(distances <= near).tolist() if a < b}
+    assert len(expected) >= 40
+    found = {}
+    for a, b, d in near_pairs(hashes, near, turned=True):
+        for pair in zip(a.tolist(), b.tolist(), d.tolist(), strict=True):
+            found[pair[:2]] = min(pair[2], found.get(pair[:2], 999))
+    assert found == {pair: distances[pair] for pair in expected}
+    others = {
+        pair
+        for a, b, _ in near_pairs(hashes[:80], near, hashes[80:], turned=True)
+        for pair in zip(a.tolist(), b.tolist(), strict=True)
+    }
+    assert others == set(map(tuple, np.argwhere(distances[:80, 80:] <= near).tolist()))
+
+
+def test_copies_of_another_gamma_are_near(shared_data):
+    """With gamma 1.5 two of five were missed, with 0.7 one of seven."""
+    paths = sorted((shared_data / 'HC18/training_set').glob('*HC.png'))[::4]
+    images = [cv2.resize(read_grey(path), (256, 256)) for path in paths]
+    for gamma in (0.7, 1.5):
+        copies = [np.rint(255 * (image / 255) ** gamma).astype(np.uint8) for image in images]
+        pairs = zip(images, copies, strict=True)
+        distances = [bits(perceptual_hash(image), perceptual_hash(copy)) for image, copy in pairs]
+        assert np.mean(np.array(distances) <= DUPLICATE_HAMMING) > 0.95
+        assert max(distances) <= OVERLAP_HAMMING
 
 
 def test_near_is_checked():

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from usfm_mm.database.dedup import DUPLICATE_HAMMING
 from usfm_mm.database.duplicates import EXCLUDED_LIKE, KEPT, NEAR, WITHDRAWN, mark_duplicates
 from usfm_mm.database.images import Images
+from usfm_mm.database.likeness import DUPLICATE_HAMMING, orientations
 
 
 def images_of(hashes):
@@ -44,6 +44,17 @@ def test_near_duplicates_go_up_to_as_many_bits_as_told(max_hamming, near):
     fate, like = mark_duplicates(images_of(hashes), NONE, max_hamming)
     np.testing.assert_array_equal(fate, [KEPT, KEPT, NEAR][: len(hashes)])
     np.testing.assert_array_equal(like, [-1, -1, 0][: len(hashes)])
+
+
+def test_turned_copies_of_withdrawn_images_go_too():
+    """A mirrored copy stayed, and took the place of what went."""
+    hashes = np.random.default_rng(0).integers(0, 256, (2, 32), np.uint8)
+    turned = np.concatenate((hashes, *list(orientations(hashes[:1]))[1:]))
+    images = images_of(turned)
+    fate, _ = mark_duplicates(images, NONE, 16, [images.name[0].decode()])
+    assert fate.tolist() == [WITHDRAWN, KEPT] + [WITHDRAWN] * 7
+    fate, _ = mark_duplicates(images, hashes[:1], 16)
+    assert fate.tolist() == [EXCLUDED_LIKE, KEPT] + [EXCLUDED_LIKE] * 7
 
 
 def test_copies_of_withdrawn_images_go_as_far_as_near_duplicates():

@@ -116,7 +116,7 @@ def test_a_fault_that_passes_is_not_for_ever(tmp_path, monkeypatch):
     source, out = write_folder(tmp_path / 'source', 3), tmp_path / 'out'
 
     def fails(path, *_):
-        raise MemoryError
+        raise RuntimeError
 
     with monkeypatch.context() as patch:
         patch.setattr(chunk, 'extract', fails)
@@ -217,3 +217,16 @@ def test_a_journal_inside_a_source_is_refused(tmp_path):
     source = write_folder(tmp_path / 'source', 2)
     with pytest.raises(JournalError, match='outside of the source'):
         run([source], tmp_path / 'out', tmp_path, journal_folder=source / 'journal')
+
+
+def test_hashes_of_another_kind_are_not_compared(tmp_path):
+    """Those of a database begun before are others: new copies would not be found."""
+    source = write_folder(tmp_path / 'source', 3)
+    run([source], tmp_path / 'out', tmp_path)
+    (journal,) = tmp_path.glob('secret.key.d/*/journal.sqlite')
+    with closing(sqlite3.connect(journal)) as db, db:
+        db.execute(
+            "UPDATE settings SET value = json_remove(value, '$.hashes') WHERE name = 'settings'"
+        )
+    with pytest.raises(JournalError, match='build anew'):
+        run([source], tmp_path / 'out', tmp_path)

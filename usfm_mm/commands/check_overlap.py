@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from usfm_mm.database.dedup import OVERLAP_HAMMING
+from usfm_mm.database.likeness import OVERLAP_HAMMING
 from usfm_mm.database.options import add_options, options_of
 from usfm_mm.io.atomic import write_atomic
 

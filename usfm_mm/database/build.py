@@ -22,6 +22,7 @@ from usfm_mm.database.overlap import hashes_of
 from usfm_mm.database.pending import PendingFiles
 from usfm_mm.database.places import (
     JOURNAL_NAME,
+    check_hashes,
     check_new,
     check_same,
     check_settings,
@@ -76,6 +77,7 @@ def build(
         with ExitStack() as stack:
             journal = stack.enter_context(Journal(folder / JOURNAL_NAME))
             check_settings(journal, identity, settings)
+            check_hashes(journal)
             if stack.enter_context(claim(out, journal.code)) and journal.is_new():
                 check_new(out, folder)
             check_same(journal, out, folder)

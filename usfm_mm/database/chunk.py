@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from usfm_mm.database.dedup import perceptual_hash
 from usfm_mm.database.extract import extract
 from usfm_mm.database.identity import Identity
+from usfm_mm.database.likeness import perceptual_hash
 from usfm_mm.database.listing import SourceFile
 from usfm_mm.database.readers.limits import (
     MAX_MEMORY,

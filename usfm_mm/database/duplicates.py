@@ -6,8 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from usfm_mm.database.dedup import OVERLAP_HAMMING, deduplicate, near_pairs, orientations
+from usfm_mm.database.dedup import deduplicate
 from usfm_mm.database.images import Images
+from usfm_mm.database.likeness import OVERLAP_HAMMING
+from usfm_mm.database.near import near_pairs
 
 KEPT, EXACT, NEAR, EXCLUDED_LIKE, WITHDRAWN = range(5)
 FATES = {
@@ -38,9 +40,8 @@ def mark_duplicates(
     count = len(images.name)
     fate = np.zeros(count, np.int8)
     kept_as = np.full(count, -1, np.int64)
-    for turned in orientations(excluded):
-        for rows, _, _ in near_pairs(images.phash, OVERLAP_HAMMING, turned):
-            fate[rows] = EXCLUDED_LIKE
+    for rows, _, _ in near_pairs(images.phash, OVERLAP_HAMMING, excluded, turned=True):
+        fate[rows] = EXCLUDED_LIKE
     fate[is_withdrawn(images, withdrawn, max_hamming)] = WITHDRAWN
 
     rows = np.flatnonzero(fate == KEPT)
@@ -68,8 +69,8 @@ def mark_duplicates(
 def is_withdrawn(images: Images, hashes: Collection[str], max_hamming: int) -> np.ndarray:
     """Which images were taken out on request, with their copies: bool [N].
 
-    Exact copies go too, and near ones from other files: they show the same, and would take the
-    place of what went.
+    Exact copies go too, and near ones from other files, flipped and turned ones as well: they show
+    the same, and would take the place of what went.
 
     Args:
         images: All.
@@ -83,6 +84,6 @@ def is_withdrawn(images: Images, hashes: Collection[str], max_hamming: int) -> n
         found |= named.to_numpy(zero_copy_only=False)
     found |= np.isin(images.name, images.name[found])
     places = np.flatnonzero(found)
-    for a, b, _ in near_pairs(images.phash, max_hamming, images.phash[places]):
+    for a, b, _ in near_pairs(images.phash, max_hamming, images.phash[places], turned=True):
         found[a[images.file[a] != images.file[places[b]]]] = True
     return found

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from usfm_mm.database.dedup import HASH_BYTES, PHASH_COLUMN
 from usfm_mm.database.identity import DIGEST_BYTES
 from usfm_mm.database.journal import LABELS, Journal
+from usfm_mm.database.likeness import HASH_BYTES, PHASH_COLUMN
 from usfm_mm.database.split import stable_split
 from usfm_mm.database.store import image_path
 from usfm_mm.io.index import codes

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from usfm_mm.database.dedup import HASH_BYTES
 from usfm_mm.database.journal_file import open_journal
+from usfm_mm.database.likeness import HASH_BYTES
 from usfm_mm.database.records import COUNTS, FileRecord
 from usfm_mm.database.rules import UNKNOWN
 from usfm_mm.database.types import EXCLUDED, NO_FRAME, VANISHED

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args, get_type_hints
 
-from usfm_mm.database.dedup import DUPLICATE_HAMMING, HAMMING_LIMIT
+from usfm_mm.database.likeness import DUPLICATE_HAMMING
+from usfm_mm.database.near import HAMMING_LIMIT
 from usfm_mm.database.types import Options
 
 

@@ -16,15 +16,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from usfm_mm.database.dedup import (
-    HASH_BYTES,
-    PHASH_COLUMN,
-    near_pairs,
-    orientations,
-    perceptual_hash,
-)
 from usfm_mm.database.extract import extract
+from usfm_mm.database.likeness import HASH_BYTES, PHASH_COLUMN, perceptual_hash
 from usfm_mm.database.listing import SourceFile, in_chunks, walk
+from usfm_mm.database.near import near_pairs
 from usfm_mm.database.types import Options
 from usfm_mm.database.workers import Cluster, process_all
 from usfm_mm.io.image import encode_png, read_grey
@@ -64,11 +59,10 @@ def find_overlap(a: HashedSet, b: HashedSet, max_hamming: int) -> list[Overlap]:
     Flipped and turned copies are found as well.
     """
     bits: dict[tuple[str, str], int] = {}
-    for hashes in orientations(a.hashes):
-        for rows, others, distances in near_pairs(hashes, max_hamming, b.hashes):
-            for i, j, distance in zip(rows, others, distances.tolist(), strict=True):
-                pair = a.names[i], b.names[j]
-                bits[pair] = min(distance, bits.get(pair, distance))
+    for rows, others, distances in near_pairs(a.hashes, max_hamming, b.hashes, turned=True):
+        for i, j, distance in zip(rows, others, distances.tolist(), strict=True):
+            pair = a.names[i], b.names[j]
+            bits[pair] = min(distance, bits.get(pair, distance))
     return sorted(
         (Overlap(*pair, distance) for pair, distance in bits.items()),
         key=lambda pair: (pair.bits, pair.a, pair.b),

@@ -9,6 +9,7 @@ from usfm_mm.database.claim import CLAIM_NAME
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.journal_file import JournalError
+from usfm_mm.database.likeness import HASH_KIND
 from usfm_mm.database.options import Settings
 from usfm_mm.database.publish import INDEX_NAME
 
@@ -80,6 +81,19 @@ def check_same(journal: Journal, out: Path, folder: Path) -> None:
         )
 
 
+def check_hashes(journal: Journal) -> None:
+    """Refuse to add to a database whose perceptual hashes cannot be compared with today's.
+
+    Raises:
+        JournalError: It is one, and has images.
+    """
+    if 'hashes' not in (journal.settings() or {}) and journal.count('images'):
+        raise JournalError(
+            'this database was begun by a version whose hashes of near duplicates are others: '
+            'build anew, or add to it with that version'
+        )
+
+
 def check_settings(journal: Journal, identity: Identity, settings: Settings) -> None:
     """Refuse other settings, or another key, than the database was begun with; or store them.
 
@@ -87,7 +101,7 @@ def check_settings(journal: Journal, identity: Identity, settings: Settings) -> 
         JournalError: One differs; the message names it.
     """
     # The key's fingerprint; a changed key would give a patient another hash.
-    wanted = {'key': identity.digest('key').hex(), **settings.flat()}
+    wanted = {'key': identity.digest('key').hex(), 'hashes': HASH_KIND, **settings.flat()}
     stored = journal.settings()
     if stored is None:
         journal.save_settings(wanted)

@@ -83,7 +83,8 @@ def check_size(height: int, width: int, max_pixels: int) -> None:
 def to_8_bits(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Map [low, high] linearly to [0, 255], what lies outside to its ends; uint8."""
     scale = 255.0 / (high - low) if high > low else 0.0
-    scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(scale)
+    with np.errstate(invalid='ignore'):  # infinity in black
+        scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(scale)
     return np.clip(np.rint(np.nan_to_num(scaled)), 0, 255).astype(np.uint8)
 
 
@@ -93,7 +94,10 @@ def sample_range(values: np.ndarray) -> tuple[float, float]:
     Whole numbers that are never negative are taken to start at 0 and to fill the smallest of 8,
     10, 12, 14 and 16 bits that holds them; anything else spans its own minimum and maximum.
     """
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    finite = values[np.isfinite(values)] if values.dtype.kind == 'f' else values
+    if not finite.size:
+        return 0.0, 0.0
+    low, high = float(finite.min()), float(finite.max())
     if values.dtype.kind in 'ui' and low >= 0:
         for bits in (8, 10, 12, 14, 16):
             if high < 2**bits:

@@ -3,8 +3,8 @@
 import gzip
 import math
 import zlib
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 import nibabel
 import numpy as np
@@ -64,7 +64,7 @@ def open_nifti(path: Path, options: Options) -> Clip:
     return clip_of(_scaled(values, header), colours=False)
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> gzip.GzipFile | BufferedReader:
     with path.open('rb') as file:
         zipped = file.read(2) == _GZIP
     return gzip.open(path) if zipped else path.open('rb')
