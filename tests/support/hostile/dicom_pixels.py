@@ -43,7 +43,7 @@ def _jpeg_of(height, width):
 
 
 def _j2k_of(**places):
-    """A JPEG 2000 stream with other numbers in its head: width at 8, height at 12, tiles at 24."""
+    """A JPEG 2000 stream with other sizes: width at 8, height at 12, tiles at 24."""
     stream = j2k()
     place = stream.index(b'\xff\x51')
     for name, value in places.items():
