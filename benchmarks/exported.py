@@ -72,7 +72,7 @@ def main() -> None:
         batch = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         times = every[name] = measure(model, batch, args.rounds)
         for kind, values in times.items():
-            ratios = np.median(np.array(times['PyTorch']) / np.array(values), axis=0)
+            ratios = np.median(np.array(times['PyTorch']) / np.array(values), axis=0).tolist()
             speed = args.batch_size / statistics.median(wall for wall, _ in values)
             table.add_row(name, kind, f'{speed:.1f}', *(f'{ratio:.2f}' for ratio in ratios))
     Console().print(table)
