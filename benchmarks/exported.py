@@ -68,7 +68,8 @@ def main() -> None:
         table.add_column(column, justify='right')
     every = {}
     for name, model in found.items():
-        shape = (args.batch_size, model.card.channels, *model.card.image_size)
+        size = model.card.image_size or (224, 224)
+        shape = (args.batch_size, model.card.channels, *size)
         batch = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         times = every[name] = measure(model, batch, args.rounds)
         for kind, values in times.items():
