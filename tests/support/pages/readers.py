@@ -84,6 +84,7 @@ def _database(folder: Path, weights: Weights) -> None:
 def _enhancement(folder: Path, weights: Weights) -> None:
     made.usenhance(folder)
     made.qualities(folder / 'scans')
+    made.qualities(folder / 'unpaired')
     made.busi(folder)
     made.hc18(folder)
     for name in ('train_datasets', 'Dataset_BUSI_with_GT', 'training_set'):
