@@ -35,7 +35,7 @@ def test_demonstration_models_by_default(project_root, tmp_path, monkeypatch):
 
 def test_errors_are_one_line(project_root, tmp_path, capsys):
     model = str(project_root / 'models' / 'demo_encoder.safetensors')
-    assert 'gone.pth does not exist' in error_of(capsys, 'gone.pth')
+    assert error_of(capsys, 'gone.pth').startswith('error: gone.pth: no such')
     assert error_of(capsys, model, '--max-upload-mb', '0').startswith('error: --max-upload-mb')
     index = str(tmp_path / 'other.npz')
     table = FeatureTable(np.ones((1, 2), np.float32), ['a'], [0], dict(model='another'))
