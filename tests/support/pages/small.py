@@ -99,10 +99,11 @@ def run_options(config, train):
         if cfg.default_scope != 'mmagic':
             options += ['--batch-size', '4']
         if cfg.model.type == 'usfm_mm.USFMPretrainer':
-            hooks = [hook.type for hook in cfg.custom_hooks]
-            embedding = f'custom_hooks.{hooks.index("usfm_mm.EmbeddingHook")}'
             options += ['--cfg-options', 'train_dataloader.sampler.num_samples=8']
-            options += [f'{embedding}.images_per_organ=1']  # too few for UMAP, which takes 15 s
+            hooks = [hook.type for hook in cfg.get('custom_hooks', [])]
+            if 'usfm_mm.EmbeddingHook' in hooks:  # too few images for UMAP, which takes 15 s
+                place = hooks.index('usfm_mm.EmbeddingHook')
+                options.append(f'custom_hooks.{place}.images_per_organ=1')
         else:
             options += ['--cfg-options', 'train_cfg.val_interval=1']
     return options
