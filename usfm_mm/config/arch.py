@@ -9,7 +9,7 @@ from usfm_mm.config.places import Place, backbone_of, places
 
 _VITS = ('usfm_mm.USFMViT', 'usfm_mm.SimMIMViT')
 _WIDTHS = {'in_channels', 'embed_dim'}
-_HEADS = ('neck', 'head', 'decode_head', 'auxiliary_head')
+_HEADS = ('neck', 'pooling', 'head', 'decode_head', 'auxiliary_head')
 
 
 def set_arch(cfg: Config, arch: str) -> None:

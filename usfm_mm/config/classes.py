@@ -11,6 +11,14 @@ from mmengine.logging import print_log
 
 from usfm_mm.config.places import loaders
 
+# Where dataset.json has what is learned, and its name; without a target, by task.
+_KEYS = {'labels': 'label_names', 'values': 'value_names'}
+_KINDS = {
+    'seg': 'masks',
+    'labels': 'labels of yes or no (--labels)',
+    'values': 'numbers (--values)',
+}
+
 
 def fit_classes(cfg: Config) -> None:
     """Take the classes of a prepared data set into the config, where ``fit_classes`` is True.
@@ -28,15 +36,21 @@ def fit_classes(cfg: Config) -> None:
     if not cfg.get('fit_classes') or not path.is_file():
         return
     task = 'seg' if cfg.default_scope == 'mmseg' else 'cls'
+    target = _target(cfg)
+    key = _KEYS.get(target, f'{task}_classes')
     try:
-        classes = json.loads(path.read_text(encoding='utf-8'))[f'{task}_classes']
+        about = json.loads(path.read_text(encoding='utf-8'))
+        told = about.get(key, ()) if target else about[key]
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(
             f'{path} cannot be read ({error!r}): make it again with "usfm prepare"'
         ) from error
-    if not classes:
-        kind = 'masks' if task == 'seg' else 'classes of images'
+    if not told:
+        kind = _KINDS.get(target or task, 'classes of images')
         raise ValueError(f'{path}: this data set has no {kind}, which {cfg.filename} needs')
+    classes = list(told)
+    if target == 'values':
+        cfg.model['head'].update({k: [told[name][k] for name in classes] for k in ('mean', 'std')})
     datasets = [loader['dataset'] for _, loader in loaders(cfg)]
     if all(list(dataset.metainfo['classes']) == classes for dataset in datasets):
         return
@@ -44,6 +58,12 @@ def fit_classes(cfg: Config) -> None:
         node['metainfo'] = _metainfo(task, classes)
     _set_num_classes(cfg, len(classes))
     print_log(f'Classes of {path}: {", ".join(classes)}', logger='current', level=logging.INFO)
+
+
+def _target(cfg: Config) -> str:
+    """What is learned of a table's images and clips; '' in other data sets."""
+    dataset = cfg.train_dataloader.dataset
+    return dataset.get('target', '') if dataset.get('type') == 'usfm_mm.TableDataset' else ''
 
 
 def _metainfo(task: str, classes: Sequence[str]) -> dict[str, Any]:

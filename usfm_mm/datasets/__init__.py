@@ -5,6 +5,7 @@ from .enhancement import EnhancementDataset
 from .sampler import OrganBalancedSampler
 from .seeding import SeededIndex, seeded
 from .shuffle_sampler import ShuffleSampler
+from .table import TableDataset
 from .ultrasound import UltrasoundDataset
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     'OrganBalancedSampler',
     'SeededIndex',
     'ShuffleSampler',
+    'TableDataset',
     'UltrasoundDataset',
     'seeded',
     'transforms',

@@ -14,6 +14,7 @@ from usfm_mm.evaluation.classification import (
     class_scores,
     confusion_matrix,
 )
+from usfm_mm.evaluation.patients import mean, of_patients, same
 from usfm_mm.evaluation.per_image import PerImageMetric, image_path, numbers
 from usfm_mm.registry import METRICS
 
@@ -24,7 +25,9 @@ class BootstrapClsMetric(PerImageMetric):
 
     The values are scikit-learn's, see :func:`~usfm_mm.evaluation.classification.class_scores`.
     ``ACC_std`` and so on are standard deviations over resamples of the images with replacement.
-    The predicted class is that of the highest score. For one label per image.
+    The predicted class is that of the highest score. For one label per image. Where samples name
+    patients with several images or clips, ``patient/ACC`` and so on are the measures of patients:
+    the class of the highest mean score; those whose own labels differ are left out.
 
     The table has per image ``truth``, ``prediction`` (names), ``score`` (of the prediction) and the
     score of each class as ``score_<class>``.
@@ -90,7 +93,8 @@ class BootstrapClsMetric(PerImageMetric):
                 raise ValueError(f'{path}: the scores are not finite; did the training diverge?')
             if not 0 <= label < len(scores):
                 raise ValueError(f'{path}: label {label}, but the model has {len(scores)} classes')
-            self.results.append(dict(image=path, truth=label, scores=scores))
+            patient = sample.get('patient') or ''
+            self.results.append(dict(image=path, patient=patient, truth=label, scores=scores))
 
     def summarise(self, rows: list[dict]) -> dict[str, float]:
         """Measures of all images and their bootstrap."""
@@ -132,4 +136,22 @@ class BootstrapClsMetric(PerImageMetric):
         for name, value, std in zip(MEASURES, values, stds, strict=True):
             metrics[name] = value
             metrics[f'{name}_std'] = std
-        return metrics
+        return metrics | self._of_patients(rows)
+
+    def _of_patients(self, rows: list[dict]) -> dict[str, float]:
+        patients, left_out = of_patients(rows, same, mean)
+        if left_out:
+            print_log(
+                f'BootstrapClsMetric: {left_out} patients have images or clips of several classes '
+                'and are left out of the measures of patients',
+                logger='current',
+                level=logging.INFO,
+            )
+        if not patients:
+            return {}
+        truth, scores = (np.asarray([row[key] for row in patients]) for key in ('truth', 'scores'))
+        confusion = confusion_matrix(truth, scores.argmax(1), len(self.labels))
+        return {
+            f'patient/{name}': value
+            for name, value in zip(MEASURES, numbers(class_scores(confusion)), strict=True)
+        }

@@ -10,9 +10,12 @@ from matplotlib.figure import Figure
 
 from usfm_mm.evaluation.bootstrap_cls import BootstrapClsMetric
 from usfm_mm.evaluation.enhancement_metric import EnhancementMetric
+from usfm_mm.evaluation.labels_metric import LabelsMetric
 from usfm_mm.evaluation.per_image import PerImageMetric
 from usfm_mm.evaluation.per_image_seg import PerImageSegMetric
+from usfm_mm.evaluation.values_metric import ValuesMetric
 from usfm_mm.io.image import decode_grey, read_named
+from usfm_mm.visualization.answers import roc_panel, scatter_panel
 from usfm_mm.visualization.confusion import confusion_panel
 from usfm_mm.visualization.enhancement import enhancement_panel, spread_over_organs
 from usfm_mm.visualization.tiles import Tile, tile_panel
@@ -24,8 +27,7 @@ def report_figures(metric: PerImageMetric, num_images: int) -> dict[str, Callabl
     """What to draw of a metric's results, by the name of the picture.
 
     Args:
-        metric: ``PerImageSegMetric``, ``BootstrapClsMetric`` or ``EnhancementMetric`` after an
-            evaluation, with its masks or images kept.
+        metric: One of ours after an evaluation, with its masks or images kept.
         num_images: In a picture at most.
 
     Returns:
@@ -41,6 +43,10 @@ def report_figures(metric: PerImageMetric, num_images: int) -> dict[str, Callabl
             panel=lambda: _enhanced(metric, num_images),
             hardest_easiest=lambda: _lowest_and_highest_ssim(metric, num_images),
         )
+    if isinstance(metric, LabelsMetric):
+        return dict(roc=lambda: roc_panel(*_columns(metric, 'score'), metric.labels))
+    if isinstance(metric, ValuesMetric):
+        return dict(scatter=lambda: scatter_panel(*_columns(metric, 'value'), metric.labels))
     assert isinstance(metric, BootstrapClsMetric)
     confusion = metric.confusion
     assert confusion is not None
@@ -50,6 +56,15 @@ def report_figures(metric: PerImageMetric, num_images: int) -> dict[str, Callabl
         confusion_matrix=lambda: confusion_panel(confusion, metric.labels, title),
         hardest_easiest=lambda: _wrong_and_right(metric, num_images),
     )
+
+
+def _columns(metric: LabelsMetric | ValuesMetric, answer: str) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and answers, [N, K]."""
+    truth, answers = (
+        np.array([[row[f'{kind}_{name}'] for name in metric.labels] for row in metric.per_image])
+        for kind in ('truth', answer)
+    )
+    return truth, answers
 
 
 def _overlays(metric: PerImageSegMetric, num_images: int) -> Figure:
@@ -78,10 +93,19 @@ def _wrong_and_right(metric: BootstrapClsMetric, num_images: int) -> Figure:
     half = num_images // 2
     groups = {'Wrong, most confident': wrong[:half], 'Right, most confident': right[:half]}
     tiles = {
-        heading: [Tile(read_named(row['image']), _verdict(row)) for row in group]
+        heading: [Tile(_picture(row['image']), _verdict(row)) for row in group]
         for heading, group in groups.items()
     }
     return tile_panel(tiles)
+
+
+def _picture(image: str) -> np.ndarray:
+    """An image, or the frame in the middle of a clip."""
+    path = Path(image)
+    if path.is_dir():
+        frames = sorted(path.glob('*.png'))
+        path = frames[len(frames) // 2] if frames else path
+    return read_named(path)
 
 
 def _enhanced(metric: EnhancementMetric, num_images: int) -> Figure:

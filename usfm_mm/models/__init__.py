@@ -1,20 +1,29 @@
 """Registered models."""
 
+from .clip import ClipClassifier, ClipDataPreprocessor
 from .data_preprocessor import DualMaskDataPreprocessor
 from .enhancement.generator import USFMResnetGenerator
+from .frame_pooling import AttentionFrames, MeanFrames
 from .losses import FocalFrequencyLoss, focal_frequency_loss
 from .monai_network import MONAINetwork
 from .pretrainer import USFMPretrainer
+from .regression_head import RegressionHead, ValueL1Loss
 from .simmim_vit import SimMIMViT
 from .usfm_vit import USFMViT
 
 __all__ = [
+    'AttentionFrames',
+    'ClipClassifier',
+    'ClipDataPreprocessor',
     'DualMaskDataPreprocessor',
     'FocalFrequencyLoss',
     'MONAINetwork',
+    'MeanFrames',
+    'RegressionHead',
     'SimMIMViT',
     'USFMPretrainer',
     'USFMResnetGenerator',
     'USFMViT',
+    'ValueL1Loss',
     'focal_frequency_loss',
 ]

@@ -1,8 +1,11 @@
-"""Transforms, one per file: of single images, ``results['img']`` being [H, W, C], and of pairs."""
+"""Transforms, one per file: of single images, ``results['img']`` being [H, W, C], of pairs and of clips."""
 
 from .band_stop_mask import BandStopMask
 from .draw_dual_mask import DrawDualMask
+from .each_frame import EachFrame
+from .load_frames import LoadFrames
 from .load_image_pair import LoadImagePair
+from .pack_frames import PackFrames
 from .pack_ultrasound import PackUltrasound
 from .random_affine_crop import RandomAffineCrop
 from .random_brightness_contrast import RandomBrightnessContrast
@@ -13,7 +16,10 @@ from .spatial_mean_mask import SpatialMeanMask
 __all__ = [
     'BandStopMask',
     'DrawDualMask',
+    'EachFrame',
+    'LoadFrames',
     'LoadImagePair',
+    'PackFrames',
     'PackUltrasound',
     'RandomAffineCrop',
     'RandomBrightnessContrast',

@@ -9,9 +9,11 @@ from mmengine.hooks import Hook
 
 from usfm_mm.evaluation.bootstrap_cls import BootstrapClsMetric
 from usfm_mm.evaluation.enhancement_metric import EnhancementMetric
+from usfm_mm.evaluation.labels_metric import LabelsMetric
 from usfm_mm.evaluation.per_image import PerImageMetric
 from usfm_mm.evaluation.per_image_seg import PerImageSegMetric
 from usfm_mm.evaluation.report_figures import report_figures
+from usfm_mm.evaluation.values_metric import ValuesMetric
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.image import BadImageError
 from usfm_mm.registry import HOOKS
@@ -30,13 +32,13 @@ class TestReportHook(Hook):
       any foreground in truth and prediction left out; in classification the most confident wrong
       and right ones; in enhancement those of lowest and highest SSIM.
     - ``overlays.png`` (segmentation): outlines on images spread evenly over the sorted test set.
-    - ``confusion_matrix.png`` (classification).
+    - ``confusion_matrix.png`` (classification), ``roc.png`` (several labels), ``scatter.png``
+      (values).
     - ``enhanced/NAME.png`` and ``panel.png`` (enhancement): every enhanced image, and some beside
       their counterparts of low and high quality, as the paper's Fig. 9.
 
-    Needs ``usfm_mm.PerImageSegMetric``, ``usfm_mm.BootstrapClsMetric`` or
-    ``usfm_mm.EnhancementMetric`` as test evaluator, the first of them where there are more. Only
-    the main process draws, from the gathered results and the image files; a file that cannot be
+    Needs one of our metrics as test evaluator, the first of them where there are more. Only the
+    main process draws, from the gathered results and the image files; a file that cannot be
     read costs the picture with it and is a warning.
 
     Args:
@@ -107,14 +109,23 @@ class TestReportHook(Hook):
         runner.logger.info(f'Test report: {folder}')
 
 
+_REPORTED = (
+    PerImageSegMetric,
+    BootstrapClsMetric,
+    LabelsMetric,
+    ValuesMetric,
+    EnhancementMetric,
+)
+
+
 def _metric_of(runner: Any) -> PerImageMetric:
     """The first of our metrics among the test's."""
     metrics = runner.test_loop.evaluator.metrics
     for metric in metrics:
-        if isinstance(metric, (PerImageSegMetric, BootstrapClsMetric, EnhancementMetric)):
+        if isinstance(metric, _REPORTED):
             return metric
     names = ', '.join(type(metric).__name__ for metric in metrics)
     raise ValueError(
-        'TestReportHook needs usfm_mm.PerImageSegMetric, usfm_mm.BootstrapClsMetric or '
-        f'usfm_mm.EnhancementMetric in test_evaluator, which has {names}'
+        f'TestReportHook needs one of {", ".join(kind.__name__ for kind in _REPORTED)} of usfm_mm '
+        f'in test_evaluator, which has {names}'
     )
