@@ -11,6 +11,8 @@ EXAMPLES = """examples:
   usfm prepare folder scans data/mine --patients '^(\\w+?)_'    # 12_1.png and 12_2.png: patient 12
   usfm prepare folder scans data/mine --table scans.csv        # columns name, patient, label, split
   usfm prepare folder scans data/mine --table scans.csv --columns patient=Case,label=Finding
+  usfm prepare table scans data/mine --table scans.csv --labels A-lines B-lines --values EF
+  usfm prepare covid_blues COVID-BLUES data/covid_blues        # clips
 """
 
 
@@ -21,12 +23,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         'name',
-        help='data set (see docs/datasets.md), format (see docs/data.md), or folder: your own',
+        help='data set (see docs/datasets.md), format (see docs/data.md); your own: folder, or '
+        'table for images and clips with what a table tells of them',
     )
     parser.add_argument('source', type=Path, help='a folder, .zip, .tar or .tar.gz')
     parser.add_argument('out', type=Path, help='folder to make, such as data/busi')
     parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
-    own = parser.add_argument_group('your own data (NAME is folder or a format)')
+    own = parser.add_argument_group('your own data (NAME is folder, table or a format)')
     own.add_argument('--organ', default='unknown', help='of all images')
     own.add_argument('--classes', nargs='+', default=(), help='names of the mask values 1, 2, ...')
     own.add_argument(
@@ -47,6 +50,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         'patient=Case,label=; usual names are found by themselves',
     )
     own.add_argument(
+        '--labels',
+        nargs='+',
+        default=(),
+        metavar='COLUMN',
+        help='of NAME table: columns of findings, 1 or 0, yes or no',
+    )
+    own.add_argument(
+        '--values',
+        nargs='+',
+        default=(),
+        metavar='COLUMN',
+        help='of NAME table: columns of numbers, such as an ejection fraction',
+    )
+    own.add_argument(
         '--mask-suffix', help="what masks have after their image's name (default: found by itself)"
     )
     args = parser.parse_args(argv)
@@ -57,31 +74,41 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.converters.archives import opened
     from usfm_mm.converters.convert import convert
     from usfm_mm.converters.folder import own_data
+    from usfm_mm.converters.labelled import labelled_data
     from usfm_mm.converters.table import Table, column_names
     from usfm_mm.io.atomic import check_writable
 
-    own_names = ('folder', *FORMATS)
+    own_names = ('folder', 'table', *FORMATS)
     if args.name not in (*own_names, *CONVERTERS):
         parser.error(f'no data set {args.name!r}; there are {", ".join((*own_names, *CONVERTERS))}')
-    if args.name in CONVERTERS and (args.classes or args.patients or args.table):
-        parser.error('--classes, --patients and --table are for your own data')
-    if args.name != 'folder' and args.mask_suffix:
-        parser.error('--mask-suffix is for NAME folder')
-    if args.columns and not args.table:
-        parser.error('--columns is for --table')
+    for_names = {
+        **dict.fromkeys(('patients', 'table', 'columns'), own_names),
+        'classes': ('folder', *FORMATS),
+        'mask_suffix': ('folder',),
+        **dict.fromkeys(('labels', 'values'), ('table',)),
+    }
+    for option, names in for_names.items():
+        if getattr(args, option) and args.name not in names:
+            parser.error(f'--{option.replace("_", "-")} is for NAME {" or ".join(names)}')
+    if not args.table and (args.columns or args.name == 'table'):
+        parser.error('NAME table needs --table, and so does --columns')
     out = args.out.resolve()
     check_writable(out.parent, 'name another folder')
     out.parent.mkdir(parents=True, exist_ok=True)
+    columns = column_names(args.columns) if args.columns else {}
     with opened(args.source, out.parent) as source:
-        table = None
-        if args.table:
-            table = Table(args.table, column_names(args.columns) if args.columns else None)
-        told = args.organ, args.classes, args.patients, table
         name = args.name
         if name == 'folder' and not args.mask_suffix:
             name = detect(source) or name
-        if name in FORMATS:
-            converter = annotated(name, source, *told)
+        if name == 'table':
+            converter = labelled_data(
+                source, args.table, columns, args.labels, args.values, args.organ, args.patients
+            )
         else:
-            converter = CONVERTERS.get(name) or own_data(source, *told, args.mask_suffix)
+            table = Table(args.table, columns) if args.table else None
+            told = args.organ, args.classes, args.patients, table
+            if name in FORMATS:
+                converter = annotated(name, source, *told)
+            else:
+                converter = CONVERTERS.get(name) or own_data(source, *told, args.mask_suffix)
         convert(converter, source, out, args.seed, Console())

@@ -1,6 +1,7 @@
 """Released data sets, and one's own folders, brought into one layout."""
 
 from usfm_mm.converters.busi import BUSI
+from usfm_mm.converters.covid_blues import COVID_BLUES
 from usfm_mm.converters.ddti import DDTI
 from usfm_mm.converters.fetal_abdomen import FETAL_ABDOMEN
 from usfm_mm.converters.fetal_planes import FETAL_PLANES
@@ -14,7 +15,7 @@ from usfm_mm.converters.usgra import USGRA
 CONVERTERS = {
     converter.name: converter
     for converter in (
-        *(BUSI, DDTI, FETAL_ABDOMEN, FETAL_PLANES, HC18, NERVE),
+        *(BUSI, COVID_BLUES, DDTI, FETAL_ABDOMEN, FETAL_PLANES, HC18, NERVE),
         *(PICMUS, TN3K, USANOTAI, USENHANCE, USGRA),
     )
 }

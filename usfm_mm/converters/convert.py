@@ -14,6 +14,7 @@ from usfm_mm.converters.items import HIGH, LOW, ConversionError, Converter, Item
 from usfm_mm.converters.lists import write_index, write_lists
 from usfm_mm.converters.replacing import check_replaceable, replacing
 from usfm_mm.converters.splitting import join_copies, make_split
+from usfm_mm.converters.strata import make_strata, value_ranges
 from usfm_mm.converters.summary import contact_sheet, report_counts
 from usfm_mm.converters.writing import Written, write_item
 from usfm_mm.io.image import bits_of_set
@@ -75,7 +76,9 @@ def _write_all(
             (folder / name).mkdir(parents=True)
     (folder / 'splits').mkdir()
     deep, bits = bits_of_set(
-        dict.fromkeys(path for item in items for path in (item.image, item.high) if path)
+        dict.fromkeys(
+            path for item in items if not item.clip for path in (item.image, item.high) if path
+        )
     )
     if bits is not None:
         console.print(
@@ -94,16 +97,14 @@ def _write_all(
     )
     if converter.enhance:  # nor may a high quality that several images share lie in two splits
         groups = join_copies(groups, [row.annotation for row in written])
-    strata = [
-        row.item.organ if converter.enhance else row.item.label or str(row.has_foreground)
-        for row in written
-    ]
+    strata = make_strata(converter, written)
     splits, how = make_split(groups, strata, [item.split for item in items], seed, patients)
     _check_classes(converter, items, splits, console)
     copies = _count_copies(written, splits, groups)
-    write_lists(folder / 'splits', converter, items, splits, groups, strata, seed)
+    frames = [row.frames for row in written]
+    write_lists(folder / 'splits', converter, items, splits, groups, strata, seed, frames)
     if not any(item.degrade for item in items):  # synthetic images are none to pre-train on
-        write_index(folder / 'index.csv', converter, items, splits, source)
+        write_index(folder / 'index.csv', converter, items, splits, source, frames)
     counts = Counter(splits)
     train = np.array(splits) == 'train'
     mean, square = np.mean(np.array([row.moments for row in written])[train], axis=0)
@@ -113,6 +114,9 @@ def _write_all(
         licence=converter.licence,
         seg_classes=converter.seg_classes,
         cls_classes=converter.cls_classes,
+        label_names=converter.label_names,
+        value_names=value_ranges(converter, items, train),
+        clips=sum(map(bool, frames)),
         images={split: counts[split] for split in SPLITS},
         mean=[float(mean)],
         std=[float(np.sqrt(max(0.0, square - mean**2)))],

@@ -44,6 +44,9 @@ class Item:
             place of the reading of ``image``; masks are of the picture that it gives.
         high: The same image in high quality, in a data set of pairs.
         degrade: Makes the low quality of ``image``, uint8 [H, W], where that is of high quality.
+        told: What a table tells of it: 0 or 1 for each of the data set's ``label_names``, then a
+            number for each of its ``value_names``.
+        clip: Whether ``image`` is read frame by frame.
     """
 
     image: Path
@@ -56,6 +59,8 @@ class Item:
     read: Callable[[int | None], np.ndarray] | None = None
     high: Path | None = None
     degrade: Callable[[np.ndarray], np.ndarray] | None = None
+    told: tuple[float, ...] = ()
+    clip: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ class Converter:
         cls_classes: Names of the labels in the order of their numbers; empty without.
         notes: What a user has to know, printed with the counts.
         enhance: Whether it is one of pairs of low and high quality.
+        label_names: Findings that an item has or has not, each for itself.
+        value_names: Numbers of an item.
     """
 
     name: str
@@ -81,6 +88,13 @@ class Converter:
     cls_classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     enhance: bool = False
+    label_names: tuple[str, ...] = ()
+    value_names: tuple[str, ...] = ()
+
+    @property
+    def has_table(self) -> bool:
+        """Whether it is one of images and clips with what a table tells of them."""
+        return bool(self.label_names or self.value_names or self.name == 'table')
 
     @property
     def task(self) -> str:
@@ -96,6 +110,10 @@ class Converter:
                 task = 'segmentation' if what == 'structure' else 'classification'
                 plural = '' if len(names) == 1 else 'es' if what == 'class' else 's'
                 tasks.append(f'{task}, {len(names)} {what}{plural} ({", ".join(names)})')
+        if self.label_names:
+            tasks.append(f'{len(self.label_names)} findings ({", ".join(self.label_names)})')
+        if self.value_names:
+            tasks.append(f'{len(self.value_names)} numbers ({", ".join(self.value_names)})')
         return ' and '.join(tasks)
 
 

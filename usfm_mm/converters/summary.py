@@ -32,7 +32,7 @@ def contact_sheet(folder: Path, converter: Converter, items: list[Item], splits:
         mask = folder / 'masks' / f'{item.name}.png'
         tiles.append(
             Tile(
-                image=read_grey(folder / 'images' / f'{item.name}.png'),
+                image=read_grey(_picture(folder / 'images' / item.name)),
                 caption=f'{item.name}\n{splits[i]} {item.label or ""}',
                 truth=read_grey(mask) if mask.is_file() else None,
             )
@@ -40,6 +40,12 @@ def contact_sheet(folder: Path, converter: Converter, items: list[Item], splits:
     save_figure(
         tile_panel({'': tiles}, converter.seg_classes, converter.name), folder / 'contact_sheet.png'
     )
+
+
+def _picture(path: Path) -> Path:
+    """The image that was written, or the frame in the middle of a clip."""
+    frames = sorted(path.glob('*.png'))
+    return frames[len(frames) // 2] if frames else path.with_name(f'{path.name}.png')
 
 
 def report_counts(

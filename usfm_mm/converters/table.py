@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from usfm_mm.converters.items import ConversionError, nfc
 from usfm_mm.io.index_checks import SPLITS
@@ -50,7 +51,7 @@ class Table:
 
     def __init__(self, path: Path, columns: Mapping[str, str] | None = None) -> None:
         self.path = path
-        header, found = _columns(path, columns or {})
+        header, found = find_columns(path, columns or {})
         if 'name' not in found or len(found) < 2:
             what = 'no column of names' if 'name' not in found else 'names alone'
             raise ConversionError(
@@ -137,7 +138,7 @@ def table_hint(files: Iterable[Path]) -> tuple[str, ...]:
     hints = []
     for path in files:
         try:
-            _, found = _columns(path, {})
+            _, found = find_columns(path, {})
         except (OSError, ConversionError):
             continue
         if 'name' in found and len(found) > 1:
@@ -146,9 +147,9 @@ def table_hint(files: Iterable[Path]) -> tuple[str, ...]:
     return tuple(hints)
 
 
-def _columns(path: Path, given: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+def find_columns(path: Path, given: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """The table's columns, and of each thing that is told the one that tells it."""
-    header = [name.strip() for name in next(_lines(path), [])]
+    header = [name.strip() for name in next(read_lines(path), [])]
     found: dict[str, str] = {}
     for key, names in _NAMES.items():
         if key in given:
@@ -171,14 +172,15 @@ def _columns(path: Path, given: Mapping[str, str]) -> tuple[list[str], dict[str,
 
 
 def _rows(path: Path) -> Iterator[dict[str, str | None]]:
-    lines = _lines(path)
+    lines = read_lines(path)
     header = [name.strip() for name in next(lines, [])]
     for cells in lines:
         if any(cells):
             yield {**dict.fromkeys(header), **dict(zip(header, cells, strict=False))}
 
 
-def _lines(path: Path) -> Iterator[list[str]]:
+def read_lines(path: Path) -> Any:
+    """The ``csv.reader`` of a table, its columns parted by commas, semicolons or tabs."""
     text = _text(path)
     first = text.partition('\n')[0]
     return csv.reader(io.StringIO(text), delimiter=max(',;\t', key=first.count))

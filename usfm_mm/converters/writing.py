@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 from usfm_mm.converters.items import HIGH, LOW, ConversionError, Item, SizeError
+from usfm_mm.inference.frames import frames_of
+from usfm_mm.inference.prepare import with_channels
 from usfm_mm.io.atomic import naming
 from usfm_mm.io.image import encode_png, read_grey
 from usfm_mm.io.image_file import BadImageError, orientation, read_file
@@ -26,6 +28,7 @@ class Written:
         annotation: Of its mask and label, likewise; of a pair, of the high quality.
         has_foreground: Is a structure of the masks in it?
         moments: Mean grey level and mean squared grey level; of a pair, of both images.
+        frames: Of a clip; 0 of an image.
     """
 
     item: Item
@@ -33,6 +36,7 @@ class Written:
     annotation: str
     has_foreground: bool
     moments: np.ndarray
+    frames: int = 0
 
 
 def write_item(item: Item, folder: Path, bits: int | None) -> Written:
@@ -44,13 +48,15 @@ def write_item(item: Item, folder: Path, bits: int | None) -> Written:
         bits: In use where images have 16 bits per sample.
 
     Raises:
-        ConversionError: An image or mask is damaged or of another size.
+        ConversionError: An image, a clip or a mask is damaged or of another size.
     """
+    if item.clip:
+        return _write_clip(item, folder)
     image = _read(item.image, bits, 'mask or counterpart', item.read)
     if item.high is not None:
         return _write_pair(item, image, folder, bits)
     content = _write(folder / 'images' / f'{item.name}.png', image)
-    mask, annotation = np.zeros(0), str(item.label)
+    mask, annotation = np.zeros(0), f'{item.label} {item.told}'
     if item.masks is not None:
         mask = _mask(item, image.shape)
         annotation = _write(folder / 'masks' / f'{item.name}.png', mask) + annotation
@@ -69,6 +75,24 @@ def _read(
         raise ConversionError(
             f'{path}: {error}. Download it again, or remove it with its {other}'
         ) from error
+
+
+def _write_clip(item: Item, folder: Path) -> Written:
+    """Write each frame as ``images/NAME/00000.png`` and so on; of a single one an image."""
+    target, digest, moments, count = folder / 'images' / item.name, hashlib.sha256(), [], 0
+    try:
+        for frame in frames_of(item.image):
+            grey = with_channels(frame.pixels, 1)
+            path = target / f'{count:05d}.png' if frame.several else target.with_suffix('.png')
+            path.parent.mkdir(exist_ok=True)
+            digest.update(_write(path, grey).encode())
+            moments.append(_moments(grey))
+            count += 1
+    except ValueError as error:
+        raise ConversionError(f'{error}: repair {item.image}, or remove it and its row') from error
+    several = count if frame.several else 0
+    told = f'{item.label} {item.told}'
+    return Written(item, digest.hexdigest(), told, False, np.mean(moments, axis=0), several)
 
 
 def _write(path: Path, image: np.ndarray) -> str:
