@@ -9,12 +9,7 @@ import torch
 from mmengine.registry import RUNNERS
 from sklearn import metrics as reference
 
-from support.downstream import load, narrow
-from support.table_data import CLASSES, LABELS, write_table_data
-from usfm_mm.compat import set_up_cpu
-from usfm_mm.config.classes import fit_classes
-from usfm_mm.config.options import set_data_root
-from usfm_mm.config.schedule import set_epochs
+from support.table_data import CLASSES, LABELS, config, write_table_data
 
 TARGETS = ('label', 'labels', 'values')
 
@@ -24,28 +19,6 @@ def data(tmp_path_factory):
     root = tmp_path_factory.mktemp('table')
     write_table_data(root)
     return root
-
-
-def config(target, data, folder, pooling='MeanFrames'):
-    cfg = load(f'configs/usfm/table_{target}_linear.py')
-    set_data_root(cfg, str(data))
-    fit_classes(cfg)
-    narrow(cfg)
-    if pooling != 'MeanFrames':
-        cfg.model.pooling = dict(type=f'usfm_mm.{pooling}', in_channels=cfg.model.head.in_channels)
-    for name in ('train', 'val', 'test'):
-        steps = cfg[f'{name}_dataloader'].dataset.pipeline
-        steps[-2].transforms[-2 if name == 'train' else -1].scale = 32
-    cfg.model.backbone.img_size = 32
-    set_up_cpu(cfg)
-    cfg.work_dir = str(folder)
-    cfg.experiment_name = f'{target}-{folder.name}'
-    set_epochs(cfg, 1)
-    cfg.optim_wrapper.optimizer.lr = 1e-2
-    cfg.param_scheduler[0].start_factor = 1.0
-    cfg.runner_type = 'usfm_mm.QuietRunner'
-    cfg.log_level = 'WARNING'
-    return cfg
 
 
 def rows_of(folder):

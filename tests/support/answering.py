@@ -29,6 +29,8 @@ class Answering:
             channels=channels,
             classes=list(classes),
             palette=[[0, 0, 0], [0, 200, 0]],
+            kind='class',
+            clip_frames=None,
         )
 
     def __call__(self, images):

@@ -19,7 +19,7 @@ from usfm_mm.models.checkpoints.files import CheckpointError
 from usfm_mm.models.checkpoints.with_card import load_with_card
 from usfm_mm.models.enhancement.frozen_extractor import extractors_apart
 from usfm_mm.models.features import extractor_of
-from usfm_mm.models.outputs import outputs_of, rebuilt_of
+from usfm_mm.models.outputs import clip_output_of, outputs_of, rebuilt_of
 from usfm_mm.models.rollout import shares_of
 
 _HOSTS: dict[str, Callable] = {'mmseg': import_mmseg, 'mmagic': import_mmagic}
@@ -41,6 +41,10 @@ class LoadedModel:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Answer about a batch; see :func:`~usfm_mm.models.outputs.outputs_of`."""
         return outputs_of(self.module, self.card.task, images)
+
+    def ask_clip(self, frames: np.ndarray) -> np.ndarray:
+        """Answer about a clip; see :func:`~usfm_mm.models.outputs.clip_output_of`."""
+        return clip_output_of(self.module, frames)
 
     def rebuild(
         self, images: np.ndarray, patch_mask: np.ndarray | None, bands: np.ndarray | None

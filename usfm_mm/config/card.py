@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import usfm_mm
-from usfm_mm.config.places import backbone_of
+from usfm_mm.config.places import backbone_of, places
 from usfm_mm.io.about import about_data
 from usfm_mm.io.card import Card
 
@@ -59,7 +59,22 @@ def card_of_run(cfg: Any, dataset: Any) -> Card | None:
         versions=dict(_versions()),
         commit=_commit(),
         config={name: _plain(cfg[name]) for name in _PARTS if cfg.get(name) is not None},
+        kind=_kind(model.get('head') or {}),
+        clip_frames=_clip_frames(cfg) if kind == 'ClipClassifier' else None,
     )
+
+
+def _kind(head: Mapping) -> str:
+    name = _name(head.get('type', ''))
+    if name == 'RegressionHead':
+        return 'values'
+    return 'labels' if name.startswith('MultiLabel') else 'class'
+
+
+def _clip_frames(cfg: Any) -> int:
+    """Frames of a clip in the test; one where the config has none."""
+    found = places({'test': cfg.get('test_dataloader') or {}}, {'num_frames'})
+    return next((place.value for place in found), 1)
 
 
 def _statement(cfg: Any, dataset: Any, metainfo: Mapping) -> dict[str, Any]:

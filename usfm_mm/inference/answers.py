@@ -66,15 +66,18 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class Classification:
-    """What a frame shows.
+    """What a frame or a clip shows.
 
     Attributes:
-        frame: What was looked at.
+        frame: What was looked at; of a clip its first frame.
         scores: Probability by class.
-        label: The likeliest class; None where it does not reach the threshold.
+        label: The likeliest class; None where it does not reach the threshold, and of a model of
+            several findings.
         uncertainty: Of several models; None of one.
         explanation: Where the answer comes from, where that was asked for: float32 [H, W], above 0
             what speaks for the likeliest class; see :mod:`usfm_mm.inference.explain`.
+        findings: Of a model of several findings those that reach the threshold; else None.
+        frames: Of a clip, how many were looked at; None of a model that sees single images.
     """
 
     frame: Frame
@@ -82,6 +85,25 @@ class Classification:
     label: str | None
     uncertainty: Uncertainty | None = None
     explanation: np.ndarray | None = None
+    findings: tuple[str, ...] | None = None
+    frames: int | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Numbers that a model predicts of a frame or a clip.
+
+    Attributes:
+        frame: What was looked at; of a clip its first frame.
+        values: By name, in the unit that they were trained in.
+        spread: Standard deviation between the models of an ensemble; None of one.
+        frames: Of a clip, how many were looked at; None of a model that sees single images.
+    """
+
+    frame: Frame
+    values: dict[str, float]
+    spread: dict[str, float] | None = None
+    frames: int | None = None
 
 
 @dataclass(frozen=True)

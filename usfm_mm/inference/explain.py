@@ -58,13 +58,14 @@ def occlude(
     """
     [one] = check_models(model, 'classify')
     check_options(batch_size)
+    check_explainable(one)
     if not 2 <= grid <= min(one.card.image_size):
         raise ValueError(f'grid must be 2 to {min(one.card.image_size)}, got {grid}')
     return (_occlude(one, frame, grid, batch_size) for frame in frames_of(pictures, report))
 
 
 def _occlude(model: Model, frame: Frame, grid: int, batch_size: int) -> Occlusion:
-    [answer] = classify_frames([model], [frame], 1, False, None)
+    [answer] = _classified(model, [frame], 1)
     label = _likeliest(answer)
     return Occlusion(frame, label, drop_of(model, answer, grid, batch_size))
 
@@ -122,7 +123,7 @@ def rollout(
     [one] = check_models(model, 'classify')
     check_options(batch_size)
     check_rollout(one)
-    answers = classify_frames([one], frames_of(pictures, report), batch_size, False, None)
+    answers = _classified(one, frames_of(pictures, report), batch_size)
     return (
         Rollout(answer.frame, _likeliest(answer), share_of(one, answer.frame)) for answer in answers
     )
@@ -134,6 +135,7 @@ def check_rollout(model: Any) -> None:
     Raises:
         ValueError: It is exported, or has another encoder.
     """
+    check_explainable(model)
     height, width = model.card.image_size
     model.shares(np.zeros((1, model.card.channels, height, width), np.uint8))
 
@@ -153,6 +155,22 @@ def explain_answers(
         else:
             values = share_of(model, answer.frame) - 1
         yield replace(answer, explanation=values)
+
+
+def check_explainable(model: Any) -> None:
+    """Refuse a model whose answers are not explained.
+
+    Raises:
+        ValueError: It is of clips, of several findings or of numbers.
+    """
+    if model.card.kind != 'class' or model.card.clip_frames:
+        raise ValueError('only answers of one class about single images are explained')
+
+
+def _classified(model: Model, frames: Iterable[Frame], size: int) -> Iterator[Classification]:
+    for answer in classify_frames([model], frames, size, False, None):
+        assert isinstance(answer, Classification)
+        yield answer
 
 
 def _likeliest(answer: Classification) -> str:

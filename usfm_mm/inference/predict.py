@@ -5,7 +5,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from usfm_mm.inference.answers import Classification, Enhancement, Segmentation, Uncertainty
+from usfm_mm.inference.answers import Classification, Enhancement, Measurement, Segmentation
+from usfm_mm.inference.clips import ask_clip, clips_of
+from usfm_mm.inference.combine import answer_of, combine
 from usfm_mm.inference.frames import Frame, Pictures, Report, batches, frames_of
 from usfm_mm.inference.geometry import grey_at, mask_of, probabilities_at
 from usfm_mm.inference.prepare import prepare
@@ -90,15 +92,19 @@ def classify(
     flip: bool = False,
     threshold: float | None = None,
     report: Report | None = None,
-) -> Iterator[Classification]:
+) -> Iterator[Classification | Measurement]:
     """Classify pictures; arguments and errors are those of :func:`segment`.
+
+    A model of clips answers once about each source: from frames that are spread evenly over it. A
+    model of numbers gives measurements.
 
     Args:
         models: See there.
         pictures: See there.
         batch_size: See there.
         flip: See there.
-        threshold: 0 to 1; where the likeliest class does not reach it, the label is None.
+        threshold: 0 to 1; where the likeliest class does not reach it, the label is None; of
+            several findings those that reach it are there, by default 0.5.
         report: See there.
     """
     ensemble = check_models(models, 'classify')
@@ -112,17 +118,18 @@ def classify_frames(
     batch_size: int,
     flip: bool,
     threshold: float | None,
-) -> Iterator[Classification]:
+) -> Iterator[Classification | Measurement]:
     """As :func:`classify`, of frames that were read."""
-    classes = ensemble[0].card.classes
+    card = ensemble[0].card
+    if card.clip_frames:
+        for clip in clips_of(frames, card):
+            outputs = [ask_clip(model, clip.images, flip) for model in ensemble]
+            yield answer_of(card, clip.first, outputs, threshold, len(clip.images))
+        return
     for batch in batches(frames, batch_size):
-        outputs = [run(model, batch, flip) for model in ensemble]
+        found = [run(model, batch, flip) for model in ensemble]
         for number, frame in enumerate(batch):
-            probabilities, uncertainty = combine([output[number] for output in outputs])
-            scores = dict(zip(classes, probabilities.tolist(), strict=True))
-            label = max(scores, key=lambda name: scores[name])
-            sure = threshold is None or scores[label] >= threshold
-            yield Classification(frame, scores, label if sure else None, uncertainty)
+            yield answer_of(card, frame, [output[number] for output in found], threshold)
 
 
 def enhance(
@@ -169,15 +176,6 @@ def run(model: Model, batch: list[Frame], flip: bool, mirrored: bool = False) ->
     return answers
 
 
-def combine(several: list[np.ndarray]) -> tuple[np.ndarray, Uncertainty | None]:
-    """Mean of the probabilities [K, ...] of several models, and how they differ."""
-    if len(several) == 1:
-        return several[0], None
-    mean = np.mean(several, axis=0)
-    entropy = -(mean * np.log(np.maximum(mean, np.finfo(np.float32).tiny))).sum(axis=0)
-    return mean, Uncertainty(entropy, np.var(several, axis=0).mean(axis=0))
-
-
 def check_models(models: Model | Sequence[Model], task: str) -> list[Model]:
     """Models as a list.
 
@@ -190,6 +188,11 @@ def check_models(models: Model | Sequence[Model], task: str) -> list[Model]:
     for model in ensemble:
         if model.card.task != task:
             raise ValueError(f'a model for {model.card.task!r} cannot {task}')
+        if (model.card.kind, model.card.clip_frames) != (
+            ensemble[0].card.kind,
+            ensemble[0].card.clip_frames,
+        ):
+            raise ValueError('models of an ensemble need the same kind of answer about the same frames')
         if list(model.card.classes) != list(ensemble[0].card.classes):
             raise ValueError(
                 f'models of an ensemble need the same classes, got {ensemble[0].card.classes} '

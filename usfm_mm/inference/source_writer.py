@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from usfm_mm.inference.answers import Classification, Enhancement, Reconstruction, Segmentation
+from usfm_mm.inference.answers import (
+    Classification,
+    Enhancement,
+    Measurement,
+    Reconstruction,
+    Segmentation,
+)
 from usfm_mm.inference.formats.clip import clip_writer
 from usfm_mm.inference.formats.png import write_array, write_mask, write_png
 from usfm_mm.inference.formats.table import Answer, problem_row, row_of
@@ -141,10 +147,8 @@ def drawn(answer: Answer, card: Any) -> np.ndarray:
     """The picture that shows an answer: uint8, grey [H, W] or RGB [H, W, 3]."""
     if isinstance(answer, Segmentation):
         return overlay(answer.frame.pixels, answer.mask, palette_of(card))
-    if isinstance(answer, Classification):
-        best = max(answer.scores.values())
-        text = f'{answer.label} {best:.2f}' if answer.label else f'no class (best {best:.2f})'
-        return captioned(answer.frame.pixels, text)
+    if isinstance(answer, (Classification, Measurement)):
+        return captioned(answer.frame.pixels, _caption(answer))
     if isinstance(answer, Reconstruction):
         return side_by_side(
             [
@@ -156,3 +160,12 @@ def drawn(answer: Answer, card: Any) -> np.ndarray:
         )
     assert isinstance(answer, Enhancement)
     return answer.image
+
+
+def _caption(answer: Classification | Measurement) -> str:
+    if isinstance(answer, Measurement):
+        return ', '.join(f'{name} {value:.4g}' for name, value in answer.values.items())
+    if answer.findings is not None:
+        return ', '.join(f'{name} {score:.2f}' for name, score in answer.scores.items())
+    best = max(answer.scores.values())
+    return f'{answer.label} {best:.2f}' if answer.label else f'no class (best {best:.2f})'

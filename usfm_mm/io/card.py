@@ -27,6 +27,10 @@ class Card:
         commit: Of usfm_mm, where it ran from a clone.
         config: ``default_scope``, ``image_size``, ``model`` and ``data_preprocessor`` of the
             config, without paths: what the model is built from.
+        kind: What a classifier answers: ``'class'``, one of ``classes``; ``'labels'``, which of
+            them are there; ``'values'``, a number for each.
+        clip_frames: Frames that a classifier of clips looks at, spread evenly; None: each image
+            for itself.
 
     Example:
         >>> card = Card('pretrain', 'tiny', (112, 112), 1, [55.0], [50.0])
@@ -46,6 +50,8 @@ class Card:
     versions: dict[str, str] = field(default_factory=dict)
     commit: str = ''
     config: dict[str, Any] = field(default_factory=dict)
+    kind: str = 'class'
+    clip_frames: int | None = None
 
     @property
     def organs(self) -> list[str]:

@@ -4,7 +4,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmpretrain.models import MultiLabelClsHead
 from torch import Tensor
+
+from usfm_mm.models.regression_head import RegressionHead
 
 
 @torch.inference_mode()
@@ -17,8 +20,8 @@ def outputs_of(module: Any, task: str, images: np.ndarray) -> np.ndarray:
         images: uint8 [B, C, H, W], RGB for C = 3, of the size that it was trained with.
 
     Returns:
-        float32: probabilities [B, K, H, W] of a segmentation and [B, K] of a classification,
-        images [B, C, H, W] in [0, 1] of an enhancement.
+        float32: probabilities [B, K, H, W] of a segmentation and [B, K] of a classification (or
+        values, of a head that predicts these), images [B, C, H, W] in [0, 1] of an enhancement.
 
     Raises:
         ValueError: The images have another number of channels than the model, or the task is none
@@ -40,6 +43,23 @@ def answers_to(module: Any, task: str, images: Tensor) -> Tensor:
     if task == 'enhance':
         answers = (answers * std + mean) / 255
     return answers.float()
+
+
+@torch.inference_mode()
+def clip_output_of(module: Any, frames: np.ndarray) -> np.ndarray:
+    """What a model in eval mode answers about a clip.
+
+    Args:
+        module: ``ClipClassifier``.
+        frames: uint8 [N, C, H, W].
+
+    Returns:
+        float32 [K].
+    """
+    mean, std = normalisation(module)
+    inputs = torch.from_numpy(np.ascontiguousarray(frames)).to(mean.device)
+    outputs = module.forward_clips((inputs.float() - mean) / std, [len(frames)])
+    return _scores(module.head, outputs)[0].float().cpu().numpy()
 
 
 @torch.inference_mode()
@@ -87,7 +107,13 @@ def _segment(module: Any, inputs: Tensor) -> Tensor:
 
 
 def _classify(module: Any, inputs: Tensor) -> Tensor:
-    return module(inputs, mode='tensor').softmax(dim=1)
+    return _scores(module.head, module(inputs, mode='tensor'))
+
+
+def _scores(head: Any, outputs: Tensor) -> Tensor:
+    if isinstance(head, RegressionHead):
+        return head.values(outputs)
+    return outputs.sigmoid() if isinstance(head, MultiLabelClsHead) else outputs.softmax(dim=1)
 
 
 def _enhance(module: Any, inputs: Tensor) -> Tensor:

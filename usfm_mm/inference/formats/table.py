@@ -4,10 +4,16 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from usfm_mm.inference.answers import Classification, Enhancement, Reconstruction, Segmentation
+from usfm_mm.inference.answers import (
+    Classification,
+    Enhancement,
+    Measurement,
+    Reconstruction,
+    Segmentation,
+)
 from usfm_mm.inference.frames import Frame
 
-Answer = Segmentation | Classification | Enhancement | Reconstruction
+Answer = Segmentation | Classification | Measurement | Enhancement | Reconstruction
 
 _PROBLEM = 'problem'
 
@@ -16,7 +22,7 @@ def row_of(answer: Answer) -> dict[str, Any]:
     """File, frame, time in s, then what a number can say of the answer.
 
     Of a segmentation the area of each class in pixels and, where it is known, in mm²; of a
-    classification the label and the score of each class; of an ensemble the means of entropy and
+    classification the label, or the findings, and the score of each; of measurements the numbers; of an ensemble the means of entropy and
     variance.
     """
     row = _start(answer.frame)
@@ -26,8 +32,15 @@ def row_of(answer: Answer) -> dict[str, Any]:
             row[f'{name}_px'] = pixels
             row[f'{name}_mm2'] = round(mm2[name], 4) if mm2 else ''
     elif isinstance(answer, Classification):
-        row['label'] = answer.label or ''
+        row |= _looked_at(answer)
+        if answer.findings is None:
+            row['label'] = answer.label or ''
+        else:
+            row['findings'] = '; '.join(answer.findings)
         row |= {f'score_{name}': round(score, 6) for name, score in answer.scores.items()}
+    elif isinstance(answer, Measurement):
+        row |= _looked_at(answer) | {name: round(v, 6) for name, v in answer.values.items()}
+        row |= {f'{name}_spread': round(v, 6) for name, v in (answer.spread or {}).items()}
     elif isinstance(answer, Reconstruction):
         row['mean_error'] = round(float(answer.error.mean()), 4)
     uncertainty = getattr(answer, 'uncertainty', None)
@@ -35,6 +48,10 @@ def row_of(answer: Answer) -> dict[str, Any]:
         row['entropy'] = round(uncertainty.mean_entropy, 6)
         row['variance'] = round(uncertainty.mean_variance, 8)
     return row
+
+
+def _looked_at(answer: Classification | Measurement) -> dict[str, int]:
+    return {} if answer.frames is None else dict(frames=answer.frames)
 
 
 def _start(frame: Frame) -> dict[str, Any]:
