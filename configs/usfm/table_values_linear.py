@@ -1,4 +1,4 @@
-# Numbers, such as an ejection fraction: usfm prepare table SCANS data/mine --table T.csv --values EF
+# Numbers per image or clip: usfm prepare table SCANS data/mine --table T.csv --values EF
 _base_ = '../_base_/table_linear.py'
 metainfo = dict(classes=('value',))
 train_dataloader = dict(dataset=dict(target='values', metainfo=metainfo))

@@ -42,7 +42,11 @@ def run(request, prepared, tmp_path_factory):
 
 def test_prepared_as_the_table_says(prepared):
     data = prepared / 'data'
-    rows = [row for split in ('train', 'val', 'test') for row in read(data / f'splits/table_{split}.csv')]
+    rows = [
+        row
+        for split in ('train', 'val', 'test')
+        for row in read(data / f'splits/table_{split}.csv')
+    ]
     assert len(rows) == 16
     told = {row['File']: row for row in read(prepared / 'scans.csv')}
     for row in rows:
@@ -65,7 +69,9 @@ def test_prepared_as_the_table_says(prepared):
 def test_predict_says_what_the_test_said(run, tmp_path):
     target, folder, root = run
     [checkpoint] = folder.glob('best_*.pth')
-    runner_rows = {row['image'].rpartition('/')[2]: row for row in read(folder / 'test/per_image.csv')}
+    runner_rows = {
+        row['image'].rpartition('/')[2]: row for row in read(folder / 'test/per_image.csv')
+    }
     scans = [str(root / 'scans' / f'{n}') for n in ('*.png', '*.avi')]
     # The test was of the last weights, and so are these: one epoch.
     predict.main([str(checkpoint), *scans, '--out', str(tmp_path / 'answers')])
@@ -111,11 +117,23 @@ def test_arrays_are_clips_too(run):
 
 
 WRONG = {
-    'a file that is not there': ('p3_clip,p3', 'p33_clip,p3', r"scans.csv, line 9, column File: 'p33_clip' is no picture"),
+    'a file that is not there': (
+        'p3_clip,p3',
+        'p33_clip,p3',
+        r"scans.csv, line 9, column File: 'p33_clip' is no picture",
+    ),
     'no number': (',30.5', ',high', r"scans.csv, line \d+, column EF: 'high' is no number"),
-    'neither yes nor no': ('no ,', 'maybe,', r"scans.csv, line 2, column A-lines: 'maybe' is neither yes nor no"),
+    'neither yes nor no': (
+        'no ,',
+        'maybe,',
+        r"scans.csv, line 2, column A-lines: 'maybe' is neither yes nor no",
+    ),
     'no class': (',mild,', ',,', 'scans.csv, line 2, column Diagnosis: no class'),
-    'a file twice': ('p1_clip', 'p1_still', r'scans.csv, line 5: .*p1_still.png is told at .*line 4 too'),
+    'a file twice': (
+        'p1_clip',
+        'p1_still',
+        r'scans.csv, line 5: .*p1_still.png is told at .*line 4 too',
+    ),
 }
 
 
@@ -135,7 +153,16 @@ def prepare(root, folder, table, *more):
     columns = ['--columns', 'patient=Patient ID,label=Diagnosis']
     told = ['--labels', *LABELS, '--values', 'EF']
     prepare_data.main(
-        ['table', str(root / 'scans'), str(folder / 'data'), '--table', str(table), *columns, *told, *more]
+        [
+            'table',
+            str(root / 'scans'),
+            str(folder / 'data'),
+            '--table',
+            str(table),
+            *columns,
+            *told,
+            *more,
+        ]
     )
 
 
@@ -148,7 +175,9 @@ def test_a_patient_in_two_splits_and_an_unknown_column(prepared, tmp_path):
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    with pytest.raises(ValueError, match='line 5, column split: patient p1 is in test, at .*line 4 in val'):
+    with pytest.raises(
+        ValueError, match='line 5, column split: patient p1 is in test, at .*line 4 in val'
+    ):
         prepare(prepared, tmp_path, table)
     with pytest.raises(ValueError, match="no column 'E F': its columns are File, Patient ID"):
         prepare(prepared, tmp_path, table, '--values', 'E F')

@@ -38,5 +38,7 @@ COVID_BLUES = Converter(
     walk=walk,
     cls_classes=CLASSES,
     label_names=('A-lines', 'B-lines'),
-    notes=('Classes are severity scores. Neither the clips nor what is made of them is to be shared.',),
+    notes=(
+        'Classes are severity scores. Neither the clips nor what is made of them is to be shared.',
+    ),
 )

@@ -65,7 +65,9 @@ def labelled_data(
                 f'{table} has no column {column!r}: its columns are {", ".join(header)}'
             )
         if column in OWN_COLUMNS or (*labels, *values).count(column) > 1:
-            raise ConversionError(f'{table}: call the column {column!r} otherwise, and name it once')
+            raise ConversionError(
+                f'{table}: call the column {column!r} otherwise, and name it once'
+            )
     if 'name' not in found:
         raise ConversionError(
             f'{table} has no column of names: its columns are {", ".join(header)}. Say which it is: '

@@ -47,6 +47,8 @@ def value_ranges(
     for column, name in enumerate(converter.value_names, start=len(converter.label_names)):
         values = np.array([item.told[column] for item in items])[train]
         if values.std() == 0:
-            raise ConversionError(f'{name} is {values[0]:g} in all of the training set: leave it out')
+            raise ConversionError(
+                f'{name} is {values[0]:g} in all of the training set: leave it out'
+            )
         found[name] = dict(mean=float(values.mean()), std=float(values.std()))
     return found

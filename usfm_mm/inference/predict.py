@@ -192,7 +192,9 @@ def check_models(models: Model | Sequence[Model], task: str) -> list[Model]:
             ensemble[0].card.kind,
             ensemble[0].card.clip_frames,
         ):
-            raise ValueError('models of an ensemble need the same kind of answer about the same frames')
+            raise ValueError(
+                'models of an ensemble need the same kind of answer about the same frames'
+            )
         if list(model.card.classes) != list(ensemble[0].card.classes):
             raise ValueError(
                 f'models of an ensemble need the same classes, got {ensemble[0].card.classes} '

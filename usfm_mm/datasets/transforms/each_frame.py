@@ -55,4 +55,3 @@ class EachFrame(BaseTransform):
 
     def __repr__(self) -> str:
         return f'EachFrame({self.transforms!r})'
-
