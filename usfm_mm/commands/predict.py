@@ -75,6 +75,8 @@ def answering(models: list[Any], args: argparse.Namespace) -> Callable[..., Iter
     predict.check_models(models, task)
     if args.explain and len(models) > 1:
         raise ValueError('--explain: one model is explained, not an ensemble')
+    if args.explain:
+        explain.check_explainable(models[0])
     if args.explain == 'rollout':
         explain.check_rollout(models[0])
     options = dict(batch_size=args.batch_size, flip=args.flip)

@@ -1,11 +1,14 @@
 """COVID-BLUES: lung clips with severity, A-lines and B-lines."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from usfm_mm.converters.items import Converter, Item, find_folder
+from usfm_mm.converters.items import Converter, Item, find_folder, named
 from usfm_mm.converters.labelled import labelled_data
 
-CLASSES = ('0.0', '1.0', '2.0', '3.0')
+CLASSES = ('0', '1', '2', '3')
+# As the table has them: with a decimal.
+_SCORES = {f'{label}.0': label for label in CLASSES}
 
 
 def walk(source: Path) -> list[Item]:
@@ -24,7 +27,10 @@ def walk(source: Path) -> list[Item]:
         organ='lung',
         patients=r'^(patient_\d+)_',
     )
-    return list(converter.walk(root / 'lus_videos'))
+    return [
+        replace(item, label=named(str(item.label), _SCORES, item.image, 'severity'))
+        for item in converter.walk(root / 'lus_videos')
+    ]
 
 
 def _is_it(folder: Path) -> bool:

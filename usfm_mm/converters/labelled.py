@@ -70,8 +70,8 @@ def labelled_data(
             )
     if 'name' not in found:
         raise ConversionError(
-            f'{table} has no column of names: its columns are {", ".join(header)}. Say which it is: '
-            '--columns name=COLUMN'
+            f'{table} has no column of names: its columns are {", ".join(header)}. Say which it '
+            'is: --columns name=COLUMN'
         )
     if not (labels or values or 'label' in found):
         raise ConversionError(

@@ -20,8 +20,8 @@ LABEL_MEASURES = ('AUC', 'AP', 'F1', 'SEN', 'SPE')
 class LabelsMetric(PerImageMetric):
     """AUC, AP, F1, SEN and SPE in % of each label, and their means over the labels.
 
-    scikit-learn's ``roc_auc_score``, ``average_precision_score``, ``f1_score``, and ``recall_score``
-    of the positives and of the negatives. A label whose truth is all 0 or all 1 has no AUC, AP, and
+    The values are scikit-learn's: ``roc_auc_score``, ``average_precision_score``, ``f1_score``, and
+    ``recall_score`` of the positives and of the negatives. A label whose truth is all 0 or all 1 has no AUC, AP, and
     one of the recalls; it is left out of those means, and said. Where patients have several items,
     ``patient/...`` are the same of patients: a label that is true of one item is the patient's, and
     the score is the highest.
@@ -104,7 +104,8 @@ def label_scores(truth: np.ndarray, scores: np.ndarray, threshold: float = 0.5) 
         [K, 5] in %, in the order of ``LABEL_MEASURES``; NaN where one is not defined.
 
     Example:
-        >>> label_scores(np.array([[0], [1], [1]]), np.array([[0.1], [0.9], [0.3]])).round(1).tolist()
+        >>> truth, scores = np.array([[0], [1], [1]]), np.array([[0.1], [0.9], [0.3]])
+        >>> label_scores(truth, scores).round(1).tolist()
         [[100.0, 100.0, 66.7, 50.0, 100.0]]
     """
     from sklearn import metrics

@@ -188,13 +188,9 @@ def check_models(models: Model | Sequence[Model], task: str) -> list[Model]:
     for model in ensemble:
         if model.card.task != task:
             raise ValueError(f'a model for {model.card.task!r} cannot {task}')
-        if (model.card.kind, model.card.clip_frames) != (
-            ensemble[0].card.kind,
-            ensemble[0].card.clip_frames,
-        ):
-            raise ValueError(
-                'models of an ensemble need the same kind of answer about the same frames'
-            )
+        for name in ('kind', 'clip_frames'):
+            if getattr(model.card, name) != getattr(ensemble[0].card, name):
+                raise ValueError(f'models of an ensemble need the same {name} in their cards')
         if list(model.card.classes) != list(ensemble[0].card.classes):
             raise ValueError(
                 f'models of an ensemble need the same classes, got {ensemble[0].card.classes} '

@@ -17,7 +17,8 @@ def roc_panel(truth: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> F
         labels: K names.
 
     Example:
-        >>> roc_panel(np.array([[0], [1]]), np.array([[0.2], [0.8]]), ['B-lines']).axes[0].get_xlabel()
+        >>> truth, scores = np.array([[0], [1]]), np.array([[0.2], [0.8]])
+        >>> roc_panel(truth, scores, ['B-lines']).axes[0].get_xlabel()
         '1 - specificity, %'
     """
     figure = Figure(figsize=(4.2, 4.2), dpi=DPI, layout='constrained')

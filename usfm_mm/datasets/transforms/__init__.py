@@ -1,4 +1,4 @@
-"""Transforms, one per file: of single images, ``results['img']`` being [H, W, C], of pairs and of clips."""
+"""Transforms, one per file: of single images [H, W, C], of pairs and of clips."""
 
 from .band_stop_mask import BandStopMask
 from .draw_dual_mask import DrawDualMask

@@ -22,8 +22,8 @@ def row_of(answer: Answer) -> dict[str, Any]:
     """File, frame, time in s, then what a number can say of the answer.
 
     Of a segmentation the area of each class in pixels and, where it is known, in mm²; of a
-    classification the label, or the findings, and the score of each; of measurements the numbers; of an ensemble the means of entropy and
-    variance.
+    classification the label, or the findings, and the score of each; of a measurement the numbers;
+    of an ensemble the means of entropy and variance.
     """
     row = _start(answer.frame)
     if isinstance(answer, Segmentation):
