@@ -61,5 +61,6 @@ custom_hooks = [
     dict(type='usfm_mm.ImageBufferHook'),
     dict(type='usfm_mm.EnhancementHook'),
     dict(type='usfm_mm.TestReportHook'),
+    dict(type='usfm_mm.CurvesHook'),
 ]
 fit_normalisation = True  # mean and std of an encoder are those of its weights

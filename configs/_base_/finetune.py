@@ -17,12 +17,17 @@ param_scheduler = [  # without an end: that of the run
 ]
 log_processor = dict(window_size=20)
 default_hooks = dict(
-    logger=dict(interval=10),
+    logger=dict(interval=10, log_metric_by_epoch=False),  # one axis in TensorBoard
     checkpoint=dict(
         type='usfm_mm.SafeCheckpointHook', by_epoch=True, interval=10, max_keep_ckpts=1
     ),
 )
-custom_hooks = [dict(type='usfm_mm.IterationSeedHook'), dict(type='usfm_mm.TestReportHook')]
+custom_hooks = [
+    dict(type='usfm_mm.IterationSeedHook'),
+    dict(type='usfm_mm.TestReportHook'),
+    dict(type='usfm_mm.FirstBatchHook'),
+    dict(type='usfm_mm.CurvesHook'),
+]
 check_data = True  # look at images, masks and lists before a run of tools/train.py or test.py
 fit_classes = True  # to those of data_root/dataset.json, where it is there
 fit_normalisation = True  # mean and std are those of the weights that training starts from

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from usfm_mm.commands.report_run import loss_table, read_log
+from usfm_mm.commands.report_run import loss_table
+from usfm_mm.io.run_log import read_log
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,7 +115,7 @@ def test_report_joins_the_parts_of_a_resumed_run(tmp_path):
         (35, 2.5),
         (50, 1.0),
     ]
-    assert validations == [(20, 0.7)]
+    assert validations == [(20, {'val/total': 0.7})]
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,16 @@ def test_tasks_are_read_with_their_split(converter, tmp_path):
         assert len(lines) == len(entries)
         if converter.cls_classes:
             lines = (out / 'splits' / f'cls_{name}.txt').read_text().split('\n')[:-1]
-            expected = [f'{entry["image"].removeprefix("images/")} {entry["label"]}' for entry in entries]
+            expected = [
+                f'{entry["image"].removeprefix("images/")} {entry["label"]}' for entry in entries
+            ]
             assert lines == expected
         for entry in entries:
             stem = entry['image'].removeprefix('images/').removesuffix('.png')
             image = np.asarray(Image.open(root / entry['image']))
-            np.testing.assert_array_equal(np.asarray(Image.open(out / 'images' / f'{stem}.png')), image)
+            np.testing.assert_array_equal(
+                np.asarray(Image.open(out / 'images' / f'{stem}.png')), image
+            )
             if converter.seg_classes:
                 mask = np.asarray(Image.open(root / 'masks/own' / f'{stem}.png'))
                 found = np.asarray(Image.open(out / 'masks' / f'{stem}.png'))

@@ -1,4 +1,7 @@
-"""Show what the model sees in pre-training: images as stored, augmented, masked, and the spectrum.
+"""Show what the model sees in training.
+
+In pre-training: images as stored, augmented, masked, and the spectrum. In segmentation and
+classification: augmented images with their masks or labels.
 
 usfm browse CONFIG [--data-root DIR] [--num 8] [--out sheet.png]
 """
@@ -15,14 +18,15 @@ from usfm_mm.config.parser import config_parser
 
 if TYPE_CHECKING:  # imported once they are needed
     import numpy as np
+    from matplotlib.figure import Figure
     from mmengine.config import Config
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = config_parser(
-        'Draw what the model sees in training: for each image as stored, augmented, masked, and '
-        'the log spectrum of the masked one.'
+        'Draw what the model sees in training: of pre-training each image as stored, augmented, '
+        'masked, and the log spectrum of the masked one; else with its mask or label.'
     )
     parser.add_argument('--out', type=Path, help='PNG to write (default: NAME_OF_CONFIG_data.png)')
     parser.add_argument('--num', type=int, default=8, help='number of images (default: 8)')
@@ -36,7 +40,7 @@ def draw(config: Config, num: int, out: Path) -> Path:
     """Write a sheet of the first images that the config's sampler draws.
 
     Args:
-        config: Of a pre-training, with ``train_dataloader`` and ``model.data_preprocessor``.
+        config: Of a pre-training, a segmentation or a classification.
         num: Number of images, at least 1; fewer where the sampler ends before.
         out: PNG to write.
 
@@ -49,16 +53,13 @@ def draw(config: Config, num: int, out: Path) -> Path:
     from mmengine.registry import init_default_scope
     from mmengine.runner import Runner
 
+    from usfm_mm.compat import import_host
+    from usfm_mm.datasets import UltrasoundDataset
     from usfm_mm.datasets.samples import stored_image
     from usfm_mm.visualization.figures import save_figure
     from usfm_mm.visualization.reconstruction import dataset_panel
 
-    kind = config.train_dataloader.dataset.type
-    if str(kind).split('.')[-1] != 'UltrasoundDataset':
-        raise ValueError(
-            f'{config.filename} trains on {kind}: only the images of pre-training, from '
-            'usfm_mm.UltrasoundDataset, can be shown'
-        )
+    import_host(config)
     init_default_scope(config.get('default_scope', 'mmpretrain'))
     loader = dict(config.train_dataloader, num_workers=0, persistent_workers=False)
     seed = config.get('randomness', {}).get('seed', 0)
@@ -66,6 +67,8 @@ def draw(config: Config, num: int, out: Path) -> Path:
     # The sampler itself, not the loader, to have each draw's stored image beside it.
     indices = list(islice(iter(loader.sampler), num))
     items = [loader.dataset[index] for index in indices]
+    if not isinstance(loader.dataset, UltrasoundDataset):
+        return save_figure(labelled_panel(items, loader.dataset.metainfo, config.filename), out)
     stored = [stored_image(loader.dataset, index) for index in indices]
     # A broken image has been replaced by one of its organ.
     labels = [loader.dataset.get_data_info(index)['organ'] for index in indices]
@@ -74,6 +77,26 @@ def draw(config: Config, num: int, out: Path) -> Path:
     else:
         augmented, masked = dual_mask_images(items, config.model.data_preprocessor)
     return save_figure(dataset_panel(stored, augmented, masked, labels), out)
+
+
+def labelled_panel(items: list[dict], metainfo: dict, config: str) -> Figure:
+    """Images of segmentation or classification with their masks or labels.
+
+    Raises:
+        ValueError: They are of another kind.
+    """
+    from mmengine.dataset import pseudo_collate
+
+    from usfm_mm.engine.batch_tiles import batch_tiles
+    from usfm_mm.visualization.tiles import tile_panel
+
+    classes = (metainfo or {}).get('classes') or ()
+    tiles = batch_tiles(pseudo_collate(items), classes)
+    if not tiles:
+        raise ValueError(
+            f'{config}: only images of pre-training, segmentation and classification can be shown'
+        )
+    return tile_panel({'': tiles}, classes if tiles[0].truth is not None else ())
 
 
 def dual_mask_images(items: list[dict], preprocessor: dict) -> tuple[np.ndarray, np.ndarray]:

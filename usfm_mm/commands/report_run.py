@@ -1,6 +1,7 @@
-"""Sum up a pre-training run: usfm report work_dirs/demo.
+"""Sum up a run: usfm report work_dirs/demo.
 
-Prints how the loss fell and where the checkpoint and the last panel are; draws loss.png.
+Prints how the loss fell and where the checkpoint and the last panel are; draws loss.png, and of a run
+with validation measures curves.png.
 """
 
 import argparse
@@ -12,46 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 TERMS = {'loss_pixel': 'in space (L1)', 'loss_frequency': 'in frequency'}
-
-
-def read_log(work_dir: Path) -> tuple[list[dict], list[tuple[int, float]]]:
-    """Logged training steps and validations of a run, all its parts joined.
-
-    A resumed run starts a new log at its checkpoint's step. What the former log has from there on
-    was trained anew and is left out; logs of tests have no training steps.
-
-    Args:
-        work_dir: Folder of the run.
-
-    Returns:
-        A dict for each logged step, with ``step`` and ``loss``; and validations as pairs of the
-        last step logged before and the loss. Both in the order of training.
-
-    Raises:
-        FileNotFoundError: If the folder holds no log of a training step.
-    """
-    if not work_dir.is_dir():
-        raise FileNotFoundError(f'{work_dir}: no such folder; runs are in work_dirs/CONFIG')
-    steps: list[dict] = []
-    validations: list[tuple[int, float]] = []
-    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        log = [json.loads(line) for line in path.read_text().splitlines()]
-        first = next((row['step'] for row in log if 'loss' in row), None)
-        if first is None:
-            continue
-        steps = [row for row in steps if row['step'] < first]
-        validations = [(step, loss) for step, loss in validations if step < first]
-        for row in log:  # mmengine counts a validation's step in epochs
-            if 'loss' in row:
-                steps.append(row)
-            elif 'val/total' in row and steps:
-                validations.append((steps[-1]['step'], row['val/total']))
-    if not steps:
-        raise FileNotFoundError(
-            f'{work_dir} holds no run with a logged training step: train with --work-dir '
-            f'{work_dir} first, for default_hooks.logger.interval steps at least'
-        )
-    return steps, validations
 
 
 def loss_table(steps: list[dict]) -> Table:
@@ -68,10 +29,12 @@ def loss_table(steps: list[dict]) -> Table:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the report."""
-    parser = argparse.ArgumentParser(description='Sum up a pre-training run.')
+    parser = argparse.ArgumentParser(description='Sum up a run.')
     parser.add_argument('work_dir', type=Path)
     work_dir = parser.parse_args(argv).work_dir
-    from usfm_mm.visualization.figures import save_figure  # imported once it is needed
+    from usfm_mm.io.run_log import read_log  # imported once they are needed
+    from usfm_mm.visualization.curves import curves_panel
+    from usfm_mm.visualization.figures import save_figure
     from usfm_mm.visualization.loss import loss_curve
 
     steps, validations = read_log(work_dir)
@@ -87,8 +50,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         console.print(f'panel:      {panels[-1].parent / panel["image"]}', soft_wrap=True)
     losses = [(row['step'], row['loss']) for row in steps]
-    curve = save_figure(loss_curve(losses, validations), work_dir / 'loss.png')
+    totals = [(step, row['val/total']) for step, row in validations if 'val/total' in row]
+    curve = save_figure(loss_curve(losses, totals), work_dir / 'loss.png')
     console.print(f'loss curve: {curve}', soft_wrap=True)
+    if validations and not totals:
+        panel = curves_panel(losses, validations)
+        console.print(f'curves:     {save_figure(panel, work_dir / "curves.png")}', soft_wrap=True)
     pointer = work_dir / 'last_checkpoint'
     checkpoint = pointer.read_text().strip() if pointer.is_file() else 'none yet'
     console.print(f'checkpoint: {checkpoint}', soft_wrap=True)

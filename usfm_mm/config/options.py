@@ -18,6 +18,7 @@ from usfm_mm.compat import (
     import_host,
 )
 from usfm_mm.config.arch import check_widths, set_arch
+from usfm_mm.config.balance import set_balance
 from usfm_mm.config.cfg_options import check_options
 from usfm_mm.config.classes import fit_classes
 from usfm_mm.config.files import find_config
@@ -39,6 +40,7 @@ _SETTERS: dict[str, Callable[[Config, Any], None]] = {
     'lr': set_lr,
     'batch_size': set_batch_size,
     'workers': set_workers,
+    'balance_classes': set_balance,
 }
 
 

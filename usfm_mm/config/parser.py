@@ -41,6 +41,12 @@ def add_schedule_options(parser: argparse.ArgumentParser) -> None:
         help='images that each process loads at once; the learning rate stays as it is for '
         "the config's, unless --auto-scale-lr scales it in proportion",
     )
+    parser.add_argument(
+        '--balance-classes',
+        action='store_const',
+        const=True,
+        help='draw rare classes as often as frequent ones in training',
+    )
     parser.add_argument('--workers', type=int, help='processes that load data, for each of ours')
 
 

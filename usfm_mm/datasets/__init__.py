@@ -1,6 +1,7 @@
 """Data sets, samplers and transforms."""
 
 from . import transforms
+from .class_sampler import ClassBalancedSampler
 from .enhancement import EnhancementDataset
 from .sampler import OrganBalancedSampler
 from .seeding import SeededIndex, seeded
@@ -9,6 +10,7 @@ from .table import TableDataset
 from .ultrasound import UltrasoundDataset
 
 __all__ = [
+    'ClassBalancedSampler',
     'EnhancementDataset',
     'OrganBalancedSampler',
     'SeededIndex',

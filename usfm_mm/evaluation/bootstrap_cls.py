@@ -15,6 +15,7 @@ from usfm_mm.evaluation.classification import (
     confusion_matrix,
 )
 from usfm_mm.evaluation.patients import mean, of_patients, same
+from usfm_mm.evaluation.per_class import class_rows, macro
 from usfm_mm.evaluation.per_image import PerImageMetric, image_path, numbers
 from usfm_mm.registry import METRICS
 
@@ -25,6 +26,7 @@ class BootstrapClsMetric(PerImageMetric):
 
     The values are scikit-learn's, see :func:`~usfm_mm.evaluation.classification.class_scores`.
     ``ACC_std`` and so on are standard deviations over resamples of the images with replacement.
+    ``AUC`` and ``AP`` are means over the classes, each against all others.
     The predicted class is that of the highest score. For one label per image. Where samples name
     patients with several images or clips, ``patient/ACC`` and so on are the measures of patients:
     the class of the highest mean score; those whose own labels differ are left out.
@@ -44,6 +46,8 @@ class BootstrapClsMetric(PerImageMetric):
     Attributes:
         confusion: After an evaluation, on the main rank: int64 ``[K, K]`` counts, rows truth.
         labels: And the class names, K.
+        per_class: And a row for each class: ``class``, ``images``, and what
+            :func:`~usfm_mm.evaluation.per_class.class_rows` tells.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class BootstrapClsMetric(PerImageMetric):
         self.seed = seed
         self.confusion: np.ndarray | None = None
         self.labels: list[str] = []
+        self.per_class: list[dict[str, Any]] = []
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep label and scores of a batch.
@@ -117,6 +122,8 @@ class BootstrapClsMetric(PerImageMetric):
                 level=logging.WARNING,
             )
         self.confusion = confusion_matrix(truth, prediction, len(self.labels))
+        self.per_class = class_rows(truth, scores, self.labels)
+        _tell_collapse(truth, prediction, self.labels)
         self.per_image = [
             dict(
                 image=row['image'],
@@ -136,7 +143,7 @@ class BootstrapClsMetric(PerImageMetric):
         for name, value, std in zip(MEASURES, values, stds, strict=True):
             metrics[name] = value
             metrics[f'{name}_std'] = std
-        return metrics | self._of_patients(rows)
+        return metrics | macro(self.per_class) | self._of_patients(rows)
 
     def _of_patients(self, rows: list[dict]) -> dict[str, float]:
         patients, left_out = of_patients(rows, same, mean)
@@ -155,3 +162,18 @@ class BootstrapClsMetric(PerImageMetric):
             f'patient/{name}': value
             for name, value in zip(MEASURES, numbers(class_scores(confusion)), strict=True)
         }
+
+
+def _tell_collapse(truth: np.ndarray, prediction: np.ndarray, labels: Sequence[str]) -> None:
+    """Say plainly where all images get one answer: ACC hides it where that class is frequent."""
+    if len(set(prediction.tolist())) > 1 or len(set(truth.tolist())) == 1:
+        return
+    label = int(prediction[0])
+    share = 100 * float((truth == label).mean())
+    print_log(
+        f'All {len(truth)} images are answered {labels[label]!r}, which is right for {share:.1f} % '
+        'of them: the model tells nothing apart. Where classes are rare, train with '
+        '--balance-classes',
+        logger='current',
+        level=logging.WARNING,
+    )

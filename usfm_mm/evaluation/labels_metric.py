@@ -61,13 +61,15 @@ class LabelsMetric(PerImageMetric):
             )
             for row in rows
         ]
-        metrics = self._measures(rows)
+        metrics = self._measures(rows, 'of items')
         patients, _ = of_patients(rows, any_of, any_of)
         if patients:
-            metrics |= {f'patient/{k}': v for k, v in self._measures(patients).items()}
+            metrics |= {
+                f'patient/{k}': v for k, v in self._measures(patients, 'of patients').items()
+            }
         return metrics
 
-    def _measures(self, rows: Sequence[dict]) -> dict[str, float]:
+    def _measures(self, rows: Sequence[dict], whose: str) -> dict[str, float]:
         truth, scores = (np.asarray([row[key] for row in rows]) for key in ('truth', 'scores'))
         found = label_scores(truth, scores, self.threshold)
         metrics = {}
@@ -85,20 +87,26 @@ class LabelsMetric(PerImageMetric):
         ]
         if one_sided:
             print_log(
-                f'LabelsMetric: {", ".join(one_sided)}, and so has no AUC',
+                f'LabelsMetric {whose}: {", ".join(one_sided)}, and so has no AUC',
                 logger='current',
                 level=logging.WARNING,
             )
         return metrics
 
 
-def label_scores(truth: np.ndarray, scores: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+def label_scores(
+    truth: np.ndarray,
+    scores: np.ndarray,
+    threshold: float = 0.5,
+    answers: np.ndarray | None = None,
+) -> np.ndarray:
     """Measures of each label.
 
     Args:
         truth: [N, K] of 0 and 1.
         scores: [N, K].
         threshold: A label is predicted from this score on.
+        answers: [N, K] of 0 and 1, in place of what the threshold gives.
 
     Returns:
         [K, 5] in %, in the order of ``LABEL_MEASURES``; NaN where one is not defined.
@@ -111,8 +119,9 @@ def label_scores(truth: np.ndarray, scores: np.ndarray, threshold: float = 0.5) 
     from sklearn import metrics
 
     found = []
-    for true, score in zip(truth.T.astype(int), scores.T, strict=True):
-        predicted = (score >= threshold).astype(int)
+    answers = scores >= threshold if answers is None else answers
+    columns = zip(truth.T.astype(int), scores.T, answers.T.astype(int), strict=True)
+    for true, score, predicted in columns:
         both = 0 < true.sum() < len(true)
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of what is not defined: that is NaN here

@@ -1,8 +1,10 @@
 """Registered hooks."""
 
 from .checkpoint import SafeCheckpointHook
+from .curves import CurvesHook
 from .embedding import EmbeddingHook
 from .enhancement import EnhancementHook
+from .first_batch import FirstBatchHook
 from .image_buffer import ImageBufferHook
 from .iteration_seed import IterationSeedHook
 from .learning_rate import LearningRateHook
@@ -12,8 +14,10 @@ from .test_report import TestReportHook
 from .throughput import ThroughputHook
 
 __all__ = [
+    'CurvesHook',
     'EmbeddingHook',
     'EnhancementHook',
+    'FirstBatchHook',
     'ImageBufferHook',
     'IterationSeedHook',
     'LearningRateHook',

@@ -16,6 +16,7 @@ from usfm_mm.evaluation.report_figures import report_figures
 from usfm_mm.evaluation.values_metric import ValuesMetric
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.image import BadImageError
+from usfm_mm.io.table import write_table
 from usfm_mm.registry import HOOKS
 from usfm_mm.visualization.figures import save_figure
 
@@ -32,7 +33,7 @@ class TestReportHook(Hook):
       any foreground in truth and prediction left out; in classification the most confident wrong
       and right ones; in enhancement those of lowest and highest SSIM.
     - ``overlays.png`` (segmentation): outlines on images spread evenly over the sorted test set.
-    - ``confusion_matrix.png`` (classification), ``roc.png`` (several labels), ``scatter.png``
+    - ``per_class.csv`` and ``confusion_matrix.png`` (classification), ``roc.png`` (several labels), ``scatter.png``
       (values).
     - ``enhanced/NAME.png`` and ``panel.png`` (enhancement): every enhanced image, and some beside
       their counterparts of low and high quality, as the paper's Fig. 9.
@@ -95,6 +96,8 @@ class TestReportHook(Hook):
             config=None if config is None else Path(config).name,
             seed=runner.seed,
         )
+        if isinstance(metric, BootstrapClsMetric):
+            write_table(folder / 'per_class.csv', metric.per_class)
         content = json.dumps(summary, indent=2, default=float)
         write_atomic(folder / 'summary.json', content.encode())
         if isinstance(metric, EnhancementMetric):
