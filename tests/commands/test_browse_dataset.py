@@ -103,10 +103,10 @@ def test_simmim_is_shown_with_black_patches(tool, config, project_root, tmp_path
         assert 0 < augmented.max() <= 1
 
 
-@pytest.mark.parametrize('name', ['enhance_custom_cyclegan', 'seg_custom_upernet'])
-def test_other_configs_are_refused(tool, project_root, name):
-    with pytest.raises((ValueError, OSError), match=f'{name}.py trains on .*UltrasoundDataset'):
-        tool.main([str(project_root / 'configs' / 'usfm' / f'{name}.py')])
+def test_other_configs_are_refused(tool, project_root):
+    config = project_root / 'configs' / 'usfm' / 'enhance_custom_cyclegan.py'
+    with pytest.raises(ValueError, match='enhance_custom_cyclegan.py trains on pairs'):
+        tool.main([str(config)])
 
 
 def test_command_line(config, project_root, tmp_path):

@@ -1,4 +1,4 @@
-"""What a training shows of itself: first batch, curves, classes, and a model that says one thing."""
+"""What a training shows of itself: first batch, curves, classes, and one answer for all."""
 
 import csv
 import json

@@ -50,6 +50,11 @@ def draw(config: Config, num: int, out: Path) -> Path:
     Raises:
         ValueError: If the config is of another kind.
     """
+    if config.get('default_scope') == 'mmagic':
+        raise ValueError(
+            f'{config.filename} trains on pairs: only images of pre-training, segmentation and '
+            'classification can be shown'
+        )
     from mmengine.registry import init_default_scope
     from mmengine.runner import Runner
 

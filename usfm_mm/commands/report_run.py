@@ -1,7 +1,7 @@
 """Sum up a run: usfm report work_dirs/demo.
 
-Prints how the loss fell and where the checkpoint and the last panel are; draws loss.png, and of a run
-with validation measures curves.png.
+Prints how the loss fell and where the checkpoint and the last panel are; draws loss.png, and
+of a run with validation measures curves.png.
 """
 
 import argparse

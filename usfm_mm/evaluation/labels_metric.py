@@ -21,10 +21,10 @@ class LabelsMetric(PerImageMetric):
     """AUC, AP, F1, SEN and SPE in % of each label, and their means over the labels.
 
     The values are scikit-learn's: ``roc_auc_score``, ``average_precision_score``, ``f1_score``, and
-    ``recall_score`` of the positives and of the negatives. A label whose truth is all 0 or all 1 has no AUC, AP, and
-    one of the recalls; it is left out of those means, and said. Where patients have several items,
-    ``patient/...`` are the same of patients: a label that is true of one item is the patient's, and
-    the score is the highest.
+    ``recall_score`` of the positives and of the negatives. A label whose truth is all 0 or all 1
+    lacks AUC and one of the recalls; it is left out of those means, and said. Where patients have
+    several items, ``patient/...`` are the same of patients: a label that is true of one item is the
+    patient's, and the score is the highest.
 
     Args:
         threshold: A label is predicted from this score on.

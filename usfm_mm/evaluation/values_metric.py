@@ -20,7 +20,8 @@ class ValuesMetric(PerImageMetric):
     The values are scikit-learn's ``mean_absolute_error``, ``root_mean_squared_error`` and
     ``r2_score``, and NumPy's ``corrcoef``; r is 0 where truth or answer is constant. With several
     values, ``R2`` and ``r`` are means over them, and what has a unit stands by value only. Where
-    patients have several items, ``patient/...`` are the same of patients, truth and answer being means over the items.
+    patients have several items, ``patient/...`` are the same of patients, truth and answer being
+    means over the items.
 
     Args:
         csv_path: Where to write the table of items; None for none.

@@ -33,8 +33,8 @@ class TestReportHook(Hook):
       any foreground in truth and prediction left out; in classification the most confident wrong
       and right ones; in enhancement those of lowest and highest SSIM.
     - ``overlays.png`` (segmentation): outlines on images spread evenly over the sorted test set.
-    - ``per_class.csv`` and ``confusion_matrix.png`` (classification), ``roc.png`` (several labels), ``scatter.png``
-      (values).
+    - ``per_class.csv`` and ``confusion_matrix.png`` (classification), ``roc.png`` (several labels),
+      ``scatter.png`` (values).
     - ``enhanced/NAME.png`` and ``panel.png`` (enhancement): every enhanced image, and some beside
       their counterparts of low and high quality, as the paper's Fig. 9.
 
