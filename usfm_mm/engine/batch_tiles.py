@@ -20,7 +20,7 @@ def batch_tiles(batch: dict, classes: Sequence[str]) -> list[Tile]:
         One tile of each item; none for a batch of another kind.
     """
     inputs, samples = batch.get('inputs'), batch.get('data_samples')
-    if isinstance(inputs, dict) or not samples:
+    if inputs is None or isinstance(inputs, dict) or not samples:
         return []
     return [_tile(image, sample, classes) for image, sample in zip(inputs, samples, strict=True)]
 
