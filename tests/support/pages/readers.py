@@ -7,6 +7,7 @@ from support.pages import annotations
 from support.pages import stand_ins as made
 from support.pages.blocks import ROOT
 from support.pages.weights import Weights
+from support.table_data import write_scans
 
 COPIED = ('configs', 'tools', 'benchmarks', 'requirements')
 
@@ -126,6 +127,16 @@ def _results(folder: Path, weights: Weights) -> None:
     (folder / 'docs' / 'images').mkdir(parents=True)
 
 
+def _tables(folder: Path, weights: Weights) -> None:
+    write_scans(folder)
+    lines = ['video_file,Severity Score,A-lines,B-lines,comments']
+    for number in range(16):
+        name = f'patient_{number}_R1'
+        made.clip(folder / 'COVID-BLUES' / 'lus_videos' / f'{name}.mp4')
+        lines.append(f'{name},{number % 4}.0,{"yes" if number % 3 else "no "},yes,"few, if any"')
+    (folder / 'COVID-BLUES' / 'severity.csv').write_text('\n'.join(lines) + '\n')
+
+
 def _models(folder: Path, weights: Weights) -> None:
     made.hc18(folder / 'HC18')
     made.usgra(folder / 'USGRA')
@@ -150,5 +161,6 @@ READERS = {
     'docs/migration.md': _migration,
     'docs/pretraining.md': lambda folder, _: made.indexed(folder / 'data' / 'mine'),
     'docs/results.md': _results,
+    'docs/tables.md': _tables,
     'models/README.md': _models,
 }
