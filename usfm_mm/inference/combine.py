@@ -60,7 +60,7 @@ def answer_of(
     if card.kind == 'labels':
         least = _THERE if threshold is None else threshold
         findings = tuple(name for name, score in scores.items() if score >= least)
-        return Classification(frame, scores, None, uncertainty, findings, frames)
+        return Classification(frame, scores, None, uncertainty, findings=findings, frames=frames)
     label = max(scores, key=lambda name: scores[name])
     sure = threshold is None or scores[label] >= threshold
-    return Classification(frame, scores, label if sure else None, uncertainty, None, frames)
+    return Classification(frame, scores, label if sure else None, uncertainty, frames=frames)
