@@ -108,7 +108,12 @@ def test_a_model_without_features_is_refused(tmp_path, capsys):
 
     from usfm_mm.apis.model import LoadedModel
 
-    enhancer = LoadedModel(SimpleNamespace(task='enhance', image_size=(8, 8), channels=1), None)
+    enhancer = LoadedModel(
+        SimpleNamespace(
+            task='enhance', image_size=(8, 8), channels=1, kind='class', clip_frames=None
+        ),
+        None,
+    )
     with pytest.raises(ValueError, match="for 'enhance' gives no features"):
         extract_features(enhancer, np.zeros((8, 8), np.uint8))
 

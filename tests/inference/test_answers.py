@@ -80,7 +80,14 @@ class Drawn:
     def __init__(self, size, certainty=0.99, task='segment', classes=('background', 'blob')):
         from types import SimpleNamespace
 
-        self.card = SimpleNamespace(task=task, image_size=size, channels=1, classes=list(classes))
+        self.card = SimpleNamespace(
+            task=task,
+            image_size=size,
+            channels=1,
+            classes=list(classes),
+            kind='class',
+            clip_frames=None,
+        )
         self.certainty = certainty
 
     def __call__(self, images):

@@ -28,7 +28,14 @@ SIZE = 32
 class Enhancer:
     def __init__(self, module):
         self.module = module.eval()
-        self.card = SimpleNamespace(task='enhance', image_size=(SIZE, SIZE), channels=3, classes=[])
+        self.card = SimpleNamespace(
+            task='enhance',
+            image_size=(SIZE, SIZE),
+            channels=3,
+            classes=[],
+            kind='class',
+            clip_frames=None,
+        )
 
     def __call__(self, images):
         return outputs_of(self.module, 'enhance', images)

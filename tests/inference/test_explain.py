@@ -12,7 +12,14 @@ from usfm_mm.visualization.overlay import heat
 class Corner:
     """Calls a picture light by its upper left quarter alone."""
 
-    card = SimpleNamespace(task='classify', image_size=(40, 60), channels=1, classes=['no', 'yes'])
+    card = SimpleNamespace(
+        task='classify',
+        image_size=(40, 60),
+        channels=1,
+        classes=['no', 'yes'],
+        kind='class',
+        clip_frames=None,
+    )
 
     def __call__(self, images):
         light = images[:, 0, :20, :30].mean((1, 2)) / np.float32(255)

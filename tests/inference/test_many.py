@@ -30,6 +30,8 @@ class Bright:
         channels=1,
         classes=['background', 'blob'],
         palette=[[0, 0, 0], [0, 200, 0]],
+        kind='class',
+        clip_frames=None,
     )
     calls = 0
 
@@ -43,7 +45,13 @@ class Light(Bright):
     """Says of a picture whether it is bright."""
 
     card = SimpleNamespace(
-        task='classify', image_size=(32, 48), channels=1, classes=['dark', 'light'], palette=[]
+        task='classify',
+        image_size=(32, 48),
+        channels=1,
+        classes=['dark', 'light'],
+        palette=[],
+        kind='class',
+        clip_frames=None,
     )
 
     def __call__(self, images):

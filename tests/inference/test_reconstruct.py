@@ -22,7 +22,14 @@ class Model:
         preprocessor = dict(type='usfm_mm.DualMaskDataPreprocessor', mean=[55.0], std=[50.0])
         torch.manual_seed(0)
         self.module = USFMPretrainer(backbone, preprocessor).eval()
-        self.card = SimpleNamespace(task='pretrain', image_size=(64, 96), channels=1, classes=[])
+        self.card = SimpleNamespace(
+            task='pretrain',
+            image_size=(64, 96),
+            channels=1,
+            classes=[],
+            kind='class',
+            clip_frames=None,
+        )
 
     def rebuild(self, images, patch_mask, bands):
         return rebuilt_of(self.module, images, patch_mask, bands)

@@ -71,7 +71,13 @@ def test_layers_of_a_mask():
 def test_names_of_classes_and_files_are_escaped():
     class Model:
         card = SimpleNamespace(
-            task='segment', image_size=(8, 8), channels=1, classes=['0', '<i>'], palette=[]
+            task='segment',
+            image_size=(8, 8),
+            channels=1,
+            classes=['0', '<i>'],
+            palette=[],
+            kind='class',
+            clip_frames=None,
         )
 
         def __call__(self, images):

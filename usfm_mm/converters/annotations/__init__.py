@@ -1,6 +1,6 @@
 """Data sets in the formats of annotation programs and of other trainers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
