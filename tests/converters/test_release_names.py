@@ -155,7 +155,7 @@ def test_splits_and_patients_of_composed_and_other_names(own, tmp_path):
     assert patients['images/möller.png'] == 'm'
     table.write_text('name,split\nmüller,train\n', encoding='latin-1')
     with pytest.raises(
-        (ValueError, OSError), match=r's.csv is not in UTF-8 \(.*\): save it as such'
+        (ValueError, OSError), match=r's.csv is no CSV in UTF-8 \(.*\): save it as one'
     ):
         main(['folder', str(own), str(tmp_path / 'other'), '--splits', str(table)])
 

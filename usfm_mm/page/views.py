@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from usfm_mm.inference.answers import Measurement
 from usfm_mm.inference.formats.table import row_of
 from usfm_mm.inference.frames import Frame
 from usfm_mm.inference.predict import classify_frames, enhance_frames, segment_frames
@@ -29,12 +30,17 @@ def segmentation(model: Any, frame: Frame) -> str:
 
 
 def classification(model: Any, frame: Frame) -> str:
-    """The picture, and the score of each class, the likeliest first."""
+    """The picture, and the score of each class, the likeliest first; or the numbers."""
     [answer] = classify_frames([model], [frame], 1, False, None)
     numbers = row_of(answer)
+    if isinstance(answer, Measurement):
+        shown = markup.picture(data_uri(frame.pixels), title=f'{frame.source}, measured')
+        lines = [[name, numbers[name]] for name in answer.values]
+        return markup.wide(shown, markup.table(['', 'value'], lines))
+    there = answer.findings or (answer.label,)
     order = sorted(answer.scores, key=lambda name: -answer.scores[name])
     bars = [
-        markup.bar(name, str(numbers[f'score_{name}']), answer.scores[name], name == answer.label)
+        markup.bar(name, str(numbers[f'score_{name}']), answer.scores[name], name in there)
         for name in order
     ]
     shown = markup.picture(data_uri(frame.pixels), title=f'{frame.source}, classified')

@@ -130,7 +130,7 @@ def _results(folder: Path, weights: Weights) -> None:
 def _tables(folder: Path, weights: Weights) -> None:
     write_scans(folder)
     lines = ['video_file,Severity Score,A-lines,B-lines,comments']
-    for number in range(16):
+    for number in range(32):
         name = f'patient_{number}_R1'
         made.clip(folder / 'COVID-BLUES' / 'lus_videos' / f'{name}.mp4')
         lines.append(f'{name},{number % 4}.0,{"yes" if number % 3 else "no "},yes,"few, if any"')
