@@ -8,7 +8,7 @@ from mmengine.registry import RUNNERS
 
 from support.table_data import CLASSES, LABELS, config, write_scans
 from usfm_mm.apis import classify, load_model, occlude
-from usfm_mm.commands import predict, prepare_data
+from usfm_mm.commands import export_model, predict, prepare_data
 from usfm_mm.io.image import read_grey
 
 
@@ -112,6 +112,9 @@ def test_arrays_are_clips_too(run):
     assert getattr(of_file, kept) == pytest.approx(getattr(of_array, kept), abs=1e-6)
     [twice] = classify([model, model], [frames])
     assert getattr(twice, kept) == pytest.approx(getattr(of_array, kept), abs=1e-6)
+    [checkpoint] = folder.glob('best_*.pth')
+    with pytest.raises(ValueError, match='is a model of clips, which is not exported'):
+        export_model.main([str(checkpoint), str(folder / 'a.onnx')])
     with pytest.raises(ValueError, match='only answers of one class about single images'):
         next(occlude(model, [frames]))
 

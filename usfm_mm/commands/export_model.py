@@ -39,7 +39,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='to compare on: files, folders, patterns; by default noise',
     )
     parser.add_argument(
-        '--int8', action='store_true', help='8-bit matrix products, smaller and faster: ONNX only'
+        '--int8', action='store_true', help='8-bit matrix products, a smaller file: ONNX only'
     )
     parser.add_argument(
         '--test-data',
@@ -71,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.apis.model import load_checkpoint
 
     model = load_checkpoint(args.model)
+    if model.card.clip_frames:
+        raise ValueError(f'{args.model} is a model of clips, which is not exported')
     images = pictures_for(model.card, args.pictures)
     if args.int8:
         lines = _export_int8(model, args, images)

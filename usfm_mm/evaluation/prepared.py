@@ -10,6 +10,7 @@ import numpy as np
 
 from usfm_mm.evaluation.classification import MEASURES, class_scores, confusion_matrix
 from usfm_mm.evaluation.segmentation import class_measures
+from usfm_mm.inference.answers import Classification
 from usfm_mm.inference.predict import classify, segment
 from usfm_mm.io.image import read_grey
 
@@ -53,7 +54,11 @@ def score_prepared(model: Any, root: str | os.PathLike) -> Score:
             for image, answer in zip(images, segment(model, images), strict=True)
         ]
         return Score('DSC', float(np.mean(values)), len(images))
-    found = [classes.index(str(answer.label)) for answer in classify(model, images)]
+    found = [
+        classes.index(str(answer.label))
+        for answer in classify(model, images)
+        if isinstance(answer, Classification)  # as they all are: see _test_list
+    ]
     confusion = confusion_matrix(
         np.array([label for _, label in lines]), np.array(found), len(classes)
     )
@@ -65,6 +70,8 @@ def _test_list(model: Any, root: Path) -> list[tuple[str, int]]:
     task = model.card.task
     if task not in _KINDS:
         raise ValueError(f'a model for {task!r} has neither DSC nor F1')
+    if model.card.kind != 'class':
+        raise ValueError('only models of one class per image have an F1')
     file = root / 'splits' / f'{_KINDS[task]}_test.txt'
     if not file.is_file():
         raise ValueError(f'{file}: no such list; "usfm prepare" makes it')
