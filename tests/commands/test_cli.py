@@ -89,6 +89,8 @@ def test_report_of_a_run(tmp_path):
     for text in ('1.0000', '0.5000', '0.2500', 'somewhere/iter_4.pth'):
         assert text in done.stdout
     assert cv2.imread(str(tmp_path / 'loss.png')) is not None
+    assert 'no such folder' in run('report_run', tmp_path / 'last').stderr
+    (tmp_path / 'last').mkdir()
     assert 'holds no run' in run('report_run', tmp_path / 'last').stderr
 
 

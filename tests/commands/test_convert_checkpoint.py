@@ -154,5 +154,5 @@ def test_command_line(project_root, tmp_path):
     command[2] = str(tmp_path / 'absent.pth')
     done = subprocess.run(command, capture_output=True, text=True, cwd=project_root)
     assert done.returncode == 1
-    assert 'error: checkpoint' in done.stderr
+    assert 'absent.pth: no such checkpoint' in done.stderr
     assert 'Traceback' not in done.stderr

@@ -1,5 +1,6 @@
 """Blocks that are not run are few, say why, and name what is there; so do all others."""
 
+import argparse
 import ast
 import importlib
 import importlib.util
@@ -25,7 +26,7 @@ def parsers(command):
     found = [parser]
     for action in parser._actions:
         choices = action.choices if isinstance(action.choices, dict) else {}
-        found += choices.values()
+        found += [own for own in choices.values() if isinstance(own, argparse.ArgumentParser)]
     return found
 
 
