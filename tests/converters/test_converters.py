@@ -444,10 +444,7 @@ def test_other_bad_input(own, tmp_path, capsys):
         main(['folder', str(classes), str(tmp_path / 'out')])
     with pytest.raises(SystemExit):
         main(['busi', str(own), str(tmp_path / 'out'), '--splits', 'x.csv'])
-    assert (
-        '--classes, --patients, --table and --mask-suffix are for NAME folder'
-        in capsys.readouterr().err
-    )
+    assert '--table is for NAME folder, table, nnunet, ' in capsys.readouterr().err
     with pytest.raises((ValueError, OSError), match='x.csv'):
         main(['folder', str(own), str(tmp_path / 'out'), '--splits', 'x.csv'])
 

@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     for option, names in for_names.items():
         if getattr(args, option) and args.name not in names:
-            parser.error(f'--{option.replace("_", "-")} is for NAME {" or ".join(names)}')
+            parser.error(f'--{option.replace("_", "-")} is for NAME {", ".join(names)}')
     if not args.table and (args.columns or args.name == 'table'):
         parser.error('NAME table needs --table, and so does --columns')
     out = args.out.resolve()
