@@ -11,6 +11,7 @@ GROUPS = {
     'ablations': 'Ablations of the pre-training',
     'usfm/seg': 'Segmentation with USFM',
     'usfm/cls': 'Classification with USFM',
+    'usfm/table': 'Labels in a table, and clips, with USFM',
     'usfm/enhance': 'Enhancement with USFM',
     'baselines/seg': 'Segmentation, other methods',
     'baselines/cls': 'Classification, other methods',
