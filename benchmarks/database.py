@@ -164,7 +164,9 @@ def many_files(folder: Path, count: int) -> dict[str, object]:
         'seconds': seconds,
         'images_per_second': count / seconds['read'],
         'images_per_processor_second': count / seconds['read, of the processor'],
-        'memory_mb': [curve[i] for i in np.linspace(0, len(curve) - 1, 12).astype(int)],
+        'memory_mb': [curve[i] for i in np.linspace(0, len(curve) - 1, 12).astype(int)]
+        if curve  # a run may end before the first reading
+        else [],
         'journal_bytes_per_image': journal.stat().st_size / count,
     }
 
