@@ -94,8 +94,10 @@ def memory_curve(done: list[int], period: float = 1.0) -> Iterator[list[tuple[in
     process = psutil.Process()
 
     def sample() -> None:
-        while not stop.wait(period):
+        while True:  # a short run has one reading, its first
             curve.append((done[0], process.memory_info().rss / 1e6))
+            if stop.wait(period):
+                return
 
     thread = threading.Thread(target=sample)
     thread.start()
@@ -164,9 +166,7 @@ def many_files(folder: Path, count: int) -> dict[str, object]:
         'seconds': seconds,
         'images_per_second': count / seconds['read'],
         'images_per_processor_second': count / seconds['read, of the processor'],
-        'memory_mb': [curve[i] for i in np.linspace(0, len(curve) - 1, 12).astype(int)]
-        if curve  # a run may end before the first reading
-        else [],
+        'memory_mb': [curve[i] for i in np.linspace(0, len(curve) - 1, 12).astype(int)],
         'journal_bytes_per_image': journal.stat().st_size / count,
     }
 

@@ -64,6 +64,9 @@ def _checkpoints(folder: Path, weights: Weights) -> None:
 def _data(folder: Path, weights: Weights) -> None:
     made.organs(folder / 'data' / 'mine')
     made.labelled(folder / 'own')
+    made.coloured(folder / 'scans' / 'coloured')
+    made.structures(folder / 'scans' / 'structures')
+    made.volumes(folder / 'scans' / 'volumes')
     for kind in (annotations.labelme, annotations.yolo, annotations.cvat):
         kind(folder / 'scans' / kind.__name__)
     weights.sh(

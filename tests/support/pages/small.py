@@ -19,6 +19,7 @@ SHORT = {
 BENCHMARKS = {
     'data_pipeline': ['--images', '20', '--rounds', '1'],
     'database': ['--files', '20', '--rows', '2000', '--real', '2', '--source', 'scans'],
+    'exported': ['--batch-size', '2', '--rounds', '1'],
     'inference': ['--images', '2', '--arch', 'tiny', '--batch-size', '2', '--rounds', '1'],
     'readers': ['--frames', '2'],
     'sampler': ['--images', '2000', '--workers', '1', '--rounds', '1'],

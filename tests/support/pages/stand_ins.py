@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cv2
+import nibabel as nib
 import numpy as np
 from PIL import Image
 
@@ -48,6 +49,40 @@ def labelled(folder: Path, count: int = 24) -> None:
         name = ''.join(chr(97 + int(digit)) for digit in f'{i:02d}')
         for kind, array in zip(('images', 'masks'), picture(i), strict=True):
             save(folder / kind / f'case{name}.png', array)
+
+
+def coloured(folder: Path, count: int = 24) -> None:
+    """Images, and masks of two structures in two colours."""
+    for i in range(count):
+        name = f'case{chr(97 + i)}.png'
+        image, mask = picture(i, value=1)
+        save(folder / 'images' / name, image)
+        colours = np.zeros((SIDE, SIDE, 3), np.uint8)
+        colours[mask > 0] = (255, 0, 0)
+        colours[50:60, 50:70] = (0, 255, 0)
+        save(folder / 'masks' / name, colours)
+
+
+def structures(folder: Path, count: int = 24) -> None:
+    """Images, and a folder of masks for each of two structures."""
+    for i in range(count):
+        name = f'case{chr(97 + i)}.png'
+        image, mask = picture(i)
+        save(folder / 'images' / name, image)
+        save(folder / 'masks' / 'liver' / name, mask)
+        save(folder / 'masks' / 'cyst' / name, np.roll(mask, 20, axis=1))
+
+
+def volumes(folder: Path, count: int = 12) -> None:
+    """NIfTI volumes of three slices, with masks of two structures."""
+    folder.mkdir(parents=True)
+    for i in range(count):
+        slices = [picture(3 * i + n, value=1) for n in range(3)]
+        masks = [mask + 2 * np.roll(mask, 40, axis=1) * (mask == 0) for _, mask in slices]
+        for ending, arrays in (('', [image for image, _ in slices]), ('_seg', masks)):
+            stack = np.stack([array.T for array in arrays], axis=-1).astype(np.uint8)
+            name = f'case{chr(97 + i)}{ending}.nii.gz'
+            nib.save(nib.Nifti1Image(stack, np.eye(4)), folder / name)
 
 
 def qualities(folder: Path, count: int = 8, below: str = '') -> None:
