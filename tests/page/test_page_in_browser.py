@@ -238,6 +238,13 @@ def test_reconstructs_what_is_painted(page, made, tmp_path):
     )
 
 
+@pytest.mark.parametrize('pause', [0, 0.3, 0.6, 1.0])
+def test_a_tab_that_is_opened_while_it_is_answered_has_its_answer(page, pause):
+    drop(page, SAMPLE)
+    page.wait_for_timeout(1000 * pause)
+    answer(page, 'alike', '.three img')
+
+
 def test_finds_the_nearest_pictures_of_the_index(page, made):
     drop(page, SAMPLE)
     answer(page, 'alike', '.three img')

@@ -41,7 +41,7 @@ def build(served: list[Served], index: Index | None) -> Any:
                     if models:
                         steps += task_tab(task, models, opened, place)
                 if index is not None:
-                    steps += alike_tab(index)
+                    steps += alike_tab(index, opened, place)
         arrived = drop.upload(_take, [drop], [drop, opened, told, place], **SLOW)
         moved = place.input(_tell, [opened, place], [told], trigger_mode='always_last', **QUIET)
         for event, how in ((arrived, SLOW), (moved, QUIET)):

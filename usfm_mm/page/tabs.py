@@ -55,10 +55,10 @@ class Step:
 
 def task_tab(task: str, served: list[Served], opened: Any, place: Any) -> list[Step]:
     """Tab of the models for one task."""
-    with gr.Tab(TITLES[task], elem_id=f'tab-{task}'):
+    with gr.Tab(TITLES[task], elem_id=f'tab-{task}') as tab:
         chosen = _chooser(served)
         if task == 'pretrain':
-            return _reconstruct(served, chosen, opened, place)
+            return _when_opened(tab, _reconstruct(served, chosen, opened, place), opened, place)
         if task == 'segment':
             fade = gr.Slider(0, 100, 35, step=1, label='Colour over the picture, %', elem_id='fade')
             fade.input(None, [fade], None, js=_FADE)
@@ -71,12 +71,12 @@ def task_tab(task: str, served: list[Served], opened: Any, place: Any) -> list[S
 
         step = Step(show, [chosen], [answer])
         chosen.input(show, [opened, place, chosen], [answer], **QUIET)
-        return [step]
+        return _when_opened(tab, [step], opened, place)
 
 
-def alike_tab(index: Index) -> list[Step]:
+def alike_tab(index: Index, opened: Any, place: Any) -> list[Step]:
     """Tab of the pictures of an index that are nearest."""
-    with gr.Tab('Similar', elem_id='tab-alike'):
+    with gr.Tab('Similar', elem_id='tab-alike') as tab:
         answer = gr.HTML(_FIRST, elem_classes='answer', elem_id='answer-alike')
 
     def show(file: Opened | None, number: int) -> str:
@@ -84,7 +84,18 @@ def alike_tab(index: Index) -> list[Step]:
             f'Nearest by the cosine between features, of {len(index.table.sources)} in {index.name}'
         )
 
-    return [Step(show, [], [answer])]
+    return _when_opened(tab, [Step(show, [], [answer])], opened, place)
+
+
+def _when_opened(tab: Any, steps: list[Step], opened: Any, place: Any) -> list[Step]:
+    """Do the steps of a tab when it is opened, too.
+
+    Gradio builds what is in a tab when it is opened, and loses what comes to it just then.
+    """
+    event = tab.select
+    for step in steps:
+        event = event(step.function, [opened, place, *step.inputs], step.outputs, **QUIET).then
+    return steps
 
 
 def _reconstruct(served: list[Served], chosen: Any, opened: Any, place: Any) -> list[Step]:
