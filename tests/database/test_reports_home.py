@@ -10,6 +10,7 @@ import sys
 import cv2
 import pytest
 
+from support.audit import WATCH
 from support.made_up import key_file, speckle, write_dicom, write_folder
 
 SEARCH = """
@@ -45,23 +46,6 @@ def test_search_for_text_asks_no_network(tmp_path):
     assert re.findall(r'.*AF_INET.*', log.read_text()) == []
 
 
-WATCH = """
-import os, sys
-busy = False
-def note(event, args):
-    global busy
-    if busy or event.split('.')[0] not in ('open', 'os', 'socket', 'sqlite3', 'subprocess'):
-        return
-    busy = True
-    try:
-        if event != 'open' or (args[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            log = os.open(os.environ['AUDIT_LOG'], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            os.write(log, (ascii((event, *map(str, args))) + chr(10)).encode())
-            os.close(log)
-    finally:
-        busy = False
-sys.addaudithook(note)
-"""
 WRITES = ('open', 'os.mkdir', 'os.rename', 'os.link', 'os.symlink', 'sqlite3.connect')
 NETWORK = ('socket.connect', 'socket.getaddrinfo', 'socket.gethostbyname', 'socket.sendto')
 

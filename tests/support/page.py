@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from support.audit import WATCH
+
 REQUIRED = 'USFM_PAGE_TEST'  # with this set, a missing browser is a failure
 FLAGS = (
     '--no-sandbox',
@@ -19,23 +21,6 @@ FLAGS = (
     '--disable-component-update',
     '--disable-sync',
 )
-WATCH = """
-import os, sys
-busy = False
-def note(event, args):
-    global busy
-    if busy or event.split('.')[0] not in ('open', 'os', 'socket', 'sqlite3', 'subprocess'):
-        return
-    busy = True
-    try:
-        if event != 'open' or (args[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            log = os.open(os.environ['AUDIT_LOG'], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            os.write(log, (ascii((event, *map(str, args))) + chr(10)).encode())
-            os.close(log)
-    finally:
-        busy = False
-sys.addaudithook(note)
-"""
 
 
 def missing(what):

@@ -12,6 +12,8 @@ from usfm_mm.inference.onnx_model import OnnxModel
 if TYPE_CHECKING:
     import torch
 
+    from usfm_mm.inference.features import Encoder
+
     from .model import LoadedModel
 
 
@@ -70,3 +72,22 @@ def device_for(file: str | os.PathLike, wanted: str | None = None) -> str:
 
     quiet_imports()
     return 'cuda' if torch.cuda.is_available() else 'cpu'
+
+
+def load_encoder(file: str, device: str | None = None) -> Encoder:
+    """An encoder of ``usfm export``, else of any layout.
+
+    Args:
+        file: As a command gets it.
+        device: As :func:`device_for` takes it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read.
+    """
+    if is_exported(file):
+        return load_model(file)
+    where = device_for(file, device)  # which keeps the hosts quiet
+    from .backbone import load_backbone
+
+    return load_backbone(file, device=where)

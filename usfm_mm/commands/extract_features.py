@@ -6,10 +6,6 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # imported once it is needed
-    from usfm_mm.inference.features import Encoder
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -30,21 +26,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _load(file: str, device: str | None) -> Encoder:
-    """An encoder of ``usfm export``, else of any layout."""
-    from usfm_mm.apis.loading import device_for, is_exported, load_model
-
-    if is_exported(file):
-        return load_model(file)
-    where = device_for(file, device)  # which keeps the hosts quiet
-    from usfm_mm.apis import load_backbone
-
-    return load_backbone(file, device=where)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Extract, and say what could not be read."""
     args = parse_args(argv)
+    from usfm_mm.apis.loading import load_encoder
     from usfm_mm.inference.features import check_ending
     from usfm_mm.inference.frames import shared_bits
     from usfm_mm.inference.predict import check_options
@@ -62,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.io.hashing import sha256
     from usfm_mm.io.progress import progress_bar
 
-    encoder = _load(args.model, args.device)
+    encoder = load_encoder(args.model, args.device)
     bits = shared_bits(listing.files)
     about = dict(model=sha256(args.model), **{k: str(v) for k, v in tell_bits(bits).items()})
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from usfm_mm.inference.features import Encoder
     from usfm_mm.page.alike import Index
     from usfm_mm.page.tabs import Served
 
@@ -67,7 +66,7 @@ def load(
     Raises:
         ValueError: A file is none of ours, or the index was made by none of the models.
     """
-    from usfm_mm.apis.loading import device_for, is_exported, load_model
+    from usfm_mm.apis.loading import device_for, is_exported, load_encoder, load_model
     from usfm_mm.inference.features import read_features
     from usfm_mm.io.hashing import sha256
     from usfm_mm.page.alike import Index
@@ -82,7 +81,7 @@ def load(
                 f'--index {index}: made by none of {", ".join(paths)}: give its model too, or make '
                 'it with one of these by usfm extract-features'
             )
-        found = Index(Path(index).name, _encoder(made[0], device), table)
+        found = Index(Path(index).name, load_encoder(made[0], device), table)
     loaded = [(path, load_model(path, device_for(path, device))) for path in paths]
     served = [
         Served(Path(path).stem, model)
@@ -92,18 +91,6 @@ def load(
     if not served and found is None:
         raise ValueError(f'{paths[0]} is an exported encoder: give --index, or its checkpoint')
     return served, found
-
-
-def _encoder(file: str, device: str | None) -> Encoder:
-    """As ``usfm extract-features`` loads it."""
-    from usfm_mm.apis.loading import device_for, is_exported, load_model
-
-    if is_exported(file):
-        return load_model(file)
-    where = device_for(file, device)  # which keeps the hosts quiet
-    from usfm_mm.apis import load_backbone
-
-    return load_backbone(file, device=where)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
