@@ -1,5 +1,7 @@
 """usfm serve: what it says before it serves."""
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -44,9 +46,10 @@ def test_errors_are_one_line(project_root, tmp_path, capsys):
     assert 'give another --port' in error_of(capsys, model, '--port', '70000')
 
 
-def test_other_computers_are_warned_of(monkeypatch, capsys):
+def test_other_computers_are_warned_of(monkeypatch, capsys, tmp_path):
     import uvicorn
 
+    log = logging.FileHandler(tmp_path / 'another.log')
     monkeypatch.setattr(server, 'application', lambda *_: None)
     monkeypatch.setattr(uvicorn.Server, 'run', lambda *_, **__: None)
     monkeypatch.setattr(server.signal, 'signal', lambda *_: None)
@@ -54,3 +57,5 @@ def test_other_computers_are_warned_of(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith('WARNING: 0.0.0.0 can be reached from other')
     server.serve(lambda: None, '127.0.0.1', 0, 1)
     assert capsys.readouterr().err == ''
+    assert log.stream is not None, 'the page closed a log file that is not its own'
+    log.close()

@@ -186,6 +186,7 @@ def test_classification(tmp_path, images, drawn):
     folder, summary, rows = read_report(runner)
     assert {path.name for path in folder.iterdir()} == {
         'per_image.csv',
+        'per_class.csv',
         'summary.json',
         'confusion_matrix.png',
         'hardest_easiest.png',
@@ -222,7 +223,7 @@ def test_two_ranks_report_as_one(tmp_path, images, free_port, monkeypatch):
         one, two = (tmp_path / number / task / 'test' for number in ('one', 'two'))
         names = sorted(path.name for path in one.iterdir())
         assert sorted(path.name for path in two.iterdir()) == names
-        assert len(names) == 4
+        assert len(names) == dict(seg=4, cls=5)[task]
         for name in names:
             assert (one / name).read_bytes() == (two / name).read_bytes(), name
 

@@ -121,8 +121,13 @@ def serve(build: Callable[[], Any], host: str, port: int, most: int) -> None:
         app = application(build, host, most)
         where = f'[{host}]' if ':' in host else host
         print(f'http://{where}:{waiting.getsockname()[1]}/ (Ctrl+C ends it)', flush=True)
+        # Its own configuration of logging would close the log files of the whole process.
         config = uvicorn.Config(
-            app, log_level='critical', server_header=False, timeout_graceful_shutdown=1
+            app,
+            log_config=None,
+            log_level='critical',
+            server_header=False,
+            timeout_graceful_shutdown=1,
         )
         uvicorn.Server(config).run(sockets=[waiting])
 
