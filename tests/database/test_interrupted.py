@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.made_up import content, run, write_folder, write_image
+from support.made_up import content, run, without_text_search, write_folder, write_image
 from usfm_mm.database.chunk import Job, crashed_file, process_chunk
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.listing import SourceFile
@@ -129,7 +129,12 @@ def dask_cluster(workers=2, threads=1):
         yield cluster.scheduler_address
 
 
-def test_two_dask_workers_give_the_same(undisturbed, tmp_path):
+def test_dask_gives_the_same_with_a_worker_killed(undisturbed, tmp_path, monkeypatch):
+    """In the middle of a chunk, of which some images are written."""
+    from usfm_mm.database import build
+
+    killed = tmp_path / 'killed'
+    monkeypatch.setattr(build, 'process_chunk', partial(dying_once, killed))
     with dask_cluster() as scheduler:
         run(
             [undisturbed / 'source'],
@@ -137,7 +142,18 @@ def test_two_dask_workers_give_the_same(undisturbed, tmp_path):
             tmp_path,
             cluster=Cluster('dask', -1, scheduler),
         )
+    assert killed.exists()
     assert content(tmp_path / 'out') == content(undisturbed / 'out')
+
+
+def dying_once(killed, job, files):
+    """The work on a chunk; one of the processes goes down, as a cluster's node does."""
+    with without_text_search():
+        if not killed.exists() and any(file.path.endswith('/045.png') for file in files):
+            process_chunk(job, files[: len(files) // 2])
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return process_chunk(job, files)
 
 
 def process(job, chunks, cluster):
