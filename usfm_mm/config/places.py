@@ -1,11 +1,14 @@
 """Finds settings in a config wherever they stand."""
 
+import copy
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+_PATHS = ('data_root', 'work_dir', 'load_from', 'checkpoint')
 
 
 class Place(NamedTuple):
@@ -39,6 +42,21 @@ def places(node: Any, keys: Collection[str], path: str = '') -> Iterator[Place]:
 def loaders(cfg: Config) -> Iterator[tuple[str, dict]]:
     """Name and settings of every data loader that the config has."""
     return ((name, cfg[name]) for name in LOADERS if cfg.get(name))
+
+
+def with_whole_paths(cfg: Config) -> Config:
+    """A copy whose folders and checkpoints, those that are there, are named from the root.
+
+    It means the same read from any folder.
+
+    Args:
+        cfg: Of a run; left as it is.
+    """
+    whole = copy.deepcopy(cfg)
+    for place in places(whole._cfg_dict, _PATHS):
+        if isinstance(place.value, str) and Path(place.value).exists():
+            place.node[place.key] = str(Path(place.value).absolute())
+    return whole
 
 
 def backbone_of(cfg: Config) -> dict:

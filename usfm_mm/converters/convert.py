@@ -19,12 +19,14 @@ from usfm_mm.converters.summary import contact_sheet, report_counts
 from usfm_mm.converters.writing import Written, write_item
 from usfm_mm.io.image import bits_of_set
 from usfm_mm.io.index_checks import SPLITS
+from usfm_mm.io.spacing import write_spacing
 
 
 def convert(converter: Converter, source: Path, out: Path, seed: int, console: Console) -> None:
     """Write ``images/``, ``masks/``, ``splits/``, ``index.csv``, ``dataset.json``, a contact sheet.
 
-    Pairs are written to ``low_quality/`` and ``high_quality/``.
+    Pairs are written to ``low_quality/`` and ``high_quality/``; the sizes of pixels that are known
+    to ``spacing.csv``.
 
     All is made in a hidden folder beside ``out``, which takes the place of ``out`` at the end.
 
@@ -105,6 +107,7 @@ def _write_all(
     write_lists(folder / 'splits', converter, items, splits, groups, strata, seed, frames)
     if not any(item.degrade for item in items):  # synthetic images are none to pre-train on
         write_index(folder / 'index.csv', converter, items, splits, source, frames)
+    write_spacing(folder, {item.name: item.spacing for item in items if item.spacing})
     counts = Counter(splits)
     train = np.array(splits) == 'train'
     mean, square = np.mean(np.array([row.moments for row in written])[train], axis=0)

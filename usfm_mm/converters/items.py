@@ -47,6 +47,8 @@ class Item:
         told: What a table tells of it: 0 or 1 for each of the data set's ``label_names``, then a
             number for each of its ``value_names``.
         clip: Whether ``image`` is read frame by frame.
+        spacing: Height and width in mm of a pixel of the picture as it is written; None where it is
+            not known.
     """
 
     image: Path
@@ -61,6 +63,7 @@ class Item:
     degrade: Callable[[np.ndarray], np.ndarray] | None = None
     told: tuple[float, ...] = ()
     clip: bool = False
+    spacing: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from usfm_mm.compat.log_processor import ScoreLogProcessor
 from usfm_mm.compat.quiet_console import quieten
+from usfm_mm.config.places import with_whole_paths
 from usfm_mm.config.provenance import compare_settings, trained_with
 from usfm_mm.config.schedule import without_empty
 from usfm_mm.engine.stop_signals import shield_workers
@@ -53,6 +54,15 @@ class _StrictRunner:
                 f'--batch-size {max(len(loader.sampler), 1)} or less, or add images'
             )
         return loop
+
+    def dump_config(self) -> None:
+        """Save the config to the work dir, so that it means the same from any folder."""
+        own = self.cfg
+        self.cfg = with_whole_paths(own)
+        try:
+            super().dump_config()  # type: ignore[misc]
+        finally:
+            self.cfg = own
 
     def test(self) -> dict:
         """Test a checkpoint that fits."""

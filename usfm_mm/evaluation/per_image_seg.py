@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from usfm_mm.evaluation.per_image import PerImageMetric, image_path, numbers
 from usfm_mm.evaluation.segmentation import MEASURES, class_measures, require_monai
 from usfm_mm.io.image import encode_png
+from usfm_mm.io.spacing import read_spacing
 from usfm_mm.registry import METRICS
 
 
@@ -28,6 +29,11 @@ class PerImageSegMetric(PerImageMetric):
     Reports ``DSC`` and so on, and ``DSC_std``: the population's standard deviation (ddof 0) over
     the images. The table has per image these five, ``truth_pixels`` and ``pred_pixels`` of all
     foreground, and the five of each class as ``DSC_<class>``.
+
+    Where ``spacing.csv`` of the data set, in the folder above that of an image, tells the size of
+    the image's pixels, its HD95 and its areas are given in mm and mm², too: ``HD95_mm`` and
+    ``HD95_mm_std`` over the images of known size, in the table also ``HD95_mm_<class>``,
+    ``truth_mm2`` and ``pred_mm2``, empty where the size is not known.
 
     Args:
         num_classes: With the background; by default as many as the data set names.
@@ -58,6 +64,7 @@ class PerImageSegMetric(PerImageMetric):
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.masks: dict[str, tuple[bytes, bytes]] = {}
+        self._spacing: dict[Path, dict[str, tuple[float, float]]] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Measure the images of a batch.
@@ -68,8 +75,8 @@ class PerImageSegMetric(PerImageMetric):
                 ``img_path``.
 
         Raises:
-            ValueError: If masks don't fit each other or the classes, or the model's scores are no
-                numbers; the message names the image.
+            ValueError: If masks don't fit each other or the classes, the model's scores are no
+                numbers, or ``spacing.csv`` is wrong; the message names the image or the row.
         """
         num_classes = self.count_classes()
         for sample in data_samples:
@@ -78,8 +85,11 @@ class PerImageSegMetric(PerImageMetric):
             scores = _pixels(sample.get('seg_logits'))
             if scores is not None and not torch.isfinite(scores).all():
                 raise ValueError(f'{path}: the scores are not finite; did the training diverge?')
+            spacing = self._spacing_of(path, truth.shape, sample.get('ori_shape'))
             try:
-                measures = class_measures(truth, prediction, num_classes, self.ignore_index)
+                measures = class_measures(
+                    truth, prediction, num_classes, self.ignore_index, spacing
+                )
             except ValueError as error:
                 raise ValueError(f'{path}: {error}') from error
             ignored = truth == self.ignore_index
@@ -92,6 +102,7 @@ class PerImageSegMetric(PerImageMetric):
                 measures={name: numbers(values) for name, values in measures.items()},
                 truth_pixels=int((truth > 0).sum()),
                 pred_pixels=int((prediction > 0).sum()),
+                mm2_per_pixel=spacing and spacing[0] * spacing[1],
             )
             if self.keep_masks:
                 row['masks'] = tuple(encode_png(x.astype(np.uint8), 3) for x in (truth, prediction))
@@ -120,28 +131,35 @@ class PerImageSegMetric(PerImageMetric):
             )
         foreground = self.class_names(self.count_classes())[1:]
         self.masks = {row['image']: row['masks'] for row in rows if 'masks' in row}
-        self.per_image = []
-        for row in rows:
-            by_class = row['measures']
-            self.per_image.append(
-                dict(
-                    image=row['image'],
-                    **{name: float(np.mean(by_class[name])) for name in MEASURES},
-                    truth_pixels=row['truth_pixels'],
-                    pred_pixels=row['pred_pixels'],
-                    **{
-                        f'{name}_{label}': by_class[name][n]
-                        for n, label in enumerate(foreground)
-                        for name in MEASURES
-                    },
-                )
+        known = sum(row['mm2_per_pixel'] is not None for row in rows)
+        if 0 < known < len(rows):
+            print_log(
+                f'PerImageSegMetric: HD95_mm is of the {known} of {len(rows)} images whose pixels '
+                'have a known size.',
+                logger='current',
+                level=logging.INFO,
             )
+        names = (*MEASURES, *(('HD95_mm',) if known else ()))
+        self.per_image = [_table_row(row, names, foreground) for row in rows]
         metrics = {}
-        for name in MEASURES:
-            values = np.asarray([row[name] for row in self.per_image])
+        for name in names:
+            values = np.asarray([row[name] for row in self.per_image if row[name] != ''])
             metrics[name] = float(values.mean())
             metrics[f'{name}_std'] = float(values.std())
         return metrics
+
+    def _spacing_of(
+        self, path: str, shape: tuple[int, ...], stored: Sequence[int] | None
+    ) -> tuple[float, float] | None:
+        """Height and width in mm of a pixel of the masks, which may be of another size."""
+        folder = Path(path).parent.parent
+        if folder not in self._spacing:
+            self._spacing[folder] = read_spacing(folder)
+        spacing = self._spacing[folder].get(Path(path).stem)
+        if spacing is None or stored is None:
+            return spacing
+        scaled = (mm * old / new for mm, old, new in zip(spacing, stored, shape, strict=False))
+        return cast(tuple[float, float], tuple(scaled))
 
     def count_classes(self) -> int:
         """Number of classes, with the background.
@@ -157,6 +175,27 @@ class PerImageSegMetric(PerImageMetric):
                 f'{self.num_classes} and the data set names {named}'
             )
         return count
+
+
+def _table_row(
+    row: dict[str, Any], names: Sequence[str], foreground: Sequence[str]
+) -> dict[str, Any]:
+    """An image's row of the table: measures, areas, and the measures of each class."""
+    by_class, mm2 = row['measures'], row['mm2_per_pixel']
+    areas = {f'{kind}_pixels': row[f'{kind}_pixels'] for kind in ('truth', 'pred')}
+    if 'HD95_mm' in names:
+        for kind in ('truth', 'pred'):
+            areas[f'{kind}_mm2'] = '' if mm2 is None else mm2 * row[f'{kind}_pixels']
+    return dict(
+        image=row['image'],
+        **{name: float(np.mean(by_class[name])) if name in by_class else '' for name in names},
+        **areas,
+        **{
+            f'{name}_{label}': by_class[name][n] if name in by_class else ''
+            for n, label in enumerate(foreground)
+            for name in names
+        },
+    )
 
 
 def _labels(sample: Any, key: str) -> np.ndarray:

@@ -17,7 +17,11 @@ _OF_COUNTS = {'DSC': 'f1 score', 'IoU': 'threat score', 'ACC': 'accuracy', 'SEN'
 
 
 def class_measures(
-    truth: np.ndarray, prediction: np.ndarray, num_classes: int, ignore_index: int = 255
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    num_classes: int,
+    ignore_index: int = 255,
+    spacing: tuple[float, float] | None = None,
 ) -> dict[str, np.ndarray]:
     """Measure each foreground class of an image against all other classes.
 
@@ -38,9 +42,11 @@ def class_measures(
         num_classes: With the background.
         ignore_index: Pixels that have this truth count neither in the truth nor in the prediction,
             and not in ACC.
+        spacing: Height and width of a pixel in mm, where they are known.
 
     Returns:
-        For each of ``MEASURES``, float64 ``[num_classes - 1]``: in % except HD95, in pixels.
+        For each of ``MEASURES``, float64 ``[num_classes - 1]``: in % except HD95, in pixels. With
+        ``spacing`` also ``HD95_mm``: as HD95, all distances and the diagonal in mm.
 
     Raises:
         ValueError: If shapes differ, an image isn't ``[H, W]``, or a label is not one of these
@@ -75,19 +81,40 @@ def class_measures(
     }
 
     has_truth, has_prediction = (masks.flatten(1).any(1).numpy() for masks in (truths, predictions))
-    both_empty, both = ~has_truth & ~has_prediction, has_truth & has_prediction
     measures['SEN'][~has_truth] = 0.0
     for values in measures.values():
-        values[both_empty] = 100.0
-    distances = np.where(both_empty, 0.0, math.hypot(*truth.shape))
+        values[~has_truth & ~has_prediction] = 100.0
+    measures['HD95'] = _distances(truths, predictions, (1.0, 1.0))
+    if spacing is not None:
+        measures['HD95_mm'] = _distances(truths, predictions, spacing)
+    return measures
+
+
+def _distances(
+    truths: torch.Tensor, predictions: torch.Tensor, spacing: tuple[float, float]
+) -> np.ndarray:
+    """HD95 of masks [C, H, W], in the unit of ``spacing``, with the rules for empty ones."""
+    empty, also_empty = (~masks.flatten(1).any(1).numpy() for masks in (truths, predictions))
+    height, width = truths.shape[1:]
+    diagonal = math.hypot(height * spacing[0], width * spacing[1])
+    distances = np.where(empty & also_empty, 0.0, diagonal)
+    both = ~empty & ~also_empty
     if both.any():
         with warnings.catch_warnings():
             # MONAI 1.5 and 1.6 use an argument of their own that they deprecate.
             warnings.simplefilter('ignore', FutureWarning)
-            distances[both] = metrics.compute_hausdorff_distance(
-                predictions[both][None], truths[both][None], include_background=True, percentile=95
-            )[0].numpy()
-    return {**measures, 'HD95': distances}
+            distances[both] = (
+                require_monai()
+                .compute_hausdorff_distance(
+                    predictions[both][None],
+                    truths[both][None],
+                    include_background=True,
+                    percentile=95,
+                    spacing=list(spacing),
+                )[0]
+                .numpy()
+            )
+    return distances
 
 
 def require_monai() -> ModuleType:

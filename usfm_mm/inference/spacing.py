@@ -5,14 +5,16 @@ from typing import Any
 
 _2D = 1  # Region Spatial Format, and units in cm: PS3.3 C.8.5.5.1
 _CM = 3
-_TAGS = ('SequenceOfUltrasoundRegions', 'PixelSpacing')
+TAGS = ('SequenceOfUltrasoundRegions', 'PixelSpacing')
+"""What a DICOM header tells it by."""
 
 
 def pixel_spacing(path: Path, kind: str) -> tuple[float, float] | None:
     """Height and width of a pixel in mm; None where the file does not tell, or tells several.
 
     Of DICOM files the calibration of the 2D ultrasound regions where they agree, else Pixel
-    Spacing; of NIfTI files the voxel, where the header names its unit.
+    Spacing; of NIfTI files the voxel, where the header names its unit; of MetaImage files the
+    voxel, which is in mm, but for one of 1 in all directions: programs that know none write it.
     """
     if kind == 'dicom':
         from pydicom import dcmread
@@ -21,11 +23,9 @@ def pixel_spacing(path: Path, kind: str) -> tuple[float, float] | None:
 
         with quiet():
             return spacing_of_header(
-                dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
+                dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS), force=True)
             )
-    if kind == 'nifti':
-        return _of_nifti(path)
-    return None
+    return _of_volume(path, kind) if kind in ('nifti', 'metaimage') else None
 
 
 def spacing_of_header(header: Any) -> tuple[float, float] | None:
@@ -46,15 +46,18 @@ def spacing_of_header(header: Any) -> tuple[float, float] | None:
     return None
 
 
-def _of_nifti(path: Path) -> tuple[float, float] | None:
+def _of_volume(path: Path, kind: str) -> tuple[float, float] | None:
     import SimpleITK as sitk
 
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
-        unit = int(reader.GetMetaData('xyzt_units')) & 7
+        spacing = reader.GetSpacing()
+        # ITK has turned metres and micrometres into mm.
+        known = (
+            int(reader.GetMetaData('xyzt_units')) & 7 if kind == 'nifti' else set(spacing) != {1.0}
+        )
     except (RuntimeError, ValueError):
         return None
-    width, height = reader.GetSpacing()[:2]
-    return (height, width) if unit else None  # ITK has turned metres and micrometres into mm
+    return (spacing[1], spacing[0]) if known else None

@@ -9,7 +9,9 @@ from types import ModuleType
 import numpy as np
 
 from usfm_mm.converters.items import ConversionError, Item, SizeError, safe_name
+from usfm_mm.database.readers.kinds import kind_of
 from usfm_mm.database.types import Options, RejectedError
+from usfm_mm.inference.spacing import pixel_spacing
 from usfm_mm.io.optional import optional_import
 
 VOLUMES = ('.nii.gz', '.nii', '.mha', '.mhd', '.nrrd')
@@ -51,6 +53,7 @@ def slice_items(
         )
     _check_direction(image, mask)
     digits = len(str(len(pixels) - 1))
+    spacing = pixel_spacing(image, kind_of(image))
     return [
         replace(
             about,
@@ -59,6 +62,7 @@ def slice_items(
             read=partial(_slice, image, number),
             masks=(partial(_mask, mask, number, values),),
             patient=about.patient or safe_name(volume_stem(image)),
+            spacing=spacing,
         )
         for number in range(len(pixels))
     ]
