@@ -6,13 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from pydicom import examples
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 from support.ultrasound_dicom import write_dicom
 from usfm_mm.inference.frames import batches, frames_of
 from usfm_mm.inference.sources import list_files, names_of
-from usfm_mm.inference.spacing import spacing_of_header
 
 SPECKLE = np.random.default_rng(0).integers(0, 256, (50, 70), np.uint8)
 
@@ -51,31 +48,6 @@ def test_compressed_heart_is_read_as_pydicom_does():
     assert len(frames) == 30
     assert frames[0].pixels.shape == (240, 320, 3)
     assert frames[29].number == 29
-
-
-def region(dx, dy, kind=1, units=3):
-    item = Dataset()
-    item.RegionSpatialFormat = kind
-    item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = units
-    item.PhysicalDeltaX, item.PhysicalDeltaY = dx, dy
-    return item
-
-
-@pytest.mark.parametrize(
-    ('regions', 'expected'),
-    [
-        ([region(0.01, -0.02)], (0.2, 0.1)),  # cm; counted upwards
-        ([region(0.01, 0.02), region(0.5, 0.5, kind=3)], (0.2, 0.1)),  # a spectrum beside it
-        ([region(0.01, 0.02), region(0.03, 0.02)], None),
-        ([region(0.01, 0.02, units=4)], (3.0, 3.0)),  # seconds: Pixel Spacing tells
-        ([region(0.0, 0.02)], None),
-    ],
-)
-def test_calibration_of_regions(regions, expected):
-    header = Dataset()
-    header.SequenceOfUltrasoundRegions = Sequence(regions)
-    header.PixelSpacing = [3.0, 3.0]
-    assert spacing_of_header(header) == (pytest.approx(expected) if expected else None)
 
 
 def test_slices_of_nifti(tmp_path):

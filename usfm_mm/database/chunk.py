@@ -1,5 +1,6 @@
 """The work on a chunk of files, in a process of its own, on whatever machine."""
 
+import math
 import multiprocessing
 import os
 from collections.abc import Mapping
@@ -7,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from usfm_mm.database.extract import extract
 from usfm_mm.database.identity import Identity
@@ -32,6 +32,7 @@ from usfm_mm.database.types import (
     TOO_LARGE,
     VANISHED,
     Options,
+    Picture,
     RejectedError,
 )
 
@@ -131,7 +132,7 @@ def _read(job: Job, file: SourceFile, record: FileRecord) -> None:
         record.removed.update(picture.removed)
         if not picture.plausible:
             record.doubts[DOUBTFUL] += 1
-        record.images.append(_image(job, picture.pixels, picture.frame, labels))
+        record.images.append(_image(job, picture, labels))
     record.frames += extraction.rejects
     if _state(file) != before:
         # A file is read more than once, and text was looked for in what it held at first.
@@ -167,21 +168,29 @@ def _labels(job: Job, file: SourceFile, fields: Mapping[str, str]) -> dict[str, 
     }
 
 
-def _image(
-    job: Job, pixels: np.ndarray, frame: int, labels: Mapping[str, str | None]
-) -> ImageRecord:
+def _image(job: Job, picture: Picture, labels: Mapping[str, str | None]) -> ImageRecord:
+    pixels = picture.pixels
     if job.size:
         pixels = cv2.resize(pixels, (job.size, job.size), interpolation=cv2.INTER_LINEAR)
+    # The picture is as large in mm as before.
+    row_mm, column_mm = (
+        mm * old / new
+        for mm, old, new in zip(
+            picture.spacing or (math.nan, math.nan), picture.pixels.shape, pixels.shape, strict=True
+        )
+    )
     name = job.identity.image(pixels)
     if job.root is not None:
         write_png(job.root, name, pixels)
     mean, std = (float(value.item()) for value in cv2.meanStdDev(pixels))
     return ImageRecord(
-        frame=frame,
+        frame=picture.frame,
         name=name,
         phash=perceptual_hash(pixels),
         mean=mean,
         square=mean**2 + std**2,
+        row_mm=row_mm,
+        column_mm=column_mm,
         pixels=pixels if job.root is None else None,
         **labels,  # type: ignore[arg-type]
     )

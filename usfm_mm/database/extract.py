@@ -120,7 +120,7 @@ def _pictures(
                 continue
             if len(layout.views) > 1:
                 removed = (*removed, 'split screen cut apart')
-            yield Picture(clean, number, removed, plausible)
+            yield Picture(clean, number, removed, plausible, clip.spacing)
     rejects += Counter()  # drops zeros
 
 

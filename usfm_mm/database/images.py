@@ -13,6 +13,9 @@ from usfm_mm.database.split import stable_split
 from usfm_mm.database.store import image_path
 from usfm_mm.io.index import codes
 
+SPACING_COLUMNS = ('_row_mm', '_column_mm')
+"""Height and width of a pixel in mm, where the header tells; ignored by the data set."""
+
 
 @dataclass
 class Images:
@@ -24,6 +27,7 @@ class Images:
         file: The file's keyed hash, S32 [N].
         frame: int32 [N].
         moments: Mean grey level and mean squared grey level, float64 [N, 2].
+        spacing: Height and width of a pixel in mm, NaN where not known, float32 [N, 2].
         labels: Dictionary-encoded organ, center, device, patient, study.
     """
 
@@ -32,6 +36,7 @@ class Images:
     file: np.ndarray
     frame: np.ndarray
     moments: np.ndarray
+    spacing: np.ndarray
     labels: dict[str, pa.DictionaryArray]
 
     def path(self, row: int) -> str:
@@ -48,14 +53,17 @@ def load_images(journal: Journal) -> Images:
         file=np.empty(count, f'S{2 * DIGEST_BYTES}'),
         frame=np.empty(count, np.int32),
         moments=np.empty((count, 2)),
+        spacing=np.empty((count, 2), np.float32),
         labels={},
     )
     indices = np.empty((len(LABELS), count), np.int32)
     names: list[dict[str | None, int]] = [{} for _ in LABELS]
-    for i, (file, frame, name, phash, mean, square, *labels) in enumerate(journal.images()):
+    for i, row in enumerate(journal.images()):
+        file, frame, name, phash, mean, square, row_mm, column_mm, *labels = row
         images.name[i], images.file[i], images.frame[i] = name.hex(), file.hex(), frame
         images.phash[i] = np.frombuffer(phash, np.uint8)
         images.moments[i] = mean, square
+        images.spacing[i] = row_mm, column_mm  # None becomes NaN
         for j, label in enumerate(labels):
             indices[j, i] = -1 if label is None else names[j].setdefault(label, len(names[j]))
     for name, values, index in zip(LABELS, names, indices, strict=True):
@@ -79,6 +87,9 @@ def index_of(images: Images, kept: np.ndarray, val_fraction: float) -> pa.Table:
     columns['_study'] = columns.pop('study')
     columns['_file'] = pa.array(images.file[kept].astype(str), pa.string()).dictionary_encode()
     columns['_frame'] = pa.array(images.frame[kept])
+    for axis, name in enumerate(SPACING_COLUMNS):
+        mm = images.spacing[kept, axis]
+        columns[name] = pa.array(mm, mask=np.isnan(mm))
     columns[PHASH_COLUMN] = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(HASH_BYTES), len(kept), [None, pa.py_buffer(images.phash[kept].tobytes())]
     )

@@ -29,6 +29,7 @@ _AGAIN = 'again'
 _OLD_NAMES = {'near': 'max_hamming'}
 
 LABELS = ('organ', 'center', 'device', 'patient', 'study')
+MEASURES = ('mean', 'square', 'row_mm', 'column_mm')
 
 
 class Known(NamedTuple):
@@ -168,14 +169,14 @@ class Journal:
         return row[0]
 
     def images(self) -> Iterator[tuple]:
-        """File, frame, name, phash, mean, square and :data:`LABELS` of each image.
+        """File, frame, name, phash, :data:`MEASURES` and :data:`LABELS` of each image.
 
         In order of precedence, for of duplicates the first one stays: one that was in the database
         before, then one whose organ is known, then by keyed hash, which is arbitrary but always
         the same.
         """
         return self._db.execute(
-            f'SELECT images.file, frame, images.name, phash, mean, square, {", ".join(LABELS)} '
+            f'SELECT images.file, frame, images.name, phash, {", ".join(MEASURES + LABELS)} '
             'FROM images JOIN files ON files.id = images.file ORDER BY files.generation, '
             'images.organ = ?, images.file, images.number',
             (UNKNOWN,),
@@ -243,8 +244,7 @@ def _add(db: sqlite3.Connection, record: FileRecord, generation: int) -> None:
         (record.id, *about, tally, name, target),
     )
     for number, image in enumerate(record.images):
-        labels = (getattr(image, name) for name in LABELS)
-        values = (image.frame, image.name, image.phash, *labels, image.mean, image.square)
+        values = [getattr(image, key) for key in ('frame', 'name', 'phash', *LABELS, *MEASURES)]
         db.execute(
             f'INSERT INTO images VALUES (?, ?{", ?" * len(values)})', (record.id, number, *values)
         )

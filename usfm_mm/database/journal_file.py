@@ -14,11 +14,19 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE TABLE IF NOT EXISTS images (
     file BLOB NOT NULL, number INTEGER NOT NULL, frame INTEGER NOT NULL, name BLOB NOT NULL,
     phash BLOB NOT NULL, organ TEXT NOT NULL, center TEXT, device TEXT, patient TEXT, study TEXT,
-    mean REAL NOT NULL, square REAL NOT NULL, PRIMARY KEY (file, number)
+    mean REAL NOT NULL, square REAL NOT NULL, row_mm REAL, column_mm REAL,
+    PRIMARY KEY (file, number)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held_out (phash BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS withdrawn (hash TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+# Columns that journals made before have not.
+_ADDED = (
+    ('files', 'name', "TEXT NOT NULL DEFAULT ''"),
+    ('files', 'target', "TEXT NOT NULL DEFAULT ''"),
+    ('images', 'row_mm', 'REAL'),
+    ('images', 'column_mm', 'REAL'),
+)
 
 
 class JournalError(ValueError):
@@ -41,10 +49,10 @@ def open_journal(path: Path) -> sqlite3.Connection:
         db.execute('BEGIN EXCLUSIVE')
         for statement in _SCHEMA.split(';'):
             db.execute(statement)
-        columns = {row[1] for row in db.execute('PRAGMA table_info(files)')}
-        for column in ('name', 'target'):  # journals made before have neither
+        for table, column, kind in _ADDED:
+            columns = {row[1] for row in db.execute(f'PRAGMA table_info({table})')}
             if column not in columns:
-                db.execute(f"ALTER TABLE files ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+                db.execute(f'ALTER TABLE {table} ADD COLUMN {column} {kind}')
         db.execute('COMMIT')
     except sqlite3.OperationalError as error:
         db.close()

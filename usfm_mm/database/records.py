@@ -22,6 +22,8 @@ class ImageRecord:
         phash: Perceptual hash.
         mean: Mean grey level.
         square: Mean of the squared grey levels.
+        row_mm: Height of a pixel in mm, where the file tells.
+        column_mm: Its width.
         pixels: uint8 [H, W] on the way to a packed store; None where the file is written already.
     """
 
@@ -35,6 +37,8 @@ class ImageRecord:
     study: str | None
     mean: float
     square: float
+    row_mm: float | None = None
+    column_mm: float | None = None
     pixels: np.ndarray | None = None
 
 

@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from usfm_mm.database.images import SPACING_COLUMNS
 from usfm_mm.database.journal import Journal
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.image import encode_png
@@ -63,6 +64,7 @@ def write_report(
             for fate in ('hashed', 'read by rules', 'dropped')
         },
         patients=len(table['patient'].unique().drop_null()),
+        calibrated=len(table) - table[SPACING_COLUMNS[0]].null_count,
         val=table['split'].to_pylist().count('val'),
         organ_figure=_organ_figure(labels['organ']),
         figures={

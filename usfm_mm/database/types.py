@@ -94,12 +94,14 @@ class Picture:
         frame: The frame's number in its file, from 0. The two halves of a split screen share it.
         removed: What was taken from it, of :data:`REMOVALS`.
         plausible: Whether it has the texture of ultrasound; a DICOM file says that it is.
+        spacing: Height and width of a pixel in mm, where the file tells.
     """
 
     pixels: np.ndarray
     frame: int
     removed: tuple[str, ...]
     plausible: bool = True
+    spacing: tuple[float, float] | None = None
 
 
 @dataclass

@@ -12,7 +12,6 @@ from usfm_mm.database.readers import open_clip
 from usfm_mm.database.readers.kinds import kind_of
 from usfm_mm.database.types import Options, RejectedError
 from usfm_mm.inference.sources import list_files
-from usfm_mm.inference.spacing import pixel_spacing
 from usfm_mm.io.image import bits_of_set, decode_samples, to_8_bits
 from usfm_mm.io.image_file import BadImageError, check_single, read_file
 
@@ -140,7 +139,6 @@ def _of_file(path: Path, bits: int | None, report: Report) -> Iterator[Frame]:
     except (BadImageError, RejectedError) as error:
         report(source, None, str(error))
         return
-    spacing = pixel_spacing(path, kind)
     stream = clip.read(1)
     try:
         first = list(islice(stream, 2))
@@ -148,7 +146,7 @@ def _of_file(path: Path, bits: int | None, report: Report) -> Iterator[Frame]:
             if pixels is None:
                 report(source, number if len(first) > 1 else None, 'damaged')
                 continue
-            yield Frame(pixels, source, number, len(first) > 1, clip.rate, spacing)
+            yield Frame(pixels, source, number, len(first) > 1, clip.rate, clip.spacing)
     except RejectedError as error:  # a later frame of another, too large size
         report(source, None, str(error))
         return

@@ -14,8 +14,8 @@ from usfm_mm.converters.annotations.found import BACKGROUND, Found, class_names,
 from usfm_mm.converters.items import ConversionError, Item
 from usfm_mm.converters.left_out import files_below
 from usfm_mm.converters.masks import check_size
+from usfm_mm.database.readers.spacing import TAGS, spacing_of_dicom
 from usfm_mm.database.types import Options, RejectedError
-from usfm_mm.inference.spacing import TAGS, spacing_of_header
 from usfm_mm.io.optional import optional_import
 
 SEGMENTATION = '1.2.840.10008.5.1.4.1.1.66.4'
@@ -97,7 +97,7 @@ def read(source: Path, classes: Sequence[str]) -> Found:
                 masks=tuple(partial(_area, part, value) for part, value in parts) or (_nothing,),
                 patient=f'p{patients.index(patient) + 1:03d}' if patient else None,
                 read=partial(_picture, path, frame, wanted),
-                spacing=spacing_of_header(headers[path]),
+                spacing=spacing_of_dicom(headers[path]),
             )
         )
         whole = path.relative_to(source).as_posix()

@@ -9,9 +9,7 @@ from types import ModuleType
 import numpy as np
 
 from usfm_mm.converters.items import ConversionError, Item, SizeError, safe_name
-from usfm_mm.database.readers.kinds import kind_of
 from usfm_mm.database.types import Options, RejectedError
-from usfm_mm.inference.spacing import pixel_spacing
 from usfm_mm.io.optional import optional_import
 
 VOLUMES = ('.nii.gz', '.nii', '.mha', '.mhd', '.nrrd')
@@ -53,7 +51,7 @@ def slice_items(
         )
     _check_direction(image, mask)
     digits = len(str(len(pixels) - 1))
-    spacing = pixel_spacing(image, kind_of(image))
+    spacing = _reader().volume_spacing(image)
     return [
         replace(
             about,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from usfm_mm.database.readers.spacing import Spacing
 from usfm_mm.database.types import RejectedError
 
 Frames = Iterator[tuple[int, np.ndarray | None]]
@@ -46,6 +47,7 @@ class Clip:
         rate: Frames per second, where known.
         count: Frames, where the file tells it without being decoded.
         regions: Boxes of 2D tissue that a DICOM file names; empty where it names none.
+        spacing: Height and width of a pixel in mm, where the header tells.
         cut_off: The file ends too early; where no frame can be decoded, that is the reason.
         fields: Text of the DICOM fields by keyword. Private.
     """
@@ -54,6 +56,7 @@ class Clip:
     rate: float | None = None
     count: int | None = None
     regions: tuple[Box, ...] = ()
+    spacing: Spacing | None = None
     cut_off: bool = False
     fields: dict[str, str] = field(default_factory=dict)
 

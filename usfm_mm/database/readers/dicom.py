@@ -29,6 +29,7 @@ from usfm_mm.database.readers.dicom_header import (
 from usfm_mm.database.readers.dicom_samples import samples_to_8_bits
 from usfm_mm.database.readers.fragments import is_cut_off, value_length
 from usfm_mm.database.readers.pixel_layout import PixelLayout, compressed_layout, native_layout
+from usfm_mm.database.readers.spacing import spacing_of_dicom
 from usfm_mm.database.types import Options, RejectedError
 
 
@@ -62,8 +63,11 @@ def open_dicom(path: Path, options: Options) -> Clip:
                 regions=tissue_regions(header, rows, columns),
                 fields=text_fields(header),
             )
+            # Regions that do not fit the picture are of another one, before it was resized or cut.
+            if clip.regions or not header.get('SequenceOfUltrasoundRegions'):
+                clip.spacing = spacing_of_dicom(header)
             if syntax in MPEGTransferSyntaxes:
-                return _open_stream(path, clip, options)
+                return _open_stream(path, clip, (rows, columns), options)
             _check_decodable(header, syntax)
             # Deflated files have no pixels to seek to; the others are read frame by frame.
             source = dcmread(path, force=True) if deflated else path
@@ -165,7 +169,7 @@ def _read_frames(
                 break
 
 
-def _open_stream(path: Path, clip: Clip, options: Options) -> Clip:
+def _open_stream(path: Path, clip: Clip, size: tuple[int, int], options: Options) -> Clip:
     """A clip that is stored as an MPEG-2, H.264 or H.265 stream."""
     from usfm_mm.database.readers.video import open_video
 
@@ -174,4 +178,7 @@ def _open_stream(path: Path, clip: Clip, options: Options) -> Clip:
     video = open_video(BytesIO(stream), options)
     clip.read = video.read
     clip.rate = clip.rate or video.rate
+    _, first = next(video.read(1), (0, None))
+    if first is None or first.shape[:2] != size:  # the header tells of another size
+        clip.spacing = None
     return clip

@@ -13,11 +13,12 @@ from nibabel.spatialimages import HeaderDataError
 from usfm_mm.database.readers.clip import Clip, check_size
 from usfm_mm.database.readers.limits import MAX_BYTES, check_bytes
 from usfm_mm.database.readers.slices import clip_of
+from usfm_mm.database.readers.spacing import spacing_of_nifti
 from usfm_mm.database.types import Options, RejectedError
 
 _GZIP = b'\x1f\x8b'
 _HEADERS = ((344, b'n+1\0', 348), (344, b'ni1\0', 348), (4, b'n+2\0', 540), (4, b'ni2\0', 540))
-_PAIRS = (b'ni1\0', b'ni2\0')
+_PAIRS = (b'ni1', b'ni2')
 
 
 def open_nifti(path: Path, options: Options) -> Clip:
@@ -29,15 +30,10 @@ def open_nifti(path: Path, options: Options) -> Clip:
         RejectedError: It is cut off, damaged, too large or of complex numbers.
     """
     try:
-        with _opened(path) as file:
-            head = file.read(540)
-            place, magic, size = next(
-                each for each in _HEADERS if head[each[0] : each[0] + 4] == each[1]
-            )
-            kind = nibabel.Nifti1Header if size == 348 else nibabel.Nifti2Header
-            header = kind(head[:size], check=False)
-            shape, dtype = _shape(header), header.get_data_dtype()
-            offset = int(header['vox_offset'])
+        header = read_header(path)
+        pair = header['magic'].item()[:3] in _PAIRS
+        shape, dtype = _shape(header), header.get_data_dtype()
+        offset = int(header['vox_offset'])
         check_size(shape[1], shape[0], options.max_pixels)
         if dtype.itemsize == 0 or abs(offset) > MAX_BYTES:
             raise RejectedError('damaged', 'its header says nonsense of the voxels')
@@ -45,8 +41,8 @@ def open_nifti(path: Path, options: Options) -> Clip:
             raise RejectedError('not ultrasound', 'voxels that are no levels of grey')
         count = math.prod(shape) * dtype.itemsize
         check_bytes(count, 'a volume')
-        with _opened(_voxels_beside(path) if magic in _PAIRS else path) as file:
-            file.seek(max(offset, 0 if magic in _PAIRS else size))
+        with _opened(_voxels_beside(path) if pair else path) as file:
+            file.seek(max(offset, 0 if pair else header.sizeof_hdr))
             data = file.read(count)
     except RejectedError:
         raise
@@ -60,8 +56,25 @@ def open_nifti(path: Path, options: Options) -> Clip:
         raise RejectedError('truncated', 'its voxels are fewer than promised')
     values = np.frombuffer(data, dtype).reshape(shape[::-1])
     if dtype.names:
-        return clip_of(np.stack([values[name] for name in dtype.names[:3]], axis=-1), colours=True)
-    return clip_of(_scaled(values, header), colours=False)
+        clip = clip_of(np.stack([values[name] for name in dtype.names[:3]], axis=-1), colours=True)
+    else:
+        clip = clip_of(_scaled(values, header), colours=False)
+    clip.spacing = spacing_of_nifti(header)
+    return clip
+
+
+def read_header(path: Path) -> nibabel.Nifti1Header:
+    """The header, of NIfTI-1 or 2, compressed or not, as it is.
+
+    Raises:
+        StopIteration: It is none.
+        OSError: It cannot be read.
+    """
+    with _opened(path) as file:
+        head = file.read(540)
+    size = next(size for place, magic, size in _HEADERS if head[place : place + 4] == magic)
+    kind = nibabel.Nifti1Header if size == 348 else nibabel.Nifti2Header
+    return kind(head[:size], check=False)
 
 
 def _opened(path: Path) -> gzip.GzipFile | BufferedReader:

@@ -12,7 +12,9 @@ import SimpleITK as sitk
 from usfm_mm.database.readers.clip import Clip, check_size
 from usfm_mm.database.readers.kinds import kind_of
 from usfm_mm.database.readers.limits import check_bytes
+from usfm_mm.database.readers.nifti import read_header
 from usfm_mm.database.readers.slices import clip_of
+from usfm_mm.database.readers.spacing import Spacing, spacing_of_metaimage, spacing_of_nifti
 from usfm_mm.database.types import Options, RejectedError
 
 _SUFFIXES = {'nifti': ('.nii', '.nii.gz', '.hdr'), 'metaimage': ('.mha', '.mhd')}
@@ -30,7 +32,17 @@ def open_volume(path: Path, options: Options) -> Clip:
         RejectedError: It is cut off, damaged or too large.
     """
     volume = read_volume(path, options.max_pixels)
-    return clip_of(slices_of(volume), colours=volume.GetNumberOfComponentsPerPixel() > 1)
+    clip = clip_of(slices_of(volume), colours=volume.GetNumberOfComponentsPerPixel() > 1)
+    if kind_of(path) == 'metaimage':
+        clip.spacing = volume_spacing(path)
+    return clip
+
+
+def volume_spacing(path: Path) -> Spacing | None:
+    """Height and width of a voxel in mm, where the header of a file that can be read tells."""
+    if kind_of(path) == 'metaimage':
+        return spacing_of_metaimage(_head(path))
+    return spacing_of_nifti(read_header(path))
 
 
 def read_volume(path: Path, max_pixels: int) -> sitk.Image:
@@ -75,9 +87,7 @@ def _check_data_file(path: Path) -> None:
     Raises:
         RejectedError: The voxels are neither in the file itself nor in one beside it.
     """
-    with path.open('rb') as file:
-        head = file.read(_LONGEST_HEADER)
-    named = re.findall(rb'ElementDataFile\s*[=:][ \t]*([^\r\n]*)', head)
+    named = re.findall(rb'ElementDataFile\s*[=:][ \t]*([^\r\n]*)', _head(path))
     for name in (os.fsdecode(name.strip()) for name in named):
         beside = path.parent / name
         if name.upper() != 'LOCAL' and (
@@ -87,6 +97,11 @@ def _check_data_file(path: Path) -> None:
             raise RejectedError('damaged', 'its header names a file that is not beside it')
     if not named:
         raise RejectedError('damaged', 'its header does not say where its voxels are')
+
+
+def _head(path: Path) -> bytes:
+    with path.open('rb') as file:
+        return file.read(_LONGEST_HEADER)
 
 
 def _rightly_named(path: Path, kind: str, folder: Path) -> Path:
