@@ -158,6 +158,19 @@ def test_segments_a_picture(page, made, tmp_path):
         )
 
 
+def test_two_visitors_drop_the_same_file_at_once(page, chromium, server):
+    other = chromium.new_page()
+    other.goto(server.url)
+    other.wait_for_selector('#drop input', state='attached')
+    for tab in (page, other):
+        tab.set_input_files('#drop input[type=file]', str(SAMPLE))
+    for tab in (page, other):
+        answer(tab, 'segment', 'table')
+        assert tab.query_selector('#told .problem') is None
+    assert cells(page, '#answer-segment') == cells(other, '#answer-segment')
+    other.close()
+
+
 def test_areas_of_a_dicom_file_are_in_mm2(page, made, tmp_path):
     scan = made['root'] / 'scan.dcm'
     drop(page, scan)

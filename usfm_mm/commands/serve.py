@@ -98,11 +98,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     if args.max_upload_mb <= 0:
         raise ValueError(f'--max-upload-mb must be above 0, got {args.max_upload_mb}')
+    from usfm_mm.page.apart import Apart
     from usfm_mm.page.server import private_folder, serve
 
-    with private_folder():
+    with private_folder(), Apart() as apart:
         from usfm_mm.page.layout import build  # says at once if Gradio is missing
 
         models, index = load(args.models or demo_models(), args.index, args.device)
         most = round(args.max_upload_mb * 2**20)
-        serve(lambda: build(models, index), args.host, args.port, most)
+        serve(lambda: build(models, index, apart.open), args.host, args.port, most)

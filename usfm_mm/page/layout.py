@@ -1,6 +1,8 @@
 """The page: a place to drop a file, what was dropped, and a tab for each thing models can do."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,17 @@ from usfm_mm.page import markup
 from usfm_mm.page.alike import Index
 from usfm_mm.page.offline import gradio as gr
 from usfm_mm.page.opened import Opened, frame_at, open_picture
-from usfm_mm.page.tabs import ERRORS, QUIET, SLOW, TITLES, Served, Step, alike_tab, task_tab
+from usfm_mm.page.tabs import (
+    ERRORS,
+    QUIET,
+    READING,
+    SLOW,
+    TITLES,
+    Served,
+    Step,
+    alike_tab,
+    task_tab,
+)
 from usfm_mm.page.views import frame_lines
 
 _HEAD = """<h1>Ultrasound models</h1>
@@ -17,14 +29,21 @@ serves this page until the tab is closed, and goes nowhere else.</p>"""
 _KEPT = 1800  # seconds after which what was dropped is forgotten
 
 
-def build(served: list[Served], index: Index | None) -> Any:
+def build(
+    served: list[Served], index: Index | None, read: Callable[[str, str], Opened] = open_picture
+) -> Any:
     """The page of models and of an index.
+
+    Args:
+        served: Models.
+        index: Pictures to look for similar ones in.
+        read: Opens a file, given its path and the name that the visitor calls it.
 
     Returns:
         ``gradio.Blocks``.
     """
     with gr.Blocks(
-        title='Ultrasound models', analytics_enabled=False, delete_cache=(60, 60)
+        title='Ultrasound models', analytics_enabled=False, delete_cache=(60, _KEPT)
     ) as page:
         gr.HTML(_HEAD, elem_id='head')
         opened = gr.State(None, time_to_live=_KEPT)
@@ -42,7 +61,7 @@ def build(served: list[Served], index: Index | None) -> Any:
                         steps += task_tab(task, models, opened, place)
                 if index is not None:
                     steps += alike_tab(index, opened, place)
-        arrived = drop.upload(_take, [drop], [drop, opened, told, place], **SLOW)
+        arrived = drop.upload(partial(_take, read), [drop], [drop, opened, told, place], **READING)
         moved = place.input(_tell, [opened, place], [told], trigger_mode='always_last', **QUIET)
         for event, how in ((arrived, SLOW), (moved, QUIET)):
             for step in steps:
@@ -56,14 +75,14 @@ def _sent(payload: Any) -> tuple[str, str] | None:
     return (payload.path, Path(payload.orig_name or payload.path).name) if payload else None
 
 
-def _take(sent: tuple[str, str] | None) -> tuple:
+def _take(read: Callable[[str, str], Opened], sent: tuple[str, str] | None) -> tuple:
     """Read what was dropped, and remove it from the disk whatever becomes of it."""
     hidden = gr.Slider(value=0, visible=False)
     if sent is None:
         return None, gr.skip(), gr.skip(), gr.skip()
     path, name = sent
     try:
-        file = open_picture(path, name)
+        file = read(path, name)
     except ERRORS as error:
         return None, None, markup.problem(str(error)), hidden
     finally:

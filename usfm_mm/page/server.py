@@ -61,7 +61,9 @@ def application(build: Callable[[], Any], host: str, most: int) -> Any:
 
     from usfm_mm.page.gate import Gate
     from usfm_mm.page.offline import gradio as gr
+    from usfm_mm.page.uploads import keep_uploads_apart
 
+    keep_uploads_apart()
     blocks = build()
     blocks.state_session_capacity = _SESSIONS
     blocks.queue(max_size=64, default_concurrency_limit=1, api_open=False)

@@ -27,6 +27,7 @@ QUIET: dict[str, Any] = dict(
 )
 """How each function is called: one at a time, and not as a programming interface."""
 SLOW: dict[str, Any] = {**QUIET, 'show_progress': 'minimal'}
+READING: dict[str, Any] = {**SLOW, 'concurrency_id': 'files'}  # models answer meanwhile
 _FIRST = markup.note('Drop a picture first.')
 
 
