@@ -36,6 +36,11 @@ def organ_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny_config(organ_folder: Path, tmp_path: Path) -> Config:
     """Two epochs of three iterations of four images."""
+    return config_of(organ_folder, tmp_path / 'run')
+
+
+def config_of(organ_folder: Path, work_dir: Path) -> Config:
+    """What :func:`tiny_config` gives, in a folder of your own."""
     pipeline = [
         dict(type='usfm_mm.RandomAffineCrop', size=SIZE, rotation=(-10, 10), scale=(0.6, 1.0)),
         dict(type='usfm_mm.DrawDualMask', mask_size=32),
@@ -59,7 +64,7 @@ def tiny_config(organ_folder: Path, tmp_path: Path) -> Config:
     return Config(
         dict(
             default_scope='mmpretrain',
-            work_dir=str(tmp_path / 'run'),
+            work_dir=str(work_dir),
             model=model,
             train_dataloader=dict(
                 sampler=dict(type='usfm_mm.OrganBalancedSampler', num_samples=12),
