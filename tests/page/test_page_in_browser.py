@@ -8,10 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from support.answering import CLASSIFY, saved
+from support.answering import CLASSIFY, saved, saved_enhancer
 from support.downstream import ROOT
 from support.page import Server, browser
 from support.ultrasound_dicom import write_dicom
@@ -25,32 +24,6 @@ SAMPLE = MODELS / 'sample_fetal_head.png'
 HEAD, ENCODER = (MODELS / f'demo_{name}.safetensors' for name in ('fetal_head', 'encoder'))
 NETWORK = ('socket.connect', 'socket.getaddrinfo', 'socket.gethostbyname', 'socket.sendto')
 WRITES = ('open', 'os.mkdir', 'os.rename', 'os.link', 'os.symlink', 'sqlite3.connect')
-
-
-def enhancer(folder):
-    """File of a small random CycleGAN."""
-    from mmengine.config import Config
-    from mmengine.registry import MODELS as REGISTRY
-    from mmengine.registry import init_default_scope
-
-    from usfm_mm.compat import import_mmagic
-    from usfm_mm.config.image_size import set_image_size
-    from usfm_mm.io.card import CARD_KEY, Card
-
-    import_mmagic()
-    cfg = Config.fromfile(ROOT / 'configs/baselines/enhance_usenhance_cyclegan_plain.py')
-    set_image_size(cfg, 32)
-    cfg.model.generator.update(base_channels=4, num_blocks=1)
-    cfg.model.discriminator.update(base_channels=4, num_conv=2)
-    init_default_scope('mmagic')
-    torch.manual_seed(0)
-    module = REGISTRY.build(cfg.model)
-    module.init_weights()
-    config = dict(default_scope='mmagic', model=cfg.model.to_dict())
-    card = Card('enhance', 'CycleGAN', (32, 32), 3, [127.5] * 3, [127.5] * 3, config=config)
-    file = folder / 'enhancer.pth'
-    torch.save(dict(state_dict=module.state_dict(), meta={CARD_KEY: card.to_dict()}), file)
-    return file
 
 
 @pytest.fixture(scope='module')
@@ -72,7 +45,7 @@ def made(tmp_path_factory):
     (root / '<b>x & y.png').write_bytes(SAMPLE.read_bytes())
     write_dicom(root / 'long.dcm', np.zeros((1001, 60, 60), np.uint8))
     classifier, _ = saved(CLASSIFY, root)
-    return dict(root=root, classifier=classifier, enhancer=enhancer(root))
+    return dict(root=root, classifier=classifier, enhancer=saved_enhancer(root))
 
 
 @pytest.fixture(scope='module')

@@ -8,7 +8,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 from support.downstream import load, narrow, write_data
 from usfm_mm.apis.model import LoadedModel, build
-from usfm_mm.compat import set_up_cpu
+from usfm_mm.compat import import_mmagic, set_up_cpu
 from usfm_mm.config.image_size import set_image_size
 from usfm_mm.config.options import set_data_root
 from usfm_mm.io.card import CARD_KEY, Card
@@ -106,6 +106,24 @@ def saved(name, folder, **kwargs):
     content = dict(state_dict=model.module.state_dict(), meta={CARD_KEY: card.to_dict()})
     torch.save(content, file)
     return str(file), str(folder / 'data' / 'images')
+
+
+def saved_enhancer(folder):
+    """File of a small random CycleGAN."""
+    import_mmagic()
+    cfg = load('configs/baselines/enhance_usenhance_cyclegan_plain.py')
+    set_image_size(cfg, 32)
+    cfg.model.generator.update(base_channels=4, num_blocks=1)
+    cfg.model.discriminator.update(base_channels=4, num_conv=2)
+    init_default_scope('mmagic')
+    torch.manual_seed(0)
+    module = MODELS.build(cfg.model)
+    module.init_weights()
+    config = dict(default_scope='mmagic', model=cfg.model.to_dict())
+    card = Card('enhance', 'CycleGAN', (32, 32), 3, [127.5] * 3, [127.5] * 3, config=config)
+    file = folder / 'enhancer.pth'
+    torch.save(dict(state_dict=module.state_dict(), meta={CARD_KEY: card.to_dict()}), file)
+    return file
 
 
 @torch.no_grad()
