@@ -29,6 +29,7 @@ COMMANDS = {
     'export': ('export_model', 'a model as ONNX, for machines without torch'),
     'convert': ('convert_checkpoint', 'write the encoder of a checkpoint in another layout'),
     'knn': ('knn_probe', 'k-NN on frozen features'),
+    'experiment': ('experiment', 'run an experiment from pre-training to its tables'),
     'compare': ('compare_methods', 'train and test several methods on the same data'),
     'compare-enhancement': ('compare_enhancement', 'one panel and table of several tests'),
     'degrade': ('degrade_images', 'pairs of low and high quality from clear images'),

@@ -1,25 +1,16 @@
-"""Comparing methods: what is run, what is kept, and the table."""
+"""Comparing methods from the command line: an experiment without a file."""
 
 import io
 import json
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from usfm_mm.commands.compare_methods import (
-    check_unchanged,
-    commands,
-    execute,
-    main,
-    parse_args,
-    plan,
-    report,
-    tabulate,
-)
+from usfm_mm.commands.compare_methods import experiment_of, main, parse_args
+from usfm_mm.experiments.plan import plan
+from usfm_mm.experiments.report import show
+from usfm_mm.experiments.tables import align, summarise
 from usfm_mm.io.image import encode_png
 
 SEG = 'configs/baselines/seg_upernet_scratch.py'
@@ -27,126 +18,65 @@ CLS = 'configs/baselines/cls_vit_scratch.py'
 
 
 def arguments(tmp_path, *more):
-    return ['--data-root', str(tmp_path), '--work-dir', str(tmp_path / 'runs'), *more]
-
-
-def finish(run, **metrics):
-    run.summary.parent.mkdir(parents=True)
-    run.summary.write_text(json.dumps(dict(metrics=metrics)))
+    return ['--data-root', str(tmp_path), '--work-dir', str(tmp_path / 'w'), *more]
 
 
 def test_every_method_gets_the_same_data_and_its_own_options(tmp_path):
-    (tmp_path / 'splits').mkdir()
-    (tmp_path / 'splits' / 'cls_train_20.txt').touch()
     args = parse_args(
         arguments(
             tmp_path,
             *('--method', f'a: {CLS} --arch tiny', '--method', f'b: {CLS}'),
-            *('--seeds', '3', '4', '--percent', '20', '100'),
+            *('--seeds', '3', '4', '--percent', '20', '100', '--common=--image-size 112'),
         )
     )
-    runs = plan(args)
+    runs = plan(experiment_of(args), args.work_dir)
     assert [(r.seed, r.percent, r.method) for r in runs] == [
         (seed, percent, method) for seed in (3, 4) for percent in (20, 100) for method in 'ab'
     ]
-    train, test = commands(runs[0], args.data_root, ['--image-size', '112'])
-    assert train[1:6] == ['-m', 'usfm_mm', 'train', CLS, '--resume']
-    assert test[1:5] == ['-m', 'usfm_mm', 'test', CLS]
-    for command in (train, test):
-        for option in ('--arch tiny', '--image-size 112', f'--data-root {tmp_path}'):
-            assert option in ' '.join(command)
-        assert command[-2:] == [
-            'randomness.seed=3',
-            'train_dataloader.dataset.ann_file=splits/cls_train_20.txt',
-        ]
-    assert commands(runs[2], args.data_root, [])[0][-1] == 'randomness.seed=3'
+    data = ('--image-size', '112', '--data-root', str(tmp_path))
+    seed = ('--cfg-options', 'randomness.seed=3')
+    assert runs[0].command == (CLS, '--arch', 'tiny', *data, *seed)
+    assert runs[1].command == (CLS, *data, *seed)
 
 
-def test_the_test_gets_what_it_knows_of_the_options(tmp_path):
-    args = parse_args(
-        arguments(tmp_path, '--method', f'a: {CLS} --amp', '--common=--auto-scale-lr')
-    )
-    (run,) = plan(args)
-    train, test = commands(run, args.data_root, [args.common])
-    assert {'--amp', '--auto-scale-lr', '--resume'} <= set(train)
-    assert not {'--amp', '--auto-scale-lr', '--resume'} & set(test)
-
-
-def test_other_options_in_the_same_folder_are_refused(tmp_path):
-    (run,) = plan(parse_args(arguments(tmp_path, '--method', f'a: {SEG}')))
-    check_unchanged(run, ['train', 'a'])  # nothing there yet
-    finish(run, DSC=1.0)
-    with pytest.raises(ValueError, match='was made with other options'):
-        check_unchanged(run, ['train', 'a'])
-    (run.folder / 'command.txt').write_text('train a')
-    check_unchanged(run, ['train', 'a'])
-    with pytest.raises(ValueError, match='was made with other options'):
-        check_unchanged(run, ['train', 'b'])
-
-
-def test_methods_with_other_measures_share_a_table(tmp_path):
+def test_methods_with_other_measures_share_a_table():
     rows = [dict(method='a', DSC='1.0'), dict(method='b', ACC='2.0')]
-    report(rows, tmp_path, Console())
-    lines = (tmp_path / 'results.csv').read_text().splitlines()
-    assert lines == ['method,DSC,ACC', 'a,1.0,', 'b,,2.0']
+    assert align(rows) == (['method', 'DSC', 'ACC'], [['a', '1.0', ''], ['b', '', '2.0']])
 
 
-def test_no_number_of_the_table_is_cut_off_on_a_narrow_console(tmp_path):
+def test_no_number_of_the_table_is_cut_off_on_a_narrow_console():
     row = dict(method='USFM, frozen, with layer decay') | {
         f'measure {n}': f'{90 + n}.5 ± 10.{n}' for n in range(9)
     }
     output = io.StringIO()
-    report([row], tmp_path, Console(file=output, width=80))
+    show([row], 'title', Console(file=output, width=80))
     for cell in (*row, *row.values()):
         assert cell in output.getvalue()
 
 
-def test_the_time_that_is_left(tmp_path, monkeypatch, capsys):
-    clock = iter([0.0, 60.0, 130.0])
-    monkeypatch.setattr('usfm_mm.commands.compare_methods.time.monotonic', lambda: next(clock))
-    monkeypatch.setattr('usfm_mm.commands.compare_methods.execute', lambda *_: None)
-    (tmp_path / 'runs').mkdir()
-    main(arguments(tmp_path, '--method', f'a: {SEG}', '--seeds', '0', '1', '2'))
-    left = [line.partition(', about ')[2] for line in capsys.readouterr().out.splitlines()]
-    assert left[:3] == ['', '2 min left', '2 min left']  # 120 s, then 65 s
+def test_table_of_means_over_seeds():
+    def done(method, seed, **metrics):
+        told = dict(stage='adapt', data='d', task='seg', percent=100, state='done')
+        return [
+            dict(told, method=method, seed=seed, measure=name, value=value)
+            for name, value in metrics.items()
+        ]
 
-
-def test_stopping_the_comparison_stops_the_training(tmp_path):
-    child = 'import time, pathlib, sys; pathlib.Path(sys.argv[1]).touch(); time.sleep(60)'
-    parent = (
-        'import signal, sys\n'
-        'from usfm_mm.commands.compare_methods import call\n'
-        'signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n'
-        'print(flush=True)\n'
-        f'call([sys.executable, "-c", {child!r}, sys.argv[1]], sys.stderr)\n'
-    )
-    started = tmp_path / 'started'
-    with subprocess.Popen([sys.executable, '-c', parent, str(started)]) as process:
-        while not started.exists():
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.terminate()
-        # The parent leaves only after its child has: within the child's minute.
-        assert process.wait(30) == 143
-
-
-def test_table_of_means_over_seeds(tmp_path):
-    args = parse_args(
-        arguments(tmp_path, '--method', f'a: {SEG}', '--method', f'b: {SEG}', '--seeds', '0', '1')
-    )
-    runs = plan(args)
-    finish(runs[0], DSC=60.0, DSC_std=20.0, HD95=8.0, **{'DSC/vein': 1.0})
-    finish(runs[1], DSC=50.0, DSC_std=20.0, HD95=9.0)
-    finish(runs[2], DSC=64.0, DSC_std=20.0, HD95=8.5)
-    first, second = tabulate(runs)
+    rows = [
+        *done('a', 0, DSC=60.0, DSC_std=20.0, HD95=8.0, **{'DSC/vein': 1.0}),
+        *done('b', 0, DSC=50.0, DSC_std=20.0, HD95=9.0),
+        *done('a', 1, DSC=64.0, DSC_std=20.0, HD95=8.5),
+        *done('b', 1, loss=1.0),
+    ]
+    first, second = summarise(rows)
     assert first == {
+        'data': 'd',
+        'labels': '100 %',
         'method': 'a',
-        'training set': '100 %',
-        'seeds': '2',
         'DSC': f'62.0 ± {np.std([60, 64], ddof=1):.1f}',
         'HD95': '8.2 ± 0.4',
     }
-    assert (second['seeds'], second['DSC']) == ('1', '50.0')
+    assert (second['DSC'], second['HD95']) == ('50.0 (1 of 2 seeds)', '9.0 (1 of 2 seeds)')
 
 
 @pytest.mark.parametrize(
@@ -160,19 +90,6 @@ def test_table_of_means_over_seeds(tmp_path):
 def test_bad_methods(tmp_path, method, message):
     with pytest.raises((ValueError, OSError), match=message):
         main(arguments(tmp_path, '--method', method))
-
-
-def test_a_missing_share_is_told_before_anything_runs(tmp_path):
-    with pytest.raises((ValueError, OSError), match=r'splits/seg_train_40.txt: no list of 40 %'):
-        main(arguments(tmp_path, '--method', f'a: {SEG}', '--percent', '100', '40'))
-    assert not (tmp_path / 'runs').exists()
-
-
-def test_a_failed_run_names_its_log(tmp_path):
-    (run,) = plan(parse_args(arguments(tmp_path, '--method', f'a: {SEG}')))
-    with pytest.raises(ChildProcessError, match=r'failed: see .*log.txt'):
-        execute(run, str(tmp_path / 'no'), [])
-    assert 'no such folder' in (run.folder / 'log.txt').read_text()
 
 
 def test_a_comparison_runs_and_is_not_repeated(tmp_path):
@@ -193,9 +110,10 @@ def test_a_comparison_runs_and_is_not_repeated(tmp_path):
         options += f' {name}_dataloader.persistent_workers=False'
     command = arguments(tmp_path, '--method', f'ViT: {CLS}', '--common', options)
     main(command)
-    log = tmp_path / 'runs' / 'ViT' / '100_percent_seed_0' / 'log.txt'
-    table = (tmp_path / 'runs' / 'results.md').read_text()
-    header, _, row = (line.split('|')[1:-1] for line in table.splitlines())
+    log = tmp_path / 'w' / 'runs' / tmp_path.name / 'ViT' / '100_percent_seed_0' / 'log.txt'
+    table = (tmp_path / 'w' / 'results.md').read_text()
+    lines = [line for line in table.splitlines() if line.startswith('|')]
+    header, _, row = (line.split('|')[1:-1] for line in lines)
     cells = {k.strip(): v.strip() for k, v in zip(header, row, strict=True)}
     metrics = json.loads((log.parent / 'test' / 'summary.json').read_text())['metrics']
     assert cells['method'] == 'ViT'

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from usfm_mm.config.provenance import RUN, RUN_KEY, SETTINGS, settings_of, trained_with
+from usfm_mm.io.last_checkpoint import latest_checkpoint
 
 # Precision and speed: a run may go on on another machine.
 _FREE = {'optim_wrapper.type', 'optim_wrapper.optimizer.fused'}
@@ -55,28 +56,6 @@ def continue_or_begin(cfg: Config, resume: str | None, options: dict[str, Any]) 
     if _is_finished(cfg, checkpoint):
         print(f'{path} is the end of its run: there is nothing left to train.')
         raise SystemExit(0)
-
-
-def latest_checkpoint(work_dir: str) -> Path | None:
-    """The checkpoint to resume from in a work dir; None where there is none yet.
-
-    mmengine stores its path as it was when it was written; here the file beside is taken, so that
-    a work dir may be copied or moved.
-
-    Raises:
-        FileNotFoundError: If the file is gone.
-    """
-    pointer = Path(work_dir, 'last_checkpoint')
-    if not pointer.is_file():
-        return None
-    written = Path(pointer.read_text().strip())
-    for path in (Path(work_dir, written.name), written):  # the hook may save elsewhere (out_dir)
-        if path.exists():
-            return path
-    raise FileNotFoundError(
-        f'{pointer} names {written.name}, which is gone: name another checkpoint, or remove '
-        f'{pointer} to begin anew'
-    )
 
 
 def _check_goes_on(cfg: Config, checkpoint: dict, source: str) -> None:

@@ -123,7 +123,7 @@ def another_folder(rest):
 
 
 def make_compare_small():
-    """Let the trainings of ``usfm compare`` be those of the pages too."""
-    from usfm_mm.commands import compare_methods
+    """Let the trainings of ``usfm compare`` and ``experiment`` be those of the pages too."""
+    from usfm_mm.experiments import execution
 
-    compare_methods.USFM = ('usfm',)
+    execution.USFM = ('usfm',)

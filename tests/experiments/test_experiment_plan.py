@@ -1,0 +1,103 @@
+"""What an experiment's file says, and the runs that come of it."""
+
+from pathlib import Path
+
+import pytest
+
+from usfm_mm.config.files import config_root
+from usfm_mm.experiments.plan import plan
+from usfm_mm.experiments.reading import (
+    ExperimentError,
+    find_experiment,
+    make_experiment,
+    read_experiment,
+)
+
+SEG, CLS = 'baselines/seg_upernet_scratch', 'baselines/cls_vit_scratch'
+
+
+def content(**changed):
+    return {
+        'seeds': [3, 4],
+        'percent': [20, 100],
+        'pretraining': {
+            'A': 'usfm/pretrain_cpu --data-root data/small',
+            'unused': 'usfm/pretrain_cpu',
+        },
+        'options': {'seg': '--image-size 112', 'pretrain': '--workers 0'},
+        'data': {
+            'busi': dict(task='seg', root='data/busi'),
+            'us': dict(task='cls', root='data/us'),
+        },
+        'methods': {
+            'A': dict(seg=f'{SEG} --arch tiny', cls=CLS, pretrained='A'),
+            'b': dict(seg=SEG),
+        },
+        **changed,
+    }  # fmt: skip
+
+
+def test_every_combination_is_a_run_behind_its_pre_training():
+    runs = plan(make_experiment('x', content()), Path('w'))
+    assert [(run.stage, run.data, run.method, run.percent, run.seed) for run in runs] == [
+        row
+        for seed in (3, 4)
+        for row in [
+            ('pretrain', '', 'A', 100, seed),
+            *(
+                ('adapt', data, method, percent, seed)
+                for percent in (20, 100)
+                for data, method in (('busi', 'A'), ('busi', 'b'), ('us', 'A'))
+            ),
+        ]
+    ]
+    assert len({run.folder for run in runs}) == len(runs)
+    pretraining, first, second = runs[:3]
+    assert first.weights == pretraining.folder
+    assert second.weights is None
+    seed = ('--cfg-options', 'randomness.seed=3')
+    data = ('--data-root', 'data/small', '--workers', '0')
+    assert pretraining.command == ('usfm/pretrain_cpu', *data, *seed)
+    own = ('--arch', 'tiny', '--image-size', '112', '--data-root', 'data/busi')
+    assert first.command == (SEG, *own, *seed)
+
+
+@pytest.mark.parametrize(
+    ('changed', 'message'),
+    [
+        (dict(seed=[1]), "key: 'seed' is unknown.*did you mean seeds"),
+        (dict(seeds=[1, 1]), 'seeds must be a list of different whole numbers'),
+        (dict(percent=[0]), 'percent must be'),
+        (dict(methods={}, data={'busi': {}}), 'data, busi needs a "task" and a "root"'),
+        (dict(methods={'m': dict(pretrained='A')}), 'm needs a config for one of cls, seg'),
+        (dict(methods={'m': dict(seg=SEG, pretrained='C')}), "'C' is unknown; there are A, unused"),
+        (dict(methods={'a/b': dict(seg=SEG)}), 'without "/"'),
+        (dict(options={'sog': '--amp'}), "options: 'sog' is unknown"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(changed, message):
+    with pytest.raises(ExperimentError, match=message):
+        make_experiment('x', content(**changed))
+
+
+def test_a_config_that_is_not_there_and_a_file_that_is_not_yaml(tmp_path):
+    with pytest.raises(FileNotFoundError, match='usfm/nothing: no such config'):
+        make_experiment('x', content(methods={'m': dict(seg='usfm/nothing')}))
+    (tmp_path / 'a.yaml').write_text('a: [')
+    with pytest.raises(ExperimentError, match=r'a\.yaml is not YAML'):
+        read_experiment(tmp_path / 'a.yaml')
+    with pytest.raises(FileNotFoundError, match='no such experiment; there are .*table2'):
+        find_experiment('nothing')
+
+
+EXPERIMENTS = sorted((config_root() / 'experiments').glob('*.yaml'))
+
+
+@pytest.mark.parametrize('path', EXPERIMENTS, ids=[path.stem for path in EXPERIMENTS])
+def test_experiments_of_the_package_expand(path):
+    experiment = read_experiment(path)
+    runs = plan(experiment, Path('w'))
+    methods = {run.method for run in runs if run.stage == 'adapt'}
+    assert methods == set(experiment.methods)
+    assert {run.data for run in runs} - {''} == set(experiment.data)
+    assert len(experiment.seeds) >= 3 or 'quick' in path.stem

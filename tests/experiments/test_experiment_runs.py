@@ -1,0 +1,230 @@
+"""What is run, what is kept, and what becomes of runs that fail or are killed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import yaml
+
+from support.experiment_runner import STUB
+from usfm_mm.commands.experiment import main
+from usfm_mm.experiments import execution
+from usfm_mm.experiments.collecting import read_parquet
+from usfm_mm.experiments.execution import execute
+from usfm_mm.experiments.plan import plan
+from usfm_mm.experiments.reading import read_experiment
+from usfm_mm.experiments.states import check_unchanged, read_state
+
+RUNNER = Path(__file__).parents[1] / 'support' / 'experiment_runner.py'
+SEG = 'baselines/seg_upernet_scratch'
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Two methods, one of them pre-trained, two shares, three seeds."""
+    (tmp_path / 'data' / 'splits').mkdir(parents=True)
+    for name in ('seg_train', 'seg_train_20'):
+        (tmp_path / 'data' / 'splits' / f'{name}.txt').touch()
+    return write(tmp_path, {'A': dict(seg=SEG, pretrained='A'), 'b': dict(seg=f'{SEG} --amp')})
+
+
+def write(tmp_path, methods):
+    content = dict(
+        title='Both',
+        seeds=[0, 1, 2],
+        percent=[20, 100],
+        pretraining={'A': 'usfm/pretrain_cpu'},
+        data={'busi': dict(task='seg', root=str(tmp_path / 'data'))},
+        methods=methods,
+    )
+    path = tmp_path / 'both.yaml'
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture
+def stubs(monkeypatch):
+    monkeypatch.setattr(execution, 'USFM', STUB)
+
+
+def values(work_dir):
+    rows = read_parquet(work_dir / 'both' / 'results.parquet')
+    return [
+        (row['stage'], row['method'], row['percent'], row['seed'], row['value']) for row in rows
+    ]
+
+
+def test_commands_have_the_share_the_weights_and_what_they_know(file, tmp_path):
+    runs = plan(read_experiment(file), tmp_path / 'w')
+    pretraining, first, plain = runs[:3]
+    pretraining.folder.mkdir(parents=True)
+    (pretraining.folder / 'iter_5.pth').touch()
+    (pretraining.folder / 'last_checkpoint').write_text('/elsewhere/iter_5.pth')
+    first.folder.mkdir(parents=True)
+    (first.folder / 'best_DSC.pth').touch()
+    train, test = execution.training(first), execution.testing(first)
+    assert train[1:6] == ['-m', 'usfm_mm', 'train', SEG, '--resume']
+    assert test[1:6] == ['-m', 'usfm_mm', 'test', SEG, str(first.folder / 'best_DSC.pth')]
+    for command in (train, test):
+        text = ' '.join(command)
+        assert f'--weights {pretraining.folder}/iter_5.pth' in text
+        assert 'train_dataloader.dataset.ann_file=splits/seg_train_20.txt' in text
+        assert f'--work-dir {first.folder}' in text
+    assert '--amp' in execution.training(plain)
+    plain.folder.mkdir(parents=True)
+    (plain.folder / 'best_DSC.pth').touch()
+    assert '--amp' not in execution.testing(plain)
+
+
+def test_the_same_command_runs_nothing_twice(file, tmp_path, stubs, capsys):
+    work_dir = tmp_path / 'w'
+    main([str(file), '--work-dir', str(work_dir), '--jobs', '3'])
+    assert '[15/15]' in capsys.readouterr().out
+    logs = {path: path.read_text() for path in work_dir.rglob('log.txt')}
+    assert len(logs) == 15
+    before = values(work_dir)
+    main([str(file), '--work-dir', str(work_dir)])
+    assert values(work_dir) == before
+    assert logs == {path: path.read_text() for path in work_dir.rglob('log.txt')}
+    told = json.loads((work_dir / 'runs/busi/A/20_percent_seed_2/run.json').read_text())
+    assert told['state'] == 'done'
+    assert told['seed'] == 2
+    assert 'torch' in told['versions']
+    assert told['seconds'] > 0
+    main([str(file), '--work-dir', str(work_dir), '--dry-run'])
+    assert '15 done. Left: about 0 s' in capsys.readouterr().out
+
+
+def test_a_dry_run_shows_what_is_missing_and_runs_nothing(file, tmp_path, stubs, capsys):
+    (tmp_path / 'data' / 'splits' / 'seg_train_20.txt').unlink()
+    main([str(file), '--work-dir', str(tmp_path / 'w'), '--dry-run'])
+    out = capsys.readouterr().out
+    assert out.count('open ') == 15
+    assert 'seg_train_20.txt: no list of 20 %' in out
+    assert not (tmp_path / 'w').exists()
+    with pytest.raises(FileNotFoundError, match=r'seg_train_20\.txt: no list of 20 %'):
+        main([str(file), '--work-dir', str(tmp_path / 'w')])
+    assert not (tmp_path / 'w').exists()
+
+
+def test_a_failure_is_listed_and_stands_in_the_cell(file, tmp_path, stubs):
+    work_dir = tmp_path / 'w'
+    runs = plan(read_experiment(file), work_dir)
+    main([str(file), '--work-dir', str(work_dir)])
+    (broken,) = (run for run in runs if (run.method, run.percent, run.seed) == ('b', 100, 1))
+    broken.summary.unlink()  # done, it says, but its result is gone: it runs again
+    (broken.folder / 'best_DSC.pth').unlink()
+    (broken.folder / 'steps.txt').write_text('x x x x x')
+    (broken.folder / 'last_checkpoint').unlink()
+    broken.folder.joinpath('iter_5.pth').unlink()
+    broken.folder.joinpath('best_DSC.pth').mkdir()  # cannot be written
+    with pytest.raises(ChildProcessError, match=r'1 of 15 runs are not done .*b, busi, 100 %'):
+        main([str(file), '--work-dir', str(work_dir)])
+    text = (work_dir / 'both' / 'results.md').read_text()
+    assert text.count('(2 of 3 seeds)') == 1
+    assert '| b, busi, 100 %, seed 1 | failed | ' in text
+    broken.folder.joinpath('best_DSC.pth').rmdir()
+    main([str(file), '--work-dir', str(work_dir)])
+    assert '2 of 3' not in (work_dir / 'both' / 'results.md').read_text()
+
+
+def test_what_needs_a_pre_training_that_failed_waits(tmp_path, file, stubs):
+    path = tmp_path / 'both.yaml'
+    path.write_text(path.read_text().replace('usfm/pretrain_cpu', 'usfm/pretrain_cpu fail'))
+    with pytest.raises(ChildProcessError, match='9 of 15 runs .*told to fail'):
+        main([str(path), '--work-dir', str(tmp_path / 'w'), '--jobs', '2'])
+    text = (tmp_path / 'w' / 'both' / 'results.md').read_text()
+    assert text.count('| 0 of 3 seeds |') == 2
+    assert text.count('| open |') == 6
+
+
+def test_another_command_in_the_same_folder_is_refused(file, tmp_path, stubs):
+    main([str(file), '--work-dir', str(tmp_path / 'w')])
+    write(tmp_path, {'A': dict(seg=f'{SEG} --arch tiny', pretrained='A'), 'b': dict(seg=SEG)})
+    with pytest.raises(ValueError, match='was made with other options'):
+        main([str(file), '--work-dir', str(tmp_path / 'w')])
+    run = plan(read_experiment(file), tmp_path / 'other')[0]
+    check_unchanged(run)
+    run.folder.mkdir(parents=True)
+    (run.folder / 'iter_1.pth').touch()  # a training of somebody else
+    with pytest.raises(ValueError, match='unknown ones'):
+        check_unchanged(run)
+
+
+def test_stopping_stops_the_training_and_says_so(file, tmp_path, monkeypatch):
+    sleeper = 'import time, sys; print("up", flush=True); time.sleep(60)'
+    monkeypatch.setattr(execution, 'USFM', (sys.executable, '-c', sleeper))
+    run, stop = plan(read_experiment(file), tmp_path / 'w')[0], threading.Event()
+    states = []
+    worker = threading.Thread(target=lambda: states.append(execute(run, stop)))
+    worker.start()
+    log = run.folder / 'log.txt'
+    while not (log.exists() and 'up\n' in log.read_text()):
+        time.sleep(0.02)
+    other = threading.Event()  # a second runner waits for the folder, until it is stopped too
+    waiting = threading.Thread(target=lambda: states.append(execute(run, other)))
+    waiting.start()
+    other.set()
+    waiting.join()
+    assert states == ['cut']
+    assert read_state(run)['state'] == 'running'
+    stop.set()
+    worker.join()
+    assert states == ['cut', 'cut']
+    assert read_state(run)['state'] == 'cut'
+
+
+def test_killing_runner_and_children_at_random_changes_nothing(file, tmp_path):
+    for percent in (20, 100):
+        (tmp_path / 'data' / f'seg_{percent}.txt').touch()
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+
+    def start(name):
+        command = [sys.executable, str(RUNNER), str(file), str(tmp_path / name), '2']
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+
+    with start('calm') as runner:
+        runner.communicate()
+    assert runner.returncode == 0
+    rng = random.Random(0)
+    kills = 0
+    for _ in range(20):
+        with start('wild') as runner:
+            while not running(tmp_path / 'wild') and runner.poll() is None:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0, 0.1))
+            victims = running(tmp_path / 'wild')
+            if kills < 4 and runner.poll() is None and victims:
+                kills += 1
+                with suppress(ProcessLookupError):
+                    pid = victims[0] if kills % 2 else runner.pid
+                    os.kill(pid, rng.choice([signal.SIGKILL, signal.SIGTERM]))
+            runner.communicate()
+        if runner.returncode == 0:
+            break
+    assert runner.returncode == 0
+    assert kills >= 2
+    assert values(tmp_path / 'wild') == values(tmp_path / 'calm')
+
+
+def running(work_dir):
+    """Processes of runs below a folder."""
+    found = []
+    for place in Path('/proc').glob('[0-9]*/cmdline'):
+        try:
+            words = place.read_bytes().decode().split('\0')
+        except OSError:
+            continue
+        if any(word.endswith('stub_usfm.py') for word in words) and any(
+            word.startswith(str(work_dir)) for word in words
+        ):
+            found.append(int(place.parent.name))
+    return found

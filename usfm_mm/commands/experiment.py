@@ -1,0 +1,55 @@
+"""Run an experiment, and what is left of one: usfm experiment small_study_quick.
+
+An experiment is a file of YAML: data, methods, shares of the labels, seeds, and the pre-training
+that methods start from. Each run has a folder with its command, state, log and results. What is
+done is kept and what was cut goes on: the same command continues a stopped one.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run what is missing, and tabulate."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('name', help='of an experiment of the package, or a .yaml file')
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        default=Path('work_dirs/experiments'),
+        help='experiments that share it share their runs (default: work_dirs/experiments)',
+    )
+    parser.add_argument('--jobs', type=int, default=1, help='runs at once (default: 1)')
+    parser.add_argument('--gpus', nargs='+', default=[], help='numbers, dealt out to the jobs')
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument('--dry-run', action='store_true', help='show the plan and run nothing')
+    what.add_argument('--table', action='store_true', help='tabulate what is done, run nothing')
+    args = parser.parse_args(argv)
+    if args.jobs < 1:
+        parser.error(f'--jobs must be at least 1, got {args.jobs}')
+    from usfm_mm.experiments.estimate import show_plan  # imported once they are needed
+    from usfm_mm.experiments.plan import plan
+    from usfm_mm.experiments.preflight import check_runs
+    from usfm_mm.experiments.reading import find_experiment, read_experiment
+    from usfm_mm.experiments.report import report
+    from usfm_mm.experiments.scheduling import run_all
+    from usfm_mm.experiments.telling import Progress
+
+    console = Console()
+    experiment = read_experiment(find_experiment(args.name))
+    runs = plan(experiment, args.work_dir)
+    if args.dry_run:
+        show_plan(experiment, runs, args.jobs, console)
+        return
+    if not args.table:
+        check_runs(experiment, runs)  # what is wrong is told before hours are spent
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave trainings behind
+        run_all(runs, args.jobs, args.gpus, Progress(runs, console))
+    report(experiment, runs, args.work_dir / experiment.name, console)

@@ -1,0 +1,87 @@
+"""What the runs of an experiment left, in one table: ``results.parquet``."""
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from usfm_mm.experiments.plan import ADAPT, Run
+from usfm_mm.experiments.states import DONE, is_done, read_state
+from usfm_mm.io.atomic import atomic_path
+
+COLUMNS = (
+    *('stage', 'data', 'task', 'method', 'percent', 'seed', 'state', 'measure', 'value'),
+    *('folder', 'config', 'command', 'commit', 'device', 'versions', 'seconds', 'error'),
+)
+TOLD = ('config', 'command', 'commit', 'device', 'versions', 'seconds', 'error')
+
+
+def collect(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """A row for each measure of each run.
+
+    A run that is not done has one row without measure and value: none is left out.
+
+    Returns:
+        Rows with ``COLUMNS``; ``value`` in the measure's own unit, ``seconds`` of all the run's
+        processes that its runner saw end.
+    """
+    rows = []
+    for run in runs:
+        told = read_state(run)
+        state = told['state'] if told['state'] != DONE or is_done(run) else 'open'
+        row: dict[str, Any] = dict(stage=run.stage, data=run.data, task=run.task)
+        row |= dict(method=run.method)
+        row |= dict(percent=run.percent, seed=run.seed, state=state, folder=str(run.folder))
+        row |= {name: told.get(name) for name in TOLD}
+        measured: dict[str, Any] = _metrics(run) if state == DONE else {}
+        for name, value in (measured or {'': None}).items():
+            full = row | dict(measure=name, value=value)
+            rows.append({column: full[column] for column in COLUMNS})
+    return rows
+
+
+def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the rows, whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = dict(percent=pa.int64(), seed=pa.int64(), value=pa.float64(), seconds=pa.float64())
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(list(rows), schema), temporary)
+
+
+def read_parquet(path: Path) -> list[dict[str, Any]]:
+    """Rows that :func:`write_parquet` wrote."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path).to_pylist()
+
+
+def values_of(rows: Iterable[dict[str, Any]], measure: str, **where: Any) -> dict[int, float]:
+    """Values of a measure by seed, of the rows that have what ``where`` says.
+
+    Example:
+        >>> rows = [dict(method='a', measure='DSC', value=60.0, seed=0),
+        ...         dict(method='a', measure='', value=None, seed=1)]
+        >>> values_of(rows, 'DSC', method='a')
+        {0: 60.0}
+    """
+    return {
+        row['seed']: row['value']
+        for row in rows
+        if row['measure'] == measure and all(row[key] == value for key, value in where.items())
+    }
+
+
+def _metrics(run: Run) -> dict[str, float]:
+    if run.stage == ADAPT:
+        return json.loads(run.summary.read_text(encoding='utf-8'))['metrics']
+    from usfm_mm.io.run_log import read_log
+
+    with suppress(FileNotFoundError):  # too short to log a step
+        steps, validations = read_log(run.folder)
+        return dict(validations[-1][1] if validations else {}, loss=steps[-1]['loss'])
+    return {}

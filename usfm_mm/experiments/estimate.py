@@ -1,0 +1,77 @@
+"""What is to be run, and how long it may take by what has been run."""
+
+import statistics
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from usfm_mm.experiments.plan import PRETRAIN, Experiment, Run
+from usfm_mm.experiments.preflight import missing_files
+from usfm_mm.experiments.states import DONE, is_done, read_state
+
+Known = dict[tuple, list[float]]
+
+
+def seconds_known(runs: Sequence[Run]) -> Known:
+    """Seconds of finished runs, those of shares of the labels brought to 100 %."""
+    known: Known = {}
+    for run in runs:
+        if is_done(run):
+            scaled = read_state(run).get('seconds', 0) * 100 / run.percent
+            for key in _keys(run):
+                known.setdefault(key, []).append(scaled)
+    return known
+
+
+def estimate(run: Run, known: Known) -> float | None:
+    """Seconds that a run may take, by its finished likes; None where there are none.
+
+    Those of the same method and data count, else those of the same data, or of pre-training.
+    """
+    for key in _keys(run):
+        if key in known:
+            return statistics.fmean(known[key]) * run.percent / 100
+    return None
+
+
+def _keys(run: Run) -> tuple[tuple, tuple]:
+    return (run.stage, run.data, run.method), (run.stage, run.data)
+
+
+def show_plan(experiment: Experiment, runs: Sequence[Run], jobs: int, console: Console) -> None:
+    """Print every run with its state, and what is left in all."""
+    known = seconds_known(runs)
+    left, unknown = 0.0, 0
+    for run in runs:
+        state = read_state(run)['state']
+        told = ''
+        if state != DONE:
+            seconds = estimate(run, known)
+            left, unknown = left + (seconds or 0), unknown + (seconds is None)
+            told = '' if seconds is None else f', about {duration(seconds)}'
+        _say(console, f'{state:<8} {run}{told}: {run.folder}')
+    for sentence in missing_files(experiment, runs):
+        _say(console, f'missing  {sentence}')
+    trainings = sum(run.stage == PRETRAIN for run in runs)
+    text = (
+        f'{experiment.title}: {len(runs)} runs, {trainings} of them pre-training, '
+        f'{sum(is_done(run) for run in runs)} done. Left: about {duration(left / jobs)} by what '
+        f'finished runs took, with --jobs {jobs}'
+    )
+    _say(console, text + (f', and {unknown} runs that none was like yet' if unknown else ''))
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a person.
+
+    Example:
+        >>> duration(59), duration(125), duration(3 * 3600 + 120)
+        ('59 s', '3 min', '3.0 h')
+    """
+    if seconds < 60:
+        return f'{seconds:.0f} s'
+    return f'{-(-seconds // 60):.0f} min' if seconds < 3600 else f'{seconds / 3600:.1f} h'
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,189 @@
+"""Runs in processes of their own: what a person would type, resumed where it was cut."""
+
+import fcntl
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from usfm_mm.experiments import machine
+from usfm_mm.experiments.plan import PRETRAIN, Run
+from usfm_mm.experiments.states import (
+    CUT,
+    DONE,
+    FAILED,
+    RUNNING,
+    is_done,
+    planned,
+    read_state,
+    write_state,
+)
+from usfm_mm.io.last_checkpoint import latest_checkpoint
+
+USFM = (sys.executable, '-m', 'usfm_mm')
+TRAIN_ONLY = ('--amp', '--auto-scale-lr')
+_POLL = 0.05  # seconds
+
+
+class Cut(Exception):  # noqa: N818  (no error: somebody stopped it)
+    """A process was stopped by a signal, or this one was asked to stop."""
+
+
+def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None = None) -> str:
+    """Do what is left of a run; its output goes to ``log.txt``.
+
+    A folder is worked in by one process at a time, whoever started it: a training that outlived
+    its killed runner is waited for.
+
+    Args:
+        run: Whose pre-training, if it has one, is done.
+        stop: Once set, what runs is stopped; it saves a checkpoint.
+        environment: Variables for the processes, beside ours.
+
+    Returns:
+        The state at the end: 'done', 'failed' or 'cut'.
+    """
+    with ExitStack() as stack:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        lock = stack.enter_context(open(run.folder / '.lock', 'w'))
+        if not _locked(lock, stop):
+            return CUT
+        if is_done(run):
+            return DONE
+        told = dict(read_state(run), state=RUNNING, command=planned(run), error='')
+        told |= dict(config=run.command[0], seed=run.seed, commit=machine.commit())
+        told |= dict(device=machine.device(), versions=machine.versions())
+        write_state(run, told)
+        began = time.monotonic()
+        log = stack.enter_context(open(run.folder / 'log.txt', 'a', encoding='utf-8'))
+        try:
+            for command in _steps(run):
+                _call(command(), log, lock, stop, environment or {})
+            told['state'] = DONE
+        except Cut as reason:
+            told |= dict(state=CUT, error=str(reason))
+        except (ChildProcessError, OSError, ValueError) as error:
+            told |= dict(state=FAILED, error=str(error))
+        told['seconds'] = round(told.get('seconds', 0) + time.monotonic() - began, 1)
+        write_state(run, told)
+        return told['state']
+
+
+def _steps(run: Run) -> Iterator[Callable[[], list[str]]]:
+    # A command is made when the one before it has ended.
+    yield lambda: training(run)
+    if run.stage != PRETRAIN:
+        yield lambda: testing(run)
+
+
+def training(run: Run) -> list[str]:
+    """Command line of the training.
+
+    Raises:
+        FileNotFoundError: The pre-training left no checkpoint.
+    """
+    words = [*USFM, 'train', run.command[0], '--resume', *run.command[1:]]
+    return [*words, '--work-dir', str(run.folder), *_own(run)]
+
+
+def testing(run: Run) -> list[str]:
+    """Command line of the test, of the best checkpoint.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    # A run that was killed early and begun anew may have left an older one.
+    best = sorted(run.folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    if not best:
+        raise FileNotFoundError(f'{run.folder} has no best checkpoint: see log.txt there')
+    given = [word for word in run.command[1:] if word not in TRAIN_ONLY]
+    words = [*USFM, 'test', run.command[0], str(best[-1]), *given]
+    return [*words, '--work-dir', str(run.folder), *_own(run)]
+
+
+def _own(run: Run) -> list[str]:
+    words = []
+    if run.weights:
+        found = latest_checkpoint(str(run.weights))
+        if found is None:
+            raise FileNotFoundError(f'{run.weights} has no checkpoint to start from')
+        words += ['--weights', str(found)]
+    if run.percent != 100:
+        share = share_list(run.command[0], run.percent)
+        words += ['--cfg-options', f'train_dataloader.dataset.ann_file={share}']
+    return words
+
+
+@cache
+def share_list(config: str, percent: int) -> str:
+    """List of a share of the training images, as ``usfm prepare`` wrote it, under the data root.
+
+    Args:
+        config: As ``usfm train`` takes it.
+        percent: 100 for the whole list.
+    """
+    from usfm_mm.config.options import load_plain
+
+    whole = Path(load_plain(config).train_dataloader.dataset.ann_file)
+    return str(whole if percent == 100 else whole.with_stem(f'{whole.stem}_{percent}'))
+
+
+def _locked(lock: IO[str], stop: threading.Event) -> bool:
+    """Wait for the lock; False where we are asked to stop."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return not stop.is_set()
+        except BlockingIOError:
+            if stop.wait(_POLL):
+                return False
+
+
+def _call(
+    command: Sequence[str],
+    log: IO[str],
+    lock: IO[str],
+    stop: threading.Event,
+    environment: dict[str, str],
+) -> None:
+    """Run a command, which is stopped with us.
+
+    Raises:
+        Cut: It was stopped.
+        ChildProcessError: It failed.
+    """
+    if stop.is_set():
+        raise Cut('stopped')
+    print(shlex.join(command), file=log, flush=True)
+    # The process holds the lock too: it keeps others away if we are killed and it goes on.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        pass_fds=[lock.fileno()],
+        env={**os.environ, **environment},
+        start_new_session=True,  # Ctrl-C reaches it through us, once
+    ) as process:
+        while process.poll() is None:
+            if stop.wait(_POLL):
+                process.terminate()  # it saves a checkpoint
+                process.wait()
+                raise Cut('stopped')
+    if process.returncode < 0 or process.returncode in (130, 143):
+        raise Cut(f'{shlex.join(command[:4])} was stopped by a signal: see {log.name}')
+    if process.returncode:
+        raise ChildProcessError(f'{_last_error(Path(log.name))} (see {log.name})')
+
+
+def _last_error(log: Path) -> str:
+    lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
+    errors = [line for line in lines if line.startswith('error: ')] or lines[-1:]
+    return errors[-1].removeprefix('error: ')

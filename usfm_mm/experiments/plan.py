@@ -1,0 +1,169 @@
+"""From an experiment to its runs: method x data x label share x seed, pre-training first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PRETRAIN = 'pretrain'
+"""Stage, and folder of its runs."""
+ADAPT = 'adapt'
+
+
+@dataclass(frozen=True)
+class Data:
+    """A prepared data set and what is learned on it.
+
+    Attributes:
+        task: Key of the methods' configs, such as 'seg', 'cls' or 'enhance'.
+        root: Folder that ``usfm prepare`` made.
+        paper: Name in the paper's tables; empty where it is not there.
+    """
+
+    task: str
+    root: str
+    paper: str = ''
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is compared.
+
+    Attributes:
+        commands: By task, what ``usfm train`` gets: the config, then options.
+        pretrained: Name of the pre-training that its encoder starts from; empty for none.
+    """
+
+    commands: Mapping[str, tuple[str, ...]]
+    pretrained: str = ''
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a file of ``configs/experiments`` says.
+
+    Attributes:
+        name: Of the file.
+        title: Of the tables.
+        seeds: A seed is that of the pre-training too.
+        percent: Shares of the training lists.
+        data: By name.
+        methods: By name.
+        pretraining: What ``usfm train`` gets, by name.
+        options: Of all methods, by task.
+        note: A sentence that stands above every table.
+    """
+
+    name: str
+    title: str
+    seeds: tuple[int, ...]
+    percent: tuple[int, ...]
+    data: Mapping[str, Data]
+    methods: Mapping[str, Method]
+    pretraining: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    note: str = ''
+
+
+@dataclass(frozen=True)
+class Run:
+    """A pre-training, or a training on labels with its test.
+
+    Attributes:
+        stage: 'pretrain' or 'adapt'.
+        method: Its name in the table; that of the pre-training.
+        data: Name of the data; empty in pre-training.
+        task: Of the data.
+        percent: Share of the training list.
+        seed: Of everything random.
+        folder: Its work dir.
+        command: Of ``usfm train``: the config, then options.
+        weights: Folder of the pre-training that it starts from; None for none.
+    """
+
+    stage: str
+    method: str
+    data: str
+    task: str
+    percent: int
+    seed: int
+    folder: Path
+    command: tuple[str, ...]
+    weights: Path | None = None
+
+    @property
+    def summary(self) -> Path:
+        """What the test writes at its end."""
+        return self.folder / 'test' / 'summary.json'
+
+    def __str__(self) -> str:
+        told = f'{self.data}, {self.percent} %, ' if self.stage == ADAPT else 'pre-training, '
+        return f'{self.method}, {told}seed {self.seed}'
+
+
+def plan(experiment: Experiment, work_dir: Path) -> list[Run]:
+    """All runs, seed by seed, so that a stopped experiment has something of every method.
+
+    Experiments with one ``work_dir`` share the runs that they have in common: a pre-training, say,
+    or the full training set of Table 2 and Fig. 10.
+
+    Args:
+        experiment: What to expand; a method has no run on data whose task it has no config for.
+        work_dir: Folder of the folders.
+
+    Returns:
+        Runs, each behind the pre-training that it starts from.
+
+    Example:
+        >>> method = Method({'cls': ('usfm/cls_custom_linear',)}, pretrained='USFM')
+        >>> for run in plan(
+        ...     Experiment('x', 'X', (0,), (20, 100), {'busi': Data('cls', 'data/busi')},
+        ...                {'USFM': method}, {'USFM': ('usfm/pretrain_cpu',)}),
+        ...     Path('work_dirs'),
+        ... ):
+        ...     print(run.folder)
+        work_dirs/runs/pretrain/USFM/seed_0
+        work_dirs/runs/busi/USFM/20_percent_seed_0
+        work_dirs/runs/busi/USFM/100_percent_seed_0
+    """
+    runs = work_dir / 'runs'
+    needed = {
+        method.pretrained
+        for method in experiment.methods.values()
+        if method.pretrained and any(of.task in method.commands for of in experiment.data.values())
+    }
+    found = []
+    for seed in experiment.seeds:
+        places = {name: runs / PRETRAIN / name / f'seed_{seed}' for name in needed}
+        for name, words in experiment.pretraining.items():
+            if name in needed:
+                command = (*words, *_seed(seed))
+                found.append(Run(PRETRAIN, name, '', '', 100, seed, places[name], command))
+        found += [
+            Run(
+                ADAPT,
+                name,
+                data,
+                of.task,
+                percent,
+                seed,
+                runs / data / name / f'{percent}_percent_seed_{seed}',
+                _command(experiment.options, method, of, seed),
+                places[method.pretrained] if method.pretrained else None,
+            )
+            for percent in experiment.percent
+            for data, of in experiment.data.items()
+            for name, method in experiment.methods.items()
+            if of.task in method.commands
+        ]
+    return found
+
+
+def _command(
+    options: Mapping[str, Sequence[str]], method: Method, data: Data, seed: int
+) -> tuple[str, ...]:
+    common = (*options.get(data.task, ()), '--data-root', data.root)
+    return (*method.commands[data.task], *common, *_seed(seed))
+
+
+def _seed(seed: int) -> tuple[str, ...]:
+    return ('--cfg-options', f'randomness.seed={seed}')

@@ -1,0 +1,38 @@
+"""What can be wrong with an experiment before anything runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from usfm_mm.experiments.execution import share_list
+from usfm_mm.experiments.plan import ADAPT, Experiment, Run
+from usfm_mm.experiments.states import check_unchanged
+
+
+def check_runs(experiment: Experiment, runs: Sequence[Run]) -> None:
+    """See that data and lists are there and that folders are those of this experiment.
+
+    Raises:
+        FileNotFoundError: Data or lists are missing.
+        ValueError: A folder was made by another command.
+    """
+    missing = missing_files(experiment, runs)
+    if missing:
+        raise FileNotFoundError(missing[0])
+    for run in runs:
+        check_unchanged(run)
+
+
+def missing_files(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
+    """A sentence for each data root and list that is not there."""
+    found = {}
+    for run in runs:
+        if run.stage != ADAPT:
+            continue
+        root = Path(experiment.data[run.data].root)
+        if not root.is_dir():
+            found[root] = f'{root}: no such folder; "usfm prepare" makes data ready'
+            continue
+        share = root / share_list(run.command[0], run.percent)
+        if not share.is_file():
+            found[share] = f'{share}: no list of {run.percent} %'
+    return list(found.values())

@@ -1,0 +1,155 @@
+"""Experiments as plain YAML: docs/experiments.md tells the keys."""
+
+import difflib
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from usfm_mm.config.files import config_root, find_config
+from usfm_mm.experiments.plan import PRETRAIN, Data, Experiment, Method
+
+_KEYS = ('title', 'note', 'seeds', 'percent', 'pretraining', 'data', 'options', 'methods')
+_DATA_KEYS = ('task', 'root', 'paper')
+_PRETRAINED = 'pretrained'
+
+
+class ExperimentError(ValueError):
+    """An experiment that cannot be run; the message names file, key and remedy."""
+
+
+def find_experiment(name: str) -> Path:
+    """File of an experiment.
+
+    Args:
+        name: A path, or the name of one of the package, such as ``'table2'``.
+
+    Raises:
+        FileNotFoundError: There is none; those of the package are listed.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    folder = config_root() / 'experiments'
+    path = folder / f'{name}.yaml'
+    if not path.is_file():
+        there = ', '.join(sorted(file.stem for file in folder.glob('*.yaml')))
+        raise FileNotFoundError(f'{name}: no such experiment; there are {there}')
+    return path
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read and check an experiment.
+
+    Raises:
+        ExperimentError: It is not YAML, a key is unknown or lacks what it needs.
+        FileNotFoundError: A config of it does not exist.
+        OSError: The file cannot be read.
+    """
+    import yaml  # comes with OpenMMLab's packages
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ExperimentError(f'{path} is not YAML: {error}') from error
+    try:
+        return make_experiment(path.stem, content)
+    except ExperimentError as error:
+        raise ExperimentError(f'{path}: {error}') from error
+
+
+def make_experiment(name: str, content: Any) -> Experiment:
+    """Check what a file holds.
+
+    Raises:
+        ExperimentError: A key is unknown or lacks what it needs.
+        FileNotFoundError: A config does not exist.
+    """
+    content = _mapping('the file', content)
+    _known('key', content, _KEYS)
+    sections = {key: _mapping(key, content.get(key)) for key in ('data', 'methods')}
+    pretraining = _mapping('pretraining', content.get('pretraining') or {})
+    options = _mapping('options', content.get('options') or {})
+    data = {key: _data(key, value) for key, value in sections['data'].items()}
+    tasks = sorted({of.task for of in data.values()})
+    _known('options', options, (PRETRAIN, *tasks))
+    common = {task: tuple(shlex.split(str(text))) for task, text in options.items()}
+    methods = {
+        key: _method(key, value, pretraining, tasks) for key, value in sections['methods'].items()
+    }
+    return Experiment(
+        name,
+        str(content.get('title', name)),
+        _numbers('seeds', content.get('seeds', [0]), 0, 2**32 - 1),
+        _numbers('percent', content.get('percent', [100]), 1, 100),
+        data,
+        methods,
+        {
+            key: (*_words(f'pretraining, {key}', text), *common.get(PRETRAIN, ()))
+            for key, text in pretraining.items()
+        },
+        common,
+        str(content.get('note', '')),
+    )
+
+
+def _data(name: str, value: Any) -> Data:
+    where = f'data, {name}'
+    entry = _mapping(where, value)
+    _known(where, entry, _DATA_KEYS)
+    if name == PRETRAIN:
+        raise ExperimentError(f'{where}: this name is taken by the folder of pre-training')
+    if not entry.get('task') or not entry.get('root'):
+        raise ExperimentError(f'{where} needs a "task" and a "root"')
+    return Data(str(entry['task']), str(entry['root']), str(entry.get('paper', '')))
+
+
+def _method(name: str, value: Any, pretraining: Mapping, tasks: Sequence[str]) -> Method:
+    where = f'methods, {name}'
+    entry = _mapping(where, value)
+    if '/' in name:
+        raise ExperimentError(f'{where}: the name is that of a folder, without "/"')
+    _known(where, entry, (_PRETRAINED, *tasks))
+    start = entry.get(_PRETRAINED, '')
+    if start:
+        _known(f'{where}, {_PRETRAINED}', [start], tuple(pretraining))
+    commands = {
+        task: _words(f'{where}, {task}', text)
+        for task, text in entry.items()
+        if task != _PRETRAINED
+    }
+    if not commands:
+        raise ExperimentError(f'{where} needs a config for one of {", ".join(tasks)}')
+    return Method(commands, str(start))
+
+
+def _words(where: str, text: Any) -> tuple[str, ...]:
+    words = tuple(shlex.split(str(text or '')))
+    if not words:
+        raise ExperimentError(f'{where} needs a config, then options')
+    find_config(words[0])
+    return words
+
+
+def _numbers(where: str, values: Any, low: int, high: int) -> tuple[int, ...]:
+    good = isinstance(values, list) and values and len(set(values)) == len(values)
+    if not good or not all(type(value) is int and low <= value <= high for value in values):
+        raise ExperimentError(
+            f'{where} must be a list of different whole numbers from {low} to {high}'
+        )
+    return tuple(values)
+
+
+def _mapping(where: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise ExperimentError(f'{where} must have names with values, such as "name: value"')
+    return value
+
+
+def _known(where: str, given: Any, known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            hint = f'; did you mean {close[0]}?' if close else ''
+            raise ExperimentError(
+                f'{where}: {name!r} is unknown; there are {", ".join(known) or "none"}{hint}'
+            )

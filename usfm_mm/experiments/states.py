@@ -1,0 +1,62 @@
+"""What is known of a run: ``run.json`` in its folder."""
+
+import json
+import shlex
+from contextlib import suppress
+from typing import Any
+
+from usfm_mm.experiments.plan import PRETRAIN, Run
+from usfm_mm.io.atomic import write_atomic
+
+OPEN = 'open'
+RUNNING = 'running'
+DONE = 'done'
+FAILED = 'failed'
+CUT = 'cut'
+"""States: not begun; begun and not ended, or its runner was killed; ended well; ended with an
+error; stopped by a signal. All but done ones run when the experiment is started again."""
+
+_NAME = 'run.json'
+
+
+def read_state(run: Run) -> dict[str, Any]:
+    """What ``run.json`` tells, with ``state``; a run that was not begun is 'open'."""
+    with suppress(OSError, ValueError):
+        return json.loads((run.folder / _NAME).read_text(encoding='utf-8'))
+    return dict(state=OPEN)
+
+
+def write_state(run: Run, told: dict[str, Any]) -> None:
+    """Write ``run.json``, whole or not at all."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(run.folder / _NAME, json.dumps(told, indent=2).encode())
+
+
+def is_done(run: Run) -> bool:
+    """Whether there is nothing left to run; the files of the results must be there too."""
+    if read_state(run)['state'] != DONE:
+        return False
+    return (run.folder / 'last_checkpoint' if run.stage == PRETRAIN else run.summary).is_file()
+
+
+def planned(run: Run) -> str:
+    """The command as planned, in which a pre-training stands as its folder."""
+    weights = ['--weights', str(run.weights)] if run.weights else []
+    return shlex.join([*run.command, *weights])
+
+
+def check_unchanged(run: Run) -> None:
+    """Refuse to take the results of another command for those of this one.
+
+    Raises:
+        ValueError: The run's folder was made by another command.
+    """
+    files = run.folder.iterdir() if run.folder.exists() else ()
+    if not any(path.name != '.lock' for path in files):
+        return
+    before = read_state(run).get('command')
+    if before != planned(run):
+        raise ValueError(
+            f'{run.folder} was made with other options ({before or "unknown ones"}): give the '
+            'same, name another --work-dir, or remove it'
+        )

@@ -1,0 +1,25 @@
+"""Where a run goes on."""
+
+from pathlib import Path
+
+
+def latest_checkpoint(work_dir: str) -> Path | None:
+    """The checkpoint to resume from in a work dir; None where there is none yet.
+
+    mmengine stores its path as it was when it was written; here the file beside is taken, so that
+    a work dir may be copied or moved.
+
+    Raises:
+        FileNotFoundError: If the file is gone.
+    """
+    pointer = Path(work_dir, 'last_checkpoint')
+    if not pointer.is_file():
+        return None
+    written = Path(pointer.read_text().strip())
+    for path in (Path(work_dir, written.name), written):  # the hook may save elsewhere (out_dir)
+        if path.exists():
+            return path
+    raise FileNotFoundError(
+        f'{pointer} names {written.name}, which is gone: name another checkpoint, or remove '
+        f'{pointer} to begin anew'
+    )
