@@ -18,6 +18,7 @@ COMMANDS = {
     'export-data': ('export_data', 'a prepared data set as nnU-Net raw data or COCO'),
     'build-database': ('build_database', "from scanners' files to a database without private data"),
     'remove-images': ('remove_images', 'take patients, files or images out of a database'),
+    'review-database': ('review_database', 'sheets of pictures to look at before sharing'),
     'check-overlap': ('check_overlap', 'look for images that two data sets share'),
     'browse': ('browse_dataset', 'draw what the data pipeline makes of images'),
     'configs': ('list_configs', 'list the configs of the package'),

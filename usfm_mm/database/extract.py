@@ -15,7 +15,14 @@ from usfm_mm.database.screen.colour import coloured_share, to_grey
 from usfm_mm.database.screen.plausible import is_plausible
 from usfm_mm.database.screen.text import cover_text
 from usfm_mm.database.screen.view import ScreenLayout, View, lay_out
-from usfm_mm.database.types import DOUBTFUL, Extraction, Options, Picture, RejectedError
+from usfm_mm.database.types import (
+    DOUBTFUL,
+    PAINTED,
+    Extraction,
+    Options,
+    Picture,
+    RejectedError,
+)
 
 # Frames over which motion and standing text are looked for, and the memory they may take.
 _SURVEYED = 16
@@ -112,7 +119,7 @@ def _pictures(
             if isinstance(made, str):
                 rejects[made] += 1
                 continue
-            last[view.box], clean, removed = made
+            last[view.box], before, clean, removed = made
             # A DICOM file, which has fields, is read only where it says that it is ultrasound.
             plausible = bool(clip.fields) or is_plausible(clean)
             if not plausible and options.implausible == 'skip':
@@ -120,7 +127,7 @@ def _pictures(
                 continue
             if len(layout.views) > 1:
                 removed = (*removed, 'split screen cut apart')
-            yield Picture(clean, number, removed, plausible, clip.spacing)
+            yield Picture(clean, number, removed, plausible, clip.spacing, before)
     rejects += Counter()  # drops zeros
 
 
@@ -134,8 +141,8 @@ def _layout_problem(layout: ScreenLayout, options: Options) -> str | None:
 
 def _picture(
     pixels: np.ndarray, view: View, last: np.ndarray | None, options: Options
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]] | str:
-    """Thumbnail and pixels of one view of a frame and what was removed; else why there is none."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]] | str:
+    """Thumbnail, pixels with text and without, and what was removed from one view; else a fault."""
     cut = view.box.cut(pixels)
     grey = to_grey(np.ascontiguousarray(cut))
     if problem := fault(grey, options.min_side):
@@ -160,5 +167,5 @@ def _picture(
     if coloured > _OVERLAY:
         removed += ('colour turned grey',)
     if text:
-        removed += ('burned-in text painted over',)
-    return small, clean, removed
+        removed += (PAINTED,)
+    return small, grey, clean, removed

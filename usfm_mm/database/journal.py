@@ -2,7 +2,7 @@
 
 One transaction stores what became of a chunk of files, so that a run that is killed has done a
 file or has not. Memory does not grow with the number of files. All SQL of the builder is here and
-in :mod:`~usfm_mm.database.withdrawal`.
+in the modules :mod:`~usfm_mm.database.withdrawal` and :mod:`~usfm_mm.database.samples`.
 """
 
 import json

@@ -2,11 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from usfm_mm.database.claim import CLAIM_NAME
-from usfm_mm.database.identity import Identity
+from usfm_mm.database.identity import Identity, read_key
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.journal_file import JournalError
 from usfm_mm.database.likeness import HASH_KIND
@@ -47,6 +48,39 @@ def make_journal_folder(folder: Path, out: Path, sources: Sequence[Path] = ()) -
         raise JournalError(
             f'others may look into {folder}, where the journal names patients: chmod 700 {folder}'
         )
+
+
+@contextmanager
+def finished(
+    out: Path, key_file: Path | None, folder: Path | None = None
+) -> Iterator[tuple[Journal, Settings, Path]]:
+    """Open a finished database.
+
+    Args:
+        out: Folder of the database.
+        key_file: See :func:`~usfm_mm.database.identity.read_key`.
+        folder: Of the journal; by default the one beside the key.
+
+    Returns:
+        The journal, open; the settings; and the journal's folder.
+
+    Raises:
+        ValueError: There is no such database, or its key or journal is another one.
+    """
+    identity = Identity(read_key(key_file, out))
+    folder = folder or default_journal_folder(Path(str(key_file)), out)
+    if not (out / INDEX_NAME).is_file():
+        raise ValueError(f'there is no {out / INDEX_NAME}: name the folder of a finished database')
+    if not (folder / JOURNAL_NAME).is_file():
+        raise JournalError(
+            f'there is no journal {folder / JOURNAL_NAME} of {out}: if it was moved or has another '
+            'key, name its journal with --journal'
+        )
+    with Journal(folder / JOURNAL_NAME) as journal:
+        settings = Settings.of(journal.settings() or {})
+        check_settings(journal, identity, settings)
+        check_same(journal, out, folder)
+        yield journal, settings, folder
 
 
 def check_new(out: Path, folder: Path) -> None:

@@ -16,6 +16,7 @@ from usfm_mm.database.journal import Journal
 from usfm_mm.database.lists import REJECTED_NAME, print_lines, summary, write_lists
 from usfm_mm.database.options import Settings
 from usfm_mm.database.report import write_report
+from usfm_mm.database.sheets import are_of, discard_sheets
 from usfm_mm.database.store import PackedStore, remove_strays
 from usfm_mm.database.withdrawal import withdrawn
 from usfm_mm.io.atomic import write_atomic
@@ -68,6 +69,8 @@ def publish(
             write_index(table, out / INDEX_NAME)
         else:
             (out / INDEX_NAME).unlink(missing_ok=True)
+        if not are_of(private, out / INDEX_NAME):
+            discard_sheets(private)
     with console.status('removing duplicates'):
         if store is None:
             remove_strays(out, images.name[kept])

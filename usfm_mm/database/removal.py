@@ -7,16 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from usfm_mm.database.identity import Identity, read_key
-from usfm_mm.database.journal import Journal
-from usfm_mm.database.journal_file import JournalError
-from usfm_mm.database.options import Settings
-from usfm_mm.database.places import (
-    JOURNAL_NAME,
-    check_same,
-    check_settings,
-    default_journal_folder,
-)
+from usfm_mm.database.places import finished
 from usfm_mm.database.publish import INDEX_NAME, publish
 from usfm_mm.database.store import PackedStore
 from usfm_mm.database.withdrawal import withdraw
@@ -47,21 +38,9 @@ def remove_images(
         ValueError: There is no such database, its key is another one, or it has no such image.
         OutputError: The database cannot be written.
     """
-    identity = Identity(read_key(key_file, out))
-    folder = journal_folder or default_journal_folder(Path(str(key_file)), out)
-    if not (out / INDEX_NAME).is_file():
-        raise ValueError(f'there is no {out / INDEX_NAME}: name the folder of a finished database')
-    if not (folder / JOURNAL_NAME).is_file():
-        raise JournalError(
-            f'there is no journal {folder / JOURNAL_NAME} of {out}: if it was moved or has another '
-            'key, name its journal with --journal'
-        )
     console = console or Console(quiet=True)
     with ExitStack() as stack:
-        journal = stack.enter_context(Journal(folder / JOURNAL_NAME))
-        settings = Settings.of(journal.settings() or {})
-        check_settings(journal, identity, settings)
-        check_same(journal, out, folder)
+        journal, settings, folder = stack.enter_context(finished(out, key_file, journal_folder))
         before = _paths(out)
         withdraw(journal, hashes)
         store = stack.enter_context(PackedStore(out)) if settings.packed else None

@@ -54,12 +54,13 @@ FRAME_REASONS = (
     DOUBTFUL,
 )
 
+PAINTED = 'burned-in text painted over'
 # What was taken from a frame that is kept.
 REMOVALS = (
     'screen outside the ultrasound region',
     'screen outside the picture',
     'corners beside the sector',
-    'burned-in text painted over',
+    PAINTED,
     'colour turned grey',
     'split screen cut apart',
 )
@@ -95,6 +96,8 @@ class Picture:
         removed: What was taken from it, of :data:`REMOVALS`.
         plausible: Whether it has the texture of ultrasound; a DICOM file says that it is.
         spacing: Height and width of a pixel in mm, where the file tells.
+        before: The same cut-out with its text, uint8 [H, W]. PRIVATE: never written but to sheets
+            beside the journal.
     """
 
     pixels: np.ndarray
@@ -102,6 +105,7 @@ class Picture:
     removed: tuple[str, ...]
     plausible: bool = True
     spacing: tuple[float, float] | None = None
+    before: np.ndarray | None = None
 
 
 @dataclass

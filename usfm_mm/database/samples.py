@@ -1,0 +1,160 @@
+"""Pictures, drawn by chance, that tell whether a database may be shared. PRIVATE."""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from usfm_mm.database.extract import extract
+from usfm_mm.database.journal import Journal
+from usfm_mm.database.readers import open_clip
+from usfm_mm.database.readers.limits import bounded_memory, stopped_after
+from usfm_mm.database.screen.colour import to_grey
+from usfm_mm.database.screen.sector import reduced
+from usfm_mm.database.types import EXCLUDED, NO_FRAME, PAINTED, Options, Picture
+from usfm_mm.visualization.tiles import Tile
+
+T = TypeVar('T')
+Sheet = tuple[str, list[Tile]]
+"""Title and pictures."""
+
+# Of the processor, for one file.
+_SECONDS = 40.0
+# Files that are tried for one picture: those excluded by rule may be no pictures at all.
+_TRIES = 3
+_LINE = 16  # characters of a caption
+
+
+def final_pictures(
+    table: pa.Table, read: Callable[[str], np.ndarray], count: int, rng: random.Random
+) -> Iterator[Sheet]:
+    """Of each device some pictures as they are in the database, under their names.
+
+    Args:
+        table: The index.
+        read: Gives the image uint8 [H, W] of a path in it.
+        count: At most, on a sheet.
+        rng: Draws them.
+    """
+    for device, rows in _by_device(table):
+        paths = table['path'].take(sorted(rng.sample(rows, min(count, len(rows))))).to_pylist()
+        yield device, [Tile(read(path), _lines(Path(path).stem)) for path in paths]
+
+
+def painted_pictures(
+    table: pa.Table, journal: Journal, options: Options, count: int, rng: random.Random
+) -> Iterator[Sheet]:
+    """Of each device some pictures before and after text was painted over, read again.
+
+    Args:
+        table: The index.
+        journal: For the files.
+        options: How pictures are made.
+        count: Of pairs, at most, on a sheet.
+        rng: Draws them.
+    """
+    painted = {id.hex() for id in _painted(journal)}
+    files = table['_file'].cast(pa.string()).to_pylist()
+    for device, rows in _by_device(table):
+        known = sorted({files[row] for row in rows} & painted)
+        tiles: list[Tile] = []
+        for file in rng.sample(known, len(known))[: _TRIES * count]:
+            picture = _attempt(_first_painted, journal.path(bytes.fromhex(file)), options)
+            if picture is not None and picture.before is not None:
+                # corners beside a sector become black and are no text
+                changed = (picture.before != picture.pixels) & (picture.pixels > 0)
+                solid = cv2.morphologyEx(
+                    changed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)
+                )
+                tiles.append(Tile(picture.before, _lines(file), prediction=solid))
+                tiles.append(Tile(picture.pixels, f'after\nframe {picture.frame}'))
+            if len(tiles) == 2 * count:
+                break
+        yield device, tiles
+
+
+def rejected_pictures(
+    journal: Journal, options: Options, count: int, rng: random.Random
+) -> Iterator[Sheet]:
+    """The first frames of some files of which nothing was taken, by reason.
+
+    Of those that could be opened: left out by a rule, or all their frames.
+
+    Args:
+        journal: For the files.
+        options: How pictures are made.
+        count: At most, on a sheet.
+        rng: Draws them.
+    """
+    files: dict[str, list[str]] = {}
+    for path, reason, detail in journal.rejected():
+        if reason == NO_FRAME:
+            files.setdefault(_main_reason(detail), []).append(path)
+        elif reason == EXCLUDED:
+            files.setdefault(reason, []).append(path)
+    for reason, paths in sorted(files.items()):
+        tiles: list[Tile] = []
+        for path in rng.sample(paths, min(_TRIES * count, len(paths))):
+            frame = _attempt(_first_frame, path, options)
+            if frame is not None:
+                tiles.append(Tile(reduced(frame), _lines(Path(path).name[-2 * _LINE :])))
+            if len(tiles) == count:
+                break
+        yield reason, tiles
+
+
+def _by_device(table: pa.Table) -> Iterator[tuple[str, list[int]]]:
+    devices = table['device'].cast(pa.string()).to_pylist()
+    rows: dict[str, list[int]] = {}
+    for row, device in enumerate(devices):
+        rows.setdefault(device or 'device not known', []).append(row)
+    yield from sorted(rows.items())
+
+
+def _painted(journal: Journal) -> Sequence[bytes]:
+    """Keyed hashes of the files from which text was painted over."""
+    with journal.transaction() as db:
+        return [
+            row[0]
+            for row in db.execute(
+                'SELECT files.id FROM files JOIN tallies ON tallies.id = files.tally '
+                'WHERE json_extract(content, ?) > 0 ORDER BY files.id',
+                (f'$.removed."{PAINTED}"',),
+            )
+        ]
+
+
+def _main_reason(detail: str) -> str:
+    frames = json.loads(detail)
+    frames.pop('thinned by rate', None)
+    return max(sorted(frames), key=lambda reason: frames[reason], default=NO_FRAME)
+
+
+def _attempt(function: Callable[[str, Options], T], path: str, options: Options) -> T | None:
+    try:
+        with stopped_after(_SECONDS), bounded_memory():
+            return function(path, options)
+    # It may be gone, or another file by now; then there is one picture less to look at.
+    except Exception:
+        return None
+
+
+def _first_painted(path: str, options: Options) -> Picture | None:
+    pictures = extract(path, options, _SECONDS).pictures
+    return next((picture for picture in pictures if PAINTED in picture.removed), None)
+
+
+def _first_frame(path: str, options: Options) -> np.ndarray | None:
+    frames = (pixels for _, pixels in open_clip(path, options, _SECONDS).read(1))
+    pixels: Any = next((pixels for pixels in frames if pixels is not None), None)
+    return None if pixels is None else to_grey(pixels)
+
+
+def _lines(text: str) -> str:
+    lines = [text[start : start + _LINE] for start in range(0, len(text), _LINE)]
+    return '\n'.join(lines).replace('$', r'\$')
