@@ -71,6 +71,7 @@ def page(chromium, server):
     asked = []
     tab.on('request', lambda request: asked.append(request.url))
     tab.on('pageerror', lambda error: asked.append(f'error: {error}'))
+    tab.on('console', lambda said: said.text.startswith('Error ') and asked.append(said.text))
     tab.set_default_timeout(60_000)
     tab.goto(server.url)
     tab.wait_for_selector('#drop input', state='attached')
@@ -222,6 +223,17 @@ def test_reconstructs_what_is_painted(page, made, tmp_path):
         'count => document.querySelectorAll("#patches .masked").length == count',
         arg=int(drawn.sum()),
     )
+
+
+def test_patches_are_painted_after_an_error(page, made):
+    for file in (SAMPLE, made['root'] / 'notes.txt', SAMPLE):
+        drop(page, file)
+    answer(page, 'pretrain', '.number')
+    assert page.wait_for_selector('#patches img').bounding_box()['height'] > 100
+    page.click('#clear')
+    page.wait_for_selector('#patches .masked', state='detached')
+    page.click('#patches [data-cell] >> nth=9')
+    page.wait_for_selector('#patches .masked')
 
 
 @pytest.mark.parametrize('pause', [0, 0.3, 0.6, 1.0])
