@@ -100,7 +100,7 @@ def test_where_nothing_differs_p_is_uniform(rng):
 
 
 def test_holm_is_the_closed_test_of_bonferronis(rng):
-    """Reject one if every set of hypotheses that holds it is rejected: what Holm is a shortcut of."""
+    """Reject one if every set that holds it is rejected: what Holm is a shortcut of."""
     for _ in range(20):
         p = rng.random(5) ** 3
         sets = [s for n in range(1, 6) for s in combinations(range(5), n)]

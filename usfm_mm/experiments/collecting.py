@@ -78,7 +78,11 @@ def values_of(rows: Iterable[dict[str, Any]], measure: str, **where: Any) -> dic
 
 def _metrics(run: Run) -> dict[str, float]:
     if run.stage == ADAPT:
-        return json.loads(run.summary.read_text(encoding='utf-8'))['metrics']
+        from usfm_mm.experiments.outcomes import calibration_error
+
+        metrics = json.loads(run.summary.read_text(encoding='utf-8'))['metrics']
+        error = calibration_error(run.folder)
+        return metrics if error is None else metrics | dict(ECE=error)
     from usfm_mm.io.run_log import read_log
 
     with suppress(FileNotFoundError):  # too short to log a step

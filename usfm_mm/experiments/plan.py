@@ -51,6 +51,7 @@ class Experiment:
         pretraining: What ``usfm train`` gets, by name.
         options: Of all methods, by task.
         note: A sentence that stands above every table.
+        about: The method that is tested against the best of the others; empty for none.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Experiment:
     pretraining: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     note: str = ''
+    about: str = ''
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from usfm_mm.config.files import config_root, find_config
 from usfm_mm.experiments.plan import PRETRAIN, Data, Experiment, Method
 
-_KEYS = ('title', 'note', 'seeds', 'percent', 'pretraining', 'data', 'options', 'methods')
+_KEYS = ('title', 'note', 'about', 'seeds', 'percent', 'pretraining', 'data', 'options', 'methods')
 _DATA_KEYS = ('task', 'root', 'paper')
 _PRETRAINED = 'pretrained'
 
@@ -76,6 +76,9 @@ def make_experiment(name: str, content: Any) -> Experiment:
     methods = {
         key: _method(key, value, pretraining, tasks) for key, value in sections['methods'].items()
     }
+    about = str(content.get('about', ''))
+    if about:
+        _known('about', [about], tuple(methods))
     return Experiment(
         name,
         str(content.get('title', name)),
@@ -89,6 +92,7 @@ def make_experiment(name: str, content: Any) -> Experiment:
         },
         common,
         str(content.get('note', '')),
+        about,
     )
 
 

@@ -1,14 +1,20 @@
-"""The tables of an experiment, printed and written."""
+"""The report of an experiment: printed, and as Markdown, CSV, LaTeX, figures and one page."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from usfm_mm.experiments.collecting import collect, write_parquet
+from usfm_mm.experiments.comparing import cases_of, intervals
+from usfm_mm.experiments.curves import draw_curves
+from usfm_mm.experiments.latex import latex
 from usfm_mm.experiments.plan import Experiment, Run
-from usfm_mm.experiments.tables import Rows, align, markdown, missing_runs, summarise
+from usfm_mm.experiments.sections import PAPER, sections_of
+from usfm_mm.experiments.tables import Rows, align, markdown
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.table import write_table
 
@@ -16,30 +22,78 @@ WIDE = 1000  # columns; a table takes what it needs
 
 
 def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: Console) -> None:
-    """Print the table, and write ``results.parquet``, ``results.csv`` and ``results.md``.
+    """Print the results, and write ``results.parquet``, ``.csv``, ``.md``, ``.tex`` and ``.html``.
+
+    With several shares of the labels ``label_efficiency.png`` and ``.svg`` too.
 
     Raises:
         ChildProcessError: Some runs are not done; all that is there is written before.
     """
     rows = collect(runs)
     write_parquet(folder / 'results.parquet', rows)
-    table, missing = summarise(rows), missing_runs(rows)
+    cases = cases_of(runs)
+    found = intervals(experiment, cases)
+    sections = sections_of(experiment, rows, cases, found)
+    table = next((part['table'] for part in sections if part['heading'] == 'Results'), [])
     columns, lines = align(table)
     write_table(folder / 'results.csv', [dict(zip(columns, line, strict=True)) for line in lines])
-    text = [f'# {experiment.title}\n', experiment.note, markdown(table)]
-    if missing:
-        text += ['Not done:\n', markdown(missing)]
+    caption = ' '.join(filter(None, [f'{experiment.title}.', experiment.note]))
+    write_atomic(folder / 'results.tex', latex(table, caption).encode())
+    figure = draw_curves(experiment, found, folder)
+    text = [f'# {experiment.title}\n', f'{experiment.note}\n' if experiment.note else '']
+    for part in sections:
+        text += [f'## {part["heading"]}\n', f'{part["text"]}\n', markdown(part['table'])]
+    if figure:
+        text.append('![label efficiency](label_efficiency.png)\n')
     write_atomic(folder / 'results.md', '\n'.join(filter(None, text)).encode())
-    show(table, f'{experiment.title}: mean ± standard deviation over the seeds', console)
+    page = html(experiment, sections, folder, figure)
+    write_atomic(folder / 'results.html', page.encode())
+    for part in sections:
+        if part['heading'] not in ('Runs', 'Not done'):
+            show(part['table'], f'{experiment.title}: {part["heading"]}', console)
     if experiment.note:
         console.print(experiment.note, markup=False)
-    console.print(f'{folder / "results.md"}', soft_wrap=True, highlight=False)
+    console.print(f'{folder / "results.html"}', soft_wrap=True, highlight=False)
+    missing = next((part['table'] for part in sections if part['heading'] == 'Not done'), [])
     if missing:
         raise ChildProcessError(
             f'{len(missing)} of {len(runs)} runs are not done ({folder / "results.md"} lists '
             f'them), such as {missing[0]["run"]}: {missing[0]["why"] or missing[0]["state"]}. The '
             'same command goes on'
         )
+
+
+def html(
+    experiment: Experiment, sections: Sequence[dict[str, Any]], folder: Path, figure: str = ''
+) -> str:
+    """One page without anything beside it; its rows link to the folders of the runs.
+
+    Args:
+        experiment: For title and note.
+        sections: Of :func:`~usfm_mm.experiments.sections.sections_of`.
+        folder: Of the page; links are relative to it.
+        figure: An SVG.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    told = []
+    for part in sections:
+        columns, lines = align(part['table'])
+        shown = []
+        for row, cells in zip(part['table'], lines, strict=True):
+            name, data = row.get('method', ''), row.get('data', '')
+            paper, ours = name.endswith(PAPER), name and not name.endswith(PAPER)
+            place = row.get('folder', '')
+            href = os.path.relpath(place, folder) if place else f'#{data}/{name}' if ours else ''
+            anchor = '/'.join(Path(place).parts[-3:-1]) if part['heading'] == 'Runs' else ''
+            shown.append(dict(cells=cells, paper=paper, href=href, id=anchor))
+        told.append(dict(part, columns=columns, lines=shown))
+    loader = PackageLoader('usfm_mm.experiments', '.')
+    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
+    return environment.get_template('report.html.j2').render(
+        title=experiment.title, note=experiment.note, sections=told, figure=Markup(figure)
+    )
 
 
 def show(table: Rows, title: str, console: Console) -> None:

@@ -10,7 +10,7 @@ Rows = Sequence[dict[str, Any]]
 
 _MEASURES = {
     'seg': ('DSC', 'HD95', 'IoU', 'ACC', 'SEN'),  # as in the paper's Tables 2 to 4
-    'cls': ('ACC', 'Recall', 'PREC', 'F1', 'MCC'),
+    'cls': ('ACC', 'Recall', 'PREC', 'F1', 'MCC', 'ECE'),
     'enhance': ('SSIM', 'LNCC', 'NMI', 'PSNR'),
 }
 _LEADING = ('DSC', 'F1', 'SSIM', 'AUC', 'R2')

@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image  # comes with matplotlib
@@ -64,6 +65,21 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     image = Image.fromarray(pixels).quantize(colours, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, 'PNG', optimize=True)
+    write_atomic(path, buffer.getvalue())
+    return path
+
+
+def save_svg(figure: Figure, path: str | Path) -> Path:
+    """Write a figure as an SVG, the same bytes for the same figure; missing folders are made.
+
+    Returns:
+        The path written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({'svg.hashsalt': path.name, 'svg.fonttype': 'none'}):
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={'Date': None})
     write_atomic(path, buffer.getvalue())
     return path
 

@@ -1,0 +1,179 @@
+"""What an experiment's report says, of made-up tests of images."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+from sklearn.metrics import f1_score
+
+from usfm_mm.experiments.collecting import collect, read_parquet
+from usfm_mm.experiments.comparing import against_best_other, cases_of, intervals
+from usfm_mm.experiments.outcomes import patients_of, read_outcomes
+from usfm_mm.experiments.paper import paper_cell, paper_numbers
+from usfm_mm.experiments.plan import plan
+from usfm_mm.experiments.reading import make_experiment
+from usfm_mm.experiments.report import report
+from usfm_mm.experiments.states import planned, write_state
+from usfm_mm.io.table import write_table
+
+CLASSES = ('benign', 'malignant', 'normal')
+
+
+@pytest.fixture(scope='module')
+def done(tmp_path_factory):
+    """An experiment of two methods; one run has failed."""
+    folder = tmp_path_factory.mktemp('report')
+    (folder / 'data').mkdir()
+    index = [dict(path=f'images/i{n}.png', patient=f'p{n // 2}') for n in range(30)]
+    write_table(folder / 'data' / 'index.csv', index)
+    seg, cls = 'baselines/seg_upernet_scratch', 'baselines/cls_vit_scratch'
+    data = {
+        'busi': dict(task='seg', root=str(folder / 'data'), paper='Breast'),
+        'busi_classes': dict(task='cls', root=str(folder / 'data'), paper='Breast'),
+    }
+    methods = {name: dict(seg=seg, cls=cls) for name in ('UperNet', 'USFM', 'worst_one')}
+    experiment = make_experiment(
+        'both',
+        dict(title='Both', note='Made up.', about='USFM', seeds=[0, 1, 2], percent=[20, 100])
+        | dict(data=data, methods=methods),
+    )
+    runs = plan(experiment, folder)
+    rng = np.random.default_rng(0)
+    for run in runs:
+        told = dict(command=planned(run), seed=run.seed, config=run.command[0], seconds=5.0)
+        failed = (run.method, run.data, run.percent, run.seed) == ('UperNet', 'busi', 20, 1)
+        if not failed:
+            finish(run, dict(USFM=8.0, UperNet=0.0, worst_one=-9.0)[run.method], rng)
+        write_state(run, told | dict(state='failed' if failed else 'done', error='a disk was full'))
+    return experiment, runs, folder
+
+
+def finish(run, better, rng):
+    truth = [CLASSES[n % 3] for n in range(30)]
+    if run.task == 'seg':
+        scores = np.arange(30) + 50 + better + rng.normal(0, 1, 30)
+        rows = [dict(image=f'/d/i{n}.png', DSC=score) for n, score in enumerate(scores)]
+        metrics = dict(DSC=scores.mean(), HD95=9.0, DSC_std=scores.std())
+    else:
+        right = rng.random(30) < 0.6 + better / 40
+        answers = [t if r else CLASSES[0] for t, r in zip(truth, right, strict=True)]
+        rows = [
+            dict(image=f'/d/i{n}.png', truth=truth[n], prediction=answers[n], score=0.9)
+            | {f'score_{name}': 0.9 if name == answers[n] else 0.05 for name in CLASSES}
+            for n in range(30)
+        ]
+        metrics = dict(F1=100 * f1_score(truth, answers, average='macro', zero_division=0))
+    write_table(run.folder / 'test' / 'per_image.csv', rows)
+    run.summary.write_text(json.dumps(dict(metrics=metrics)))
+
+
+@pytest.fixture(scope='module')
+def written(done):
+    experiment, runs, folder = done
+    output = io.StringIO()
+    with pytest.raises(ChildProcessError, match='1 of 36 runs are not done .*a disk was full'):
+        report(experiment, runs, folder / 'both', Console(file=output))
+    return folder / 'both', output.getvalue()
+
+
+def test_a_failure_is_in_every_table(done, written):
+    folder, printed = written
+    assert '(2 of 3 seeds)' in printed
+    text = (folder / 'results.md').read_text()
+    assert '| UperNet, busi, 20 %, seed 1 | failed | a disk was full | ' in text
+    rows = read_parquet(folder / 'results.parquet')
+    (failed,) = (row for row in rows if row['state'] == 'failed')
+    assert (failed['value'], failed['method'], failed['seed']) == (None, 'UperNet', 1)
+    assert rows == collect(done[1])
+
+
+def test_values_are_those_of_the_tests(done, written):
+    experiment, runs, _ = done
+    with (written[0] / 'results.csv').open() as file:
+        table = {(r['data'], r['labels'], r['method']): r for r in csv.DictReader(file)}
+    values = [
+        json.loads(run.summary.read_text())['metrics']['F1']
+        for run in runs
+        if (run.data, run.method, run.percent) == ('busi_classes', 'USFM', 100)
+    ]
+    cell = table['busi_classes', '100 %', 'USFM']['F1']
+    assert cell == f'{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}'
+    assert table['busi', '100 %', "USFM (the paper's)"]['DSC'] == '84.3 ± 17.8'
+    assert table['busi', '20 %', "USFM (the paper's)"]['DSC'] == '72.4'
+    assert ('busi_classes', '100 %', "UperNet (the paper's)") not in table
+    for row in intervals(experiment, cases_of(runs)):
+        assert row['low'] < row['value'] < row['high']
+        if (row['data'], row['method'], row['percent']) == ('busi_classes', 'USFM', 100):
+            assert row['value'] == pytest.approx(np.mean(values))
+
+
+def test_one_method_against_the_best_other(done):
+    experiment, runs, _ = done
+    rows = against_best_other(experiment, cases_of(runs))
+    first, *_ = rows
+    assert [(row['data'], row['percent'], row['other']) for row in rows[:2]] == [
+        ('busi', 20, 'UperNet'),
+        ('busi_classes', 20, 'UperNet'),
+    ]
+    assert first['seeds'] == 2  # of those that both have
+    assert first['low'] < first['difference'] < first['high']
+    assert first['difference'] == pytest.approx(8, abs=0.6)
+    assert first['p'] < 0.001
+    assert all(row['p'] <= row['p_holm'] <= 4 * row['p'] for row in rows)
+
+
+def test_the_page_is_whole_and_every_number_leads_to_its_run(done, written):
+    _, runs, folder = done
+    page = (written[0] / 'results.html').read_text()
+    for loaded in ('src=', 'href="http', '@import', 'url(http'):
+        assert loaded not in page
+    assert '<script' not in page
+    assert '<svg' in page
+    for run in runs:
+        link = f'../{run.folder.relative_to(folder)}'
+        assert f'<a href="{link}">' in page
+        assert (written[0] / link).is_dir()
+        assert f'id="{run.data}/{run.method}"' in page
+        assert f'href="#{run.data}/{run.method}"' in page
+    assert 'class="paper"' in page
+
+
+def test_latex_and_figures(written):
+    tex = (written[0] / 'results.tex').read_text()
+    assert r'busi & 20 \% & UperNet & ' in tex
+    assert r'worst\_one' in tex
+    assert tex.count('{') == tex.count('}')
+    columns = tex.split(r'\begin{tabular}{')[1].split('}')[0]
+    body = tex.split(r'\midrule')[1].split(r'\bottomrule')[0].strip().splitlines()
+    assert {line.count(' & ') + 1 for line in body} == {len(columns)}
+    for name in ('label_efficiency.png', 'label_efficiency.svg'):
+        assert (written[0] / name).stat().st_size > 1000
+
+
+def test_patients_are_those_of_the_index(done, tmp_path):
+    root = done[2] / 'data'
+    assert patients_of(root, ['i0.png', 'i1.png', 'i2.png', 'x.png']) == ['p0', 'p0', 'p1', 'x.png']
+    assert patients_of(tmp_path, ['a.png']) == ['a.png']
+
+
+def test_seeds_of_other_images_are_refused(tmp_path):
+    for seed, name in enumerate('ab'):
+        rows = [dict(image=f'{name}.png', DSC=1.0)]
+        write_table(tmp_path / str(seed) / 'test' / 'per_image.csv', rows)
+    with pytest.raises(ValueError, match='tested on other images'):
+        read_outcomes({0: tmp_path / '0', 1: tmp_path / '1'})
+    assert read_outcomes({}) is None
+    assert read_outcomes({0: tmp_path}) is None
+
+
+def test_the_papers_numbers_are_those_of_its_tables():
+    """Spot checks by hand, and the number of rows: 6 x 4 x 5, 13 x 5, 3 x 4 x 3 and the text's."""
+    assert paper_cell('Neck', 'seg', 'nnUnet', 100, 'HD95') == '12.3 ± 12.0'
+    assert paper_cell('Fetus', 'cls', 'USFM', 100, 'MCC') == '92.0 ± 0.2'
+    assert paper_cell('Abdomen', 'cls', 'SimMIM', 100, 'ACC') == '90.0 ± 1.9'
+    assert paper_cell('Kidney', 'enhance', 'CycleGAN', 100, 'NMI') == '24.5 ± 1.3'
+    assert paper_cell('Abdomen', 'cls', 'USFM', 100, 'MCC') == ''
+    assert len(paper_numbers()) == 120 + 65 + 36 + 21

@@ -1,0 +1,47 @@
+"""What methods make of few labels (the paper's Fig. 10)."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from usfm_mm.visualization.figures import COLOURS, DPI
+
+Point = tuple[int, float, float, float]
+"""Share of the labels in %, value, and both ends of its interval."""
+_COLUMNS = 3
+
+
+def label_efficiency(
+    panels: Mapping[str, Mapping[str, Sequence[Point]]], paper: Mapping[str, Mapping] | None = None
+) -> Figure:
+    """Draw a panel for each data set, a line for each method with its intervals.
+
+    Args:
+        panels: Points by method, by the panel's title.
+        paper: Likewise what the paper prints, as pairs of share and value: open marks.
+
+    Example:
+        >>> points = [(20, 50, 45, 55), (100, 60, 56, 64)]
+        >>> figure = label_efficiency({'BUSI, DSC %': {'USFM': points}})
+        >>> [axes.get_title() for axes in figure.axes]
+        ['BUSI, DSC %']
+    """
+    columns = min(len(panels), _COLUMNS)
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.4 * columns, 2.9 * lines), dpi=DPI, layout='constrained')
+    methods = list(dict.fromkeys(method for own in panels.values() for method in own))
+    colours = {method: COLOURS[i % len(COLOURS)] for i, method in enumerate(methods)}
+    for number, (title, own) in enumerate(panels.items()):
+        axes = figure.add_subplot(lines, columns, number + 1)
+        for method, points in own.items():
+            shares, values, lows, highs = zip(*sorted(points), strict=True)
+            style = dict(color=colours[method], label=method, markersize=3, linewidth=1)
+            axes.plot(shares, values, 'o-', **style)
+            axes.fill_between(shares, lows, highs, color=colours[method], alpha=0.12, linewidth=0)
+        for method, printed in (paper or {}).get(title, {}).items():
+            style = dict(color=colours.get(method, 'k'), label=f"{method} (the paper's)")
+            axes.plot(*zip(*printed, strict=True), 's', markerfacecolor='none', **style)
+        axes.set(title=title, xlabel='labels, %')
+        axes.title.set_fontsize(9)
+        axes.legend(frameon=False, fontsize=6)
+    return figure
