@@ -49,11 +49,16 @@ def bootstrap_interval(
     """
     rng = np.random.default_rng(seed)
     members = _members(groups, outcomes.shape[1])
+    order, sizes = np.concatenate(members), np.array([len(own) for own in members])
+    starts = sizes.cumsum() - sizes
     seeds = len(outcomes)
     values = []
     for _ in range(resamples):
         drawn = rng.integers(seeds, size=seeds)
-        images = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
+        patients = rng.integers(len(members), size=len(members))
+        before = sizes[patients].cumsum() - sizes[patients]
+        places = np.arange(sizes[patients].sum())
+        images = order[places + np.repeat(starts[patients] - before, sizes[patients])]
         values.append(measure(outcomes[np.ix_(drawn, images)], images))
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

@@ -31,7 +31,9 @@ def cases_of(runs: Sequence[Run]) -> Cases:
 
 def intervals(experiment: Experiment, cases: Cases) -> list[dict[str, Any]]:
     """Value and 95 % interval over seeds and patients, of each method on each data set."""
-    from usfm_mm.evaluation.resampling import bootstrap_interval
+    if not cases:
+        return []
+    from usfm_mm.evaluation.resampling import bootstrap_interval  # imports OpenMMLab
 
     rows = []
     for (data, percent), methods in cases.items():
@@ -51,6 +53,8 @@ def against_best_other(experiment: Experiment, cases: Cases) -> list[dict[str, A
     patient, ``p_holm`` corrected for the number of rows; the interval of the difference has the
     seeds too. Which other one is best was seen on the same test images.
     """
+    if not cases:
+        return []
     from usfm_mm.evaluation.resampling import bootstrap_interval, holm, paired_test
 
     rows: list[dict[str, Any]] = []
