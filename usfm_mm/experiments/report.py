@@ -34,7 +34,8 @@ def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: C
     cases = cases_of(runs)
     found = intervals(experiment, cases)
     sections = sections_of(experiment, rows, cases, found)
-    table = next((part['table'] for part in sections if part['heading'] == 'Results'), [])
+    tables = {part['heading']: part['table'] for part in sections}
+    table = tables.get('Results', [])
     columns, lines = align(table)
     write_table(folder / 'results.csv', [dict(zip(columns, line, strict=True)) for line in lines])
     caption = ' '.join(filter(None, [f'{experiment.title}.', experiment.note]))
@@ -54,7 +55,7 @@ def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: C
     if experiment.note:
         console.print(experiment.note, markup=False)
     console.print(f'{folder / "results.html"}', soft_wrap=True, highlight=False)
-    missing = next((part['table'] for part in sections if part['heading'] == 'Not done'), [])
+    missing = tables.get('Not done', [])
     if missing:
         raise ChildProcessError(
             f'{len(missing)} of {len(runs)} runs are not done ({folder / "results.md"} lists '

@@ -1,6 +1,7 @@
 """What methods make of few labels (the paper's Fig. 10)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -35,7 +36,9 @@ def label_efficiency(
         axes = figure.add_subplot(lines, columns, number + 1)
         for method, points in own.items():
             shares, values, lows, highs = zip(*sorted(points), strict=True)
-            style = dict(color=colours[method], label=method, markersize=3, linewidth=1)
+            style: dict[str, Any] = dict(
+                color=colours[method], label=method, markersize=3, linewidth=1
+            )
             axes.plot(shares, values, 'o-', **style)
             axes.fill_between(shares, lows, highs, color=colours[method], alpha=0.12, linewidth=0)
         for method, printed in (paper or {}).get(title, {}).items():
