@@ -1,6 +1,8 @@
 # make demo            set up everything in .venv, pre-train on real frames, segment a picture
 # make test            set up everything in .venv and run the tests
 # make test-official   the same on the official OpenMMLab packages, in .venv-official
+# make small-study-quick  every stage of the experiments in minutes; its numbers mean nothing
+# make small-study   the paper's ablation on two CPU cores, in days; run again, it goes on
 # make docs            build the documentation site in build/docs, strictly, and run its blocks
 # make lint            ruff, mypy, codespell
 # make clean           remove both environments
@@ -11,7 +13,10 @@ VENV_OFFICIAL := .venv-official
 PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-official docs lint setup setup-official clean
+SOURCE ?= ../shared/data
+JOBS ?= 2
+
+.PHONY: small-study small-study-quick demo test test-official docs lint setup setup-official clean
 
 demo: $(VENV)/.ready
 	$(VENV)/bin/usfm demo-data data/demo
@@ -23,6 +28,30 @@ demo: $(VENV)/.ready
 	@echo "What was learned:     work_dirs/demo/reconstruction/epoch_010.png"
 	@echo "What was segmented:   work_dirs/demo/prediction/overlays/sample_fetal_head.png"
 	@echo "Next, your own scans: README.md, or source $(VENV)/bin/activate and usfm --help"
+
+# The data of the small study: releases BUSI, HC18, USGRA, USAnotAI and PICMUS under SOURCE.
+SMALL := busi hc18 usgra usanotai
+PREPARED := $(SMALL:%=data/small/%/dataset.json) data/small_pairs/picmus/dataset.json
+RELEASE_busi := BUSI
+RELEASE_hc18 := HC18
+RELEASE_usgra := USGRA
+RELEASE_usanotai := USAnotAI
+RELEASE_picmus := PICMUS
+
+$(PREPARED): | $(VENV)/.ready
+	$(VENV)/bin/usfm prepare $(notdir $(@D)) $(SOURCE)/$(RELEASE_$(notdir $(@D))) $(@D)
+
+data/small/index.parquet: $(PREPARED)
+	$(VENV)/bin/usfm index data/small --prepared
+
+data/small_pairs/synthetic/dataset.json: $(PREPARED)
+	$(VENV)/bin/usfm degrade data/small/busi data/small/hc18 $(@D)
+
+small-study-quick: data/small/index.parquet
+	$(VENV)/bin/usfm experiment small_study_quick --work-dir work_dirs/small_study_quick --jobs $(JOBS)
+
+small-study: data/small/index.parquet data/small_pairs/synthetic/dataset.json
+	$(VENV)/bin/usfm experiment small_study --work-dir work_dirs/small_study --jobs $(JOBS)
 
 test: $(VENV)/.ready
 	$(VENV)/bin/python $(PYTEST)
