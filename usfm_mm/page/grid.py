@@ -9,7 +9,8 @@ _EMPTY = 'data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA='
 # Gradio may build the component before it knows the picture, and never mends one that failed.
 _TEMPLATE = """
 <div class="patches">
-  <img src="${typeof picture === 'undefined' ? 'EMPTY' : picture}" alt="the picture, with the patches that are masked">
+  <img src="${typeof picture === 'undefined' ? 'EMPTY' : picture}"
+    alt="the picture, with the patches that are masked">
   <div class="grid" data-columns="${(value[0] || []).length}"
     style="grid-template-columns: repeat(${(value[0] || []).length}, 1fr)">${
     value.map((row, y) => row.map((cell, x) =>
