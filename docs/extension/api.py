@@ -1,6 +1,7 @@
 """The API reference, from what is exported and what is registered."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import usfm_mm.apis
 from usfm_mm import masking, registry
@@ -24,7 +25,8 @@ KINDS = {
 
 def functions_page() -> str:
     """What ``usfm_mm.apis`` exports, what its functions answer, and the masks."""
-    from usfm_mm.inference import answers, explain
+    from usfm_mm.inference import answers, explain, features, frames, sources
+    from usfm_mm.io import card
 
     exported = {name: getattr(usfm_mm.apis, name) for name in usfm_mm.apis.__all__}
     own = {name: it for name, it in exported.items() if it.__name__ == name}  # no second names
@@ -41,8 +43,16 @@ def functions_page() -> str:
         for it in vars(masking).values()
         if callable(it) and it.__module__ == masking.__name__ and it.__name__[0] != '_'
     ]
-    parts = ['## Functions', 'All are imported from `usfm_mm.apis`.', *_directives(functions)]
-    parts += ['## Models', *_directives(classes), '## Answers', *_directives(answered)]
+    pictures = [frames.frames_of, frames.Frame, sources.list_files]
+    tables = [features.FeatureTable, features.read_features, features.Neighbour]
+    parts = [
+        '## Asking models',
+        'All are imported from `usfm_mm.apis`.',
+        *_directives(functions, of=usfm_mm.apis),
+    ]
+    parts += ['## Pictures', *_directives(pictures), '## Answers', *_directives(answered)]
+    parts += ['## Models', *_directives(classes, of=usfm_mm.apis), *_directives([card.Card])]
+    parts += ['## Features', *_directives(tables)]
     parts += ['## Masks', 'In `usfm_mm.masking`, as pure functions.', *_directives(masks)]
     return '\n\n'.join(parts)
 
@@ -71,12 +81,12 @@ def registered_page() -> str:
     return '\n\n'.join(parts)
 
 
-def _directives(objects: Iterable[type], members: bool = True) -> list[str]:
-    """A directive of autodoc for each class or function."""
+def _directives(objects: Iterable[type], members: bool = True, of: Any = None) -> list[str]:
+    """A directive of autodoc for each class or function, under the module that is said."""
     parts = []
     for it in objects:
         kind = 'class' if isinstance(it, type) else 'function'
-        lines = [f'.. auto{kind}:: {it.__module__}.{it.__qualname__}']
+        lines = [f'.. auto{kind}:: {of.__name__ if of else it.__module__}.{it.__qualname__}']
         if kind == 'class' and members:
             lines.append('   :members:')
         parts.append('```{eval-rst}\n' + '\n'.join(lines) + '\n```')
