@@ -1,5 +1,6 @@
 # Images and clips with what a table tells of them: usfm prepare table. docs/data.md.
 # In training some frames of a clip are drawn anew each epoch, in a test they are spread evenly.
+# Grey until they are packed: three equal channels would cost three times as much.
 _base_ = 'finetune.py'
 default_scope = 'mmpretrain'
 data_root = 'data/custom'
@@ -8,26 +9,23 @@ train_frames = 4
 test_frames = 16
 train_pipeline = [
     dict(type='usfm_mm.SeedDraw'),  # a resumed run draws and augments as the first one would have
-    dict(type='usfm_mm.LoadFrames', num_frames=train_frames, random=True),
+    dict(type='usfm_mm.LoadFrames', num_frames=train_frames, random=True, channels=1),
     dict(
         type='usfm_mm.EachFrame',
         transforms=[
-            dict(
-                type='Rotate',
-                magnitude_range=(0, 20),
-                random_negative_prob=0.5,
-                prob=0.5,
-                pad_val=0,
+            dict(  # rotation, scaling, crop and translation
+                type='usfm_mm.RandomAffineCrop',
+                size=image_size,
+                rotation=(-20, 20),
+                scale=(0.6, 1.0),
             ),
-            # Also translation.
-            dict(type='RandomResizedCrop', scale=image_size, crop_ratio_range=(0.6, 1.0)),
             dict(type='RandomFlip', prob=0.5, direction='horizontal'),
         ],
     ),
     dict(type='usfm_mm.PackFrames'),
 ]
 test_pipeline = [
-    dict(type='usfm_mm.LoadFrames', num_frames=test_frames),
+    dict(type='usfm_mm.LoadFrames', num_frames=test_frames, channels=1),
     dict(
         type='usfm_mm.EachFrame',
         transforms=[dict(type='Resize', scale=(image_size, image_size))],

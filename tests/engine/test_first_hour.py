@@ -18,7 +18,7 @@ from usfm_mm.config.image_size import set_image_size
 from usfm_mm.config.options import set_data_root
 from usfm_mm.datasets import ClassBalancedSampler
 from usfm_mm.engine.batch_tiles import batch_tiles
-from usfm_mm.evaluation import BootstrapClsMetric, bootstrap_cls
+from usfm_mm.evaluation import BootstrapClsMetric, LabelsMetric, bootstrap_cls, labels_metric
 from usfm_mm.evaluation.per_class import class_rows, macro
 from usfm_mm.io.run_log import read_log
 
@@ -145,6 +145,26 @@ def test_one_answer_for_all_is_said(monkeypatch):
     assert "All 25 images are answered 'usual', which is right for 96.0 % of them" in message
     assert '--balance-classes' in message
     assert evaluate([0.6] + [0.1] * 24) == []
+
+
+def test_findings_that_get_one_answer_are_said(monkeypatch):
+    told = []
+    monkeypatch.setattr(labels_metric, 'print_log', lambda text, **_: told.append(text))
+    metric = LabelsMetric()
+    metric.dataset_meta = dict(classes=('usual', 'rare', 'told', 'always'))
+    for n, score in enumerate((0.6, 0.7, 0.8, 0.9)):
+        sample = dict(
+            img_path=f'{n}.png',
+            gt_score=torch.tensor([n > 0, n == 3, n > 1, True]).float(),
+            pred_score=torch.tensor([score, score - 0.5, score - 0.3, score]),
+        )
+        metric.process(None, [sample])
+    metric.evaluate(4)
+    [message] = [text for text in told if 'one answer' in text]
+    assert (
+        'all 4 get one answer on usual (yes, right for 75 %), rare (no, right for 75 %):' in message
+    )
+    assert '--balance-classes' in message
 
 
 def test_a_table_of_classes_is_left(run, tmp_path):

@@ -40,6 +40,18 @@ def run(request, prepared, tmp_path_factory):
     return request.param, folder, prepared
 
 
+def test_what_a_table_has_beside_is_said(tmp_path, capsys):
+    folder, table = write_scans(tmp_path)
+    told = ['--table', str(table), '--columns', 'label=Diagnosis', '--patients', r'(p\d+)_']
+    prepare_data.main(['table', str(folder), str(tmp_path / 'data'), *told])
+    shown = ' '.join(capsys.readouterr().out.split())
+    assert (
+        "patient from 'Patient ID', label from 'Diagnosis'. Not used: A-lines, B-lines, EF."
+        in shown
+    )
+    assert '8 images and 8 clips in' in shown
+
+
 def test_prepared_as_the_table_says(prepared):
     data = prepared / 'data'
     rows = [
@@ -113,7 +125,9 @@ def test_arrays_are_clips_too(run):
     [twice] = classify([model, model], [frames])
     assert getattr(twice, kept) == pytest.approx(getattr(of_array, kept), abs=1e-6)
     [checkpoint] = folder.glob('best_*.pth')
-    with pytest.raises(ValueError, match='is a model of clips, which is not exported'):
+    with pytest.raises(
+        ValueError, match='a model of clips, which is not exported: "usfm predict .*best_.*pth"'
+    ):
         export_model.main([str(checkpoint), str(folder / 'a.onnx')])
     with pytest.raises(ValueError, match='only answers of one class about single images'):
         next(occlude(model, [frames]))

@@ -12,6 +12,7 @@ from usfm_mm.visualization.reconstruction import (
     log_spectrum,
     reconstruction_panel,
 )
+from usfm_mm.visualization.tiles import Tile, tile_panel
 
 
 @pytest.mark.parametrize('shape', [(8, 8), (7, 9), (6, 11)])
@@ -131,3 +132,14 @@ def test_a_panel_of_twelve_organs_is_small(tmp_path):
     images = np.clip(0.3 + 0.1 * rng.normal(size=(12, 1, 224, 224)), 0, 1)
     figure = reconstruction_panel(images, images, images, ['organ'] * 12)
     assert save_figure(figure, tmp_path / 'a.png').stat().st_size < 700_000
+
+
+def test_few_bright_echoes_stay_bright(tmp_path):
+    """A palette fitted to the frequent greys makes them flat: every grey is within 2 of its own."""
+    dark = np.random.default_rng(0).integers(0, 60, (200, 200), np.uint8)
+    dark[50, 50:70] = np.arange(150, 250, 5)
+    figure = tile_panel({'': [Tile(dark, 'a clip')]})
+    picture = np.asarray(Image.open(save_figure(figure, tmp_path / 'a.png')).convert('RGB'))
+    drawn = figure_to_array(figure).astype(int)
+    assert (drawn == drawn[..., :1]).all()
+    assert np.abs(picture - drawn).max() <= 2

@@ -72,7 +72,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     model = load_checkpoint(args.model)
     if model.card.clip_frames:
-        raise ValueError(f'{args.model} is a model of clips, which is not exported')
+        raise ValueError(
+            f'{args.model} is a model of clips, which is not exported: "usfm predict {args.model}" '
+            'and usfm_mm.apis.load_model use the checkpoint as it is, which needs nothing beside it'
+        )
     images = pictures_for(model.card, args.pictures)
     if args.int8:
         lines = _export_int8(model, args, images)

@@ -52,8 +52,10 @@ def convert(converter: Converter, source: Path, out: Path, seed: int, console: C
     _check_names(items)
     with replacing(out) as partial:
         _write_all(converter, items, source, partial, seed, console)
+    clips = sum(item.clip for item in items)
     what = 'pairs' if converter.enhance else 'images'
-    console.print(f'{len(items)} {what} in {out}', markup=False)
+    and_clips = f' and {clips} clips' * bool(clips)
+    console.print(f'{len(items) - clips} {what}{and_clips} in {out}', markup=False)
 
 
 def _check_names(items: Iterable[Item]) -> None:

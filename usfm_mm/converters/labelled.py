@@ -87,6 +87,7 @@ def labelled_data(
         )
     read = partial(_items, table, rows, found, labels, values, organ, patients)
     told = ', '.join(f'{key} from {column!r}' for key, column in found.items())
+    unused = [column for column in header if column not in (*found.values(), *labels, *values)]
     others = len(_files(source)) - len(rows)
     return Converter(
         name='table',
@@ -97,7 +98,7 @@ def labelled_data(
         label_names=tuple(labels),
         value_names=tuple(values),
         notes=(
-            f'{table}: {told}.',
+            f'{table}: {told}.' + f' Not used: {", ".join(unused)}.' * bool(unused),
             *([f'Pictures and clips that it does not list: {others}.'] if others > 0 else []),
         ),
     )

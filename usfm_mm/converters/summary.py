@@ -19,9 +19,8 @@ _SHEET = 18
 
 def contact_sheet(folder: Path, converter: Converter, items: list[Item], splits: list[str]) -> None:
     """Draw images from the whole set, masks outlined, into ``folder/contact_sheet.png``."""
-    chosen = np.unique(np.linspace(0, len(items) - 1, _SHEET).round().astype(int))
     tiles = []
-    for i in chosen:
+    for i in spread_over_classes([item.label for item in items], _SHEET):
         item = items[i]
         if item.high is not None:
             tiles += [
@@ -40,6 +39,27 @@ def contact_sheet(folder: Path, converter: Converter, items: list[Item], splits:
     save_figure(
         tile_panel({'': tiles}, converter.seg_classes, converter.name), folder / 'contact_sheet.png'
     )
+
+
+def spread_over_classes(labels: Sequence[str | None], count: int) -> list[int]:
+    """Positions spread evenly over the images of each class, rare classes as many as frequent.
+
+    Args:
+        labels: Of each image.
+        count: To be shared by the classes; each has one at least.
+
+    Example:
+        >>> spread_over_classes(['usual'] * 6 + ['rare'], 4)
+        [0, 5, 6]
+    """
+    of_class: dict[str | None, list[int]] = {}
+    for i, label in enumerate(labels):
+        of_class.setdefault(label, []).append(i)
+    share = max(1, count // len(of_class))
+    chosen: set[int] = set()
+    for own in of_class.values():
+        chosen.update(own[n] for n in np.linspace(0, len(own) - 1, share).round().astype(int))
+    return sorted(chosen)
 
 
 def _picture(path: Path) -> Path:

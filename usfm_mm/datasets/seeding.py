@@ -52,16 +52,25 @@ def seeded(seed: int) -> Iterator[None]:
     np.random.set_bit_generator(own)  # type: ignore[attr-defined]
     _busy.append(True)
     try:
-        np.random.seed(seed)
-        random.seed(seed)
-        # torch.manual_seed would also visit every accelerator: 80 µs
-        torch.default_generator.manual_seed(seed)
+        reseed(seed)
         yield
     finally:
         _busy.pop()
         np.random.set_bit_generator(numpy_generator)  # type: ignore[attr-defined]
         random.setstate(python_state)
         torch.set_rng_state(torch_state)
+
+
+def reseed(seed: int) -> None:
+    """Seed the global generators; within :func:`seeded`, which restores them.
+
+    Args:
+        seed: In [0, 2**32).
+    """
+    np.random.seed(seed)
+    random.seed(seed)
+    # torch.manual_seed would also visit every accelerator: 80 µs
+    torch.default_generator.manual_seed(seed)
 
 
 # Making a generator costs 10 µs, so that all draws of a process share one, nested ones excepted.

@@ -80,6 +80,7 @@ class LabelsMetric(PerImageMetric):
         for own, label in zip(found, self.labels, strict=True):
             values = zip(LABEL_MEASURES, numbers(own), strict=True)
             metrics |= {f'{name}/{label}': v for name, v in values if not np.isnan(v)}
+        self._tell_collapse(truth, scores >= self.threshold, whose)
         one_sided = [
             f'{label} is always {int(column[0])}'
             for label, column in zip(self.labels, truth.T, strict=True)
@@ -92,6 +93,23 @@ class LabelsMetric(PerImageMetric):
                 level=logging.WARNING,
             )
         return metrics
+
+    def _tell_collapse(self, truth: np.ndarray, answers: np.ndarray, whose: str) -> None:
+        """Say plainly which findings get one answer for all: F1 hides it where most have them."""
+        told = [
+            f'{label} ({"yes" if said[0] else "no"}, right for {100 * (said == own).mean():.0f} %)'
+            for label, own, said in zip(self.labels, truth.T, answers.T, strict=True)
+            if (said == said[0]).all() and not (own == own[0]).all()
+        ]
+        if told:
+            print_log(
+                f'LabelsMetric {whose}: all {len(truth)} get one answer on {", ".join(told)}: at '
+                f'the threshold of {self.threshold} nothing is told apart. Train for longer or at '
+                'a higher rate (--epochs, --lr), and where findings are rare with '
+                '--balance-classes',
+                logger='current',
+                level=logging.WARNING,
+            )
 
 
 def label_scores(

@@ -52,8 +52,9 @@ def figure_to_array(figure: Figure) -> np.ndarray:
 def save_figure(figure: Figure, path: str | Path) -> Path:
     """Write a figure as a PNG with a palette, whole or not at all; missing folders are made.
 
-    32 greys keep a panel of speckle a few times smaller; figures in colour get 256 colours, so that
-    neighbouring ones of a legend stay apart.
+    64 even greys keep a panel of speckle a few times smaller, and bright echoes, which are few,
+    as bright as they are; figures in colour get 256 colours, so that neighbouring ones of a legend
+    stay apart.
 
     Returns:
         The path written.
@@ -61,8 +62,11 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = figure_to_array(figure)
-    colours = 32 if (pixels == pixels[..., :1]).all() else 256
-    image = Image.fromarray(pixels).quantize(colours, dither=Image.Dither.NONE)
+    if (pixels == pixels[..., :1]).all():
+        image = Image.fromarray((pixels[..., 0].astype(np.uint16) * 63 + 127) // 255).convert('P')
+        image.putpalette(np.repeat(np.linspace(0, 255, 64).round().astype(np.uint8), 3).tobytes())
+    else:
+        image = Image.fromarray(pixels).quantize(256, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, 'PNG', optimize=True)
     write_atomic(path, buffer.getvalue())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 
-from usfm_mm.datasets.seeding import seeded
+from usfm_mm.datasets.seeding import reseed, seeded
 from usfm_mm.registry import TRANSFORMS
 
 
@@ -43,12 +43,13 @@ class EachFrame(BaseTransform):
         """
         seed = int(np.random.randint(2**32, dtype=np.uint64))
         frames = []
-        for frame in results['frames']:
-            with seeded(seed):
+        with seeded(seed):  # once: keeping the generators takes longer than seeding them
+            for frame in results['frames']:
+                reseed(seed)
                 single = self.transforms(dict(results, img=frame, img_shape=frame.shape[:2]))
-            if single is None:
-                raise RuntimeError(f'a transform returned None for {results.get("img_path")}')
-            frames.append(single['img'])
+                if single is None:
+                    raise RuntimeError(f'a transform returned None for {results.get("img_path")}')
+                frames.append(single['img'])
         results['frames'] = frames
         results['img_shape'] = frames[0].shape[:2]
         return results

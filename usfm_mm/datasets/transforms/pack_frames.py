@@ -15,27 +15,33 @@ class PackFrames(BaseTransform):
     """Makes ``inputs``, uint8 [N, C, H, W], and a ``DataSample`` with target and meta data.
 
     Args:
+        channels: Of the inputs: grey frames get so many equal ones.
         meta_keys: What of the results goes along, where it is there.
     """
 
     def __init__(
         self,
+        channels: int = 3,
         meta_keys: Sequence[str] = (
             *('sample_idx', 'img_path', 'patient', 'ori_shape', 'img_shape', 'frame_numbers'),
         ),
     ) -> None:
-        self.meta_keys = meta_keys
+        self.channels, self.meta_keys = channels, meta_keys
 
     def transform(self, results: dict) -> dict:
         """Pack.
 
         Args:
-            results: With ``frames``, a list of [H, W, C], and ``gt_label`` or ``gt_score``.
+            results: With ``frames``, a list of [H, W, C] or [H, W], and ``gt_label`` or
+                ``gt_score``.
 
         Returns:
             ``inputs`` and ``data_samples``.
         """
-        frames = np.stack(results['frames']).transpose(0, 3, 1, 2)
+        stacked = np.stack(results['frames'])  # OpenCV drops a last axis of length 1
+        frames = stacked[:, None] if stacked.ndim == 3 else stacked.transpose(0, 3, 1, 2)
+        if frames.shape[1] == 1:
+            frames = np.repeat(frames, self.channels, axis=1)
         sample = DataSample()
         if 'gt_label' in results:
             sample.set_gt_label(results['gt_label'])
@@ -45,4 +51,4 @@ class PackFrames(BaseTransform):
         return dict(inputs=torch.from_numpy(np.ascontiguousarray(frames)), data_samples=sample)
 
     def __repr__(self) -> str:
-        return f'PackFrames(meta_keys={self.meta_keys})'
+        return f'PackFrames(channels={self.channels}, meta_keys={self.meta_keys})'
