@@ -12,6 +12,7 @@ train_pipeline = [
     dict(type='usfm_mm.LoadFrames', num_frames=train_frames, random=True, channels=1),
     dict(
         type='usfm_mm.EachFrame',
+        together=True,
         transforms=[
             dict(  # rotation, scaling, crop and translation
                 type='usfm_mm.RandomAffineCrop',
@@ -28,6 +29,7 @@ test_pipeline = [
     dict(type='usfm_mm.LoadFrames', num_frames=test_frames, channels=1),
     dict(
         type='usfm_mm.EachFrame',
+        together=True,
         transforms=[dict(type='Resize', scale=(image_size, image_size))],
     ),
     dict(type='usfm_mm.PackFrames'),
