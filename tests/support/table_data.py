@@ -121,6 +121,7 @@ def config(target, data, folder, pooling='MeanFrames'):
     set_up_cpu(cfg)
     cfg.work_dir = str(folder)
     cfg.experiment_name = f'{target}-{folder.name}'
+    cfg.visualizer.name = str(folder)  # else that of an earlier run in this process goes on
     set_epochs(cfg, 1)
     cfg.optim_wrapper.optimizer.lr = 1e-2
     cfg.param_scheduler[0].start_factor = 1.0
