@@ -90,6 +90,8 @@ def test_equal_methods_do_not_differ_and_patients_are_exchanged_whole():
     better = scores + 5
     assert paired_test(better, scores) == pytest.approx(2 / 2**3)
     assert paired_test(better, scores, groups=['a', 'a', 'b']) == pytest.approx(2 / 2**2)
+    assert paired_test(better, scores, groups=['a', 'a', 'a']) == 1  # SciPy refuses one patient
+    assert np.isnan(bootstrap_interval(scores, groups=['a', 'a', 'a'])).all()
     with pytest.raises(ValueError, match='not pairs'):
         paired_test(scores, scores[:, :2])
 

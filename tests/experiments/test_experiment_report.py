@@ -146,9 +146,12 @@ def test_latex_and_figures(written):
     assert r'busi & 20 \% & UperNet & ' in tex
     assert r'worst\_one' in tex
     assert tex.count('{') == tex.count('}')
-    columns = tex.split(r'\begin{tabular}{')[1].split('}')[0]
-    body = tex.split(r'\midrule')[1].split(r'\bottomrule')[0].strip().splitlines()
-    assert {line.count(' & ') + 1 for line in body} == {len(columns)}
+    tables = tex.split(r'\begin{tabular}{')[1:]
+    assert len(tables) == 2  # segmentation and classification
+    for table in tables:
+        columns = table.split('}')[0]
+        body = table.split(r'\midrule')[1].split(r'\bottomrule')[0].strip().splitlines()
+        assert {line.count(' & ') + 1 for line in body} == {len(columns)}
     for name in ('label_efficiency.png', 'label_efficiency.svg'):
         assert (written[0] / name).stat().st_size > 1000
 

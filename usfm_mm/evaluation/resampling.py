@@ -41,7 +41,7 @@ def bootstrap_interval(
         seed: The same seed gives the same numbers.
 
     Returns:
-        Lower and upper end.
+        Lower and upper end; NaN where all images are of one patient, which tells of no other.
 
     Example:
         >>> bootstrap_interval(np.full((3, 5), 80.0))
@@ -49,6 +49,8 @@ def bootstrap_interval(
     """
     rng = np.random.default_rng(seed)
     members = _members(groups, outcomes.shape[1])
+    if len(members) < 2:
+        return float('nan'), float('nan')
     order, sizes = np.concatenate(members), np.array([len(own) for own in members])
     starts = sizes.cumsum() - sizes
     seeds = len(outcomes)
@@ -87,7 +89,8 @@ def paired_test(
         seed: The same seed gives the same number.
 
     Returns:
-        p, by SciPy's ``permutation_test``.
+        p, by SciPy's ``permutation_test``; 1 where all images are of one patient, which tells
+        nothing.
 
     Raises:
         ValueError: The shapes differ.
@@ -102,6 +105,8 @@ def paired_test(
         raise ValueError(f'outcomes of {first.shape} and {second.shape}: they are not pairs')
     images = np.arange(first.shape[1])
     members = _members(groups, len(images))
+    if len(members) < 2:
+        return 1.0
     numbers = np.empty(len(images), int)
     for number, own in enumerate(members):
         numbers[own] = number

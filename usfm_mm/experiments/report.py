@@ -13,7 +13,7 @@ from usfm_mm.experiments.comparing import cases_of, intervals
 from usfm_mm.experiments.curves import draw_curves
 from usfm_mm.experiments.latex import latex
 from usfm_mm.experiments.plan import Experiment, Run
-from usfm_mm.experiments.sections import PAPER, sections_of
+from usfm_mm.experiments.sections import PAPER, RESULTS, sections_of
 from usfm_mm.experiments.tables import Rows, align, markdown
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.table import write_table
@@ -34,12 +34,11 @@ def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: C
     cases = cases_of(runs)
     found = intervals(experiment, cases)
     sections = sections_of(experiment, rows, cases, found)
-    tables = {part['heading']: part['table'] for part in sections}
-    table = tables.get('Results', [])
-    columns, lines = align(table)
+    results = [part['table'] for part in sections if part['heading'].startswith(RESULTS)]
+    columns, lines = align([row for table in results for row in table])
     write_table(folder / 'results.csv', [dict(zip(columns, line, strict=True)) for line in lines])
     caption = ' '.join(filter(None, [f'{experiment.title}.', experiment.note]))
-    write_atomic(folder / 'results.tex', latex(table, caption).encode())
+    write_atomic(folder / 'results.tex', '\n'.join(latex(it, caption) for it in results).encode())
     figure = draw_curves(experiment, found, folder)
     text = [f'# {experiment.title}\n', f'{experiment.note}\n' if experiment.note else '']
     for part in sections:
@@ -55,7 +54,7 @@ def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: C
     if experiment.note:
         console.print(experiment.note, markup=False)
     console.print(f'{folder / "results.html"}', soft_wrap=True, highlight=False)
-    missing = tables.get('Not done', [])
+    missing: Rows = next((it['table'] for it in sections if it['heading'] == 'Not done'), [])
     if missing:
         raise ChildProcessError(
             f'{len(missing)} of {len(runs)} runs are not done ({folder / "results.md"} lists '

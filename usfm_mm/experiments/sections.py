@@ -9,6 +9,8 @@ from usfm_mm.experiments.plan import Experiment
 from usfm_mm.experiments.tables import Rows, cell, measures_of, missing_runs, summarise
 
 PAPER = " (the paper's)"
+RESULTS = 'Results'
+_TASKS = {'seg': 'segmentation', 'cls': 'classification', 'enhance': 'enhancement'}
 _PAPER_TEXT = (
     "Rows marked as the paper's are its own numbers, of its own data, splits and models: ± is over "
     'test images (classification: a bootstrap), ours over the seeds.'
@@ -27,10 +29,13 @@ def sections_of(
         found: Of :func:`~usfm_mm.experiments.comparing.intervals`.
     """
     parts = [
-        (
-            'Results',
-            f'Mean ± standard deviation over the seeds. {_PAPER_TEXT}',
-            with_paper(experiment, summarise(rows)),
+        *(
+            (
+                f'{RESULTS}, {_TASKS.get(task, task)}',
+                f'Mean ± standard deviation over the seeds. {_PAPER_TEXT}',
+                with_paper(experiment, summarise([row for row in rows if row['task'] == task])),
+            )
+            for task in dict.fromkeys(row['task'] for row in rows if row['data'])
         ),
         (
             'Intervals',
@@ -98,7 +103,9 @@ def runs_table(rows: Rows) -> list[dict[str, str]]:
 
 
 def _interval(row: dict[str, Any]) -> dict[str, str]:
-    value = f'{row["value"]:.1f} [{row["low"]:.1f}, {row["high"]:.1f}]'
+    known = row['low'] == row['low']  # not NaN
+    ends = f'[{row["low"]:.1f}, {row["high"]:.1f}]' if known else '(one patient)'
+    value = f'{row["value"]:.1f} {ends}'
     keys = {'data': row['data'], 'labels': f'{row["percent"]} %', 'method': row['method']}
     told = {'measure': row['measure'], 'value [95 %]': value}
     return keys | told | {'seeds': str(row['seeds']), 'images': str(row['images'])}
