@@ -89,6 +89,8 @@ def test_public_sets(project_root):
         ('organ: [', 'is not YAML'),
         ('organs: []', "section 'organs' is unknown"),
         ("organ: [{paths: 'x', value: a}]", "organ, rule 1: key 'paths' is unknown"),
+        ('organ: 3', 'organ must be a list'),
+        ('exclude: masks', 'exclude must be a list'),
         ('organ: [thyroid]', 'organ, rule 1 must have the keys'),
         ('organ: [{path: x, value: a}, {}]', 'organ, rule 2 must have the keys'),
         ('organ: [{value: a}]', 'needs a "path" or a "field"'),

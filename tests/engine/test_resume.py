@@ -207,6 +207,16 @@ def test_a_run_that_goes_on_elsewhere_leaves_the_first_one_alone(config, tmp_pat
     ]
 
 
+def test_the_best_is_gone_on_from_where_no_other_was_saved(tmp_path):
+    assert latest_checkpoint(str(tmp_path)) is None
+    for number, name in enumerate(('best_F1_epoch_1.pth', 'best_F1_epoch_12.pth')):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (number, number))
+    assert latest_checkpoint(str(tmp_path)).name == 'best_F1_epoch_12.pth'
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'best_F1_epoch_1.pth'))
+    assert latest_checkpoint(str(tmp_path)).name == 'best_F1_epoch_1.pth'
+
+
 def test_latest_checkpoint(tmp_path):
     assert latest_checkpoint(str(tmp_path)) is None
     (tmp_path / 'last_checkpoint').write_text('somewhere/iter_3.pth')

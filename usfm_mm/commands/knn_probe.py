@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.datasets.checks import check_data
     from usfm_mm.evaluation.classification import MEASURES
     from usfm_mm.evaluation.knn import classifier_features
-    from usfm_mm.io.atomic import write_atomic
+    from usfm_mm.io.json_file import write_json
 
     cfg = load_config(args)
     check_task(cfg)
@@ -188,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         checkpoint=args.checkpoint or (cfg.model.backbone.get('init_cfg') or {}).get('checkpoint'),
         config=Path(args.config).name,
     )
-    write_atomic(folder / 'summary.json', json.dumps(summary, indent=2).encode())
+    write_json(folder / 'summary.json', summary)
     sheet = Table(
         title=f'{args.k}-NN, {len(train.paths)} training and {len(test.paths)} test images'
     )

@@ -43,10 +43,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     panels = sorted(work_dir.glob('reconstruction/*.json'))
     if panels:
         panel = json.loads(panels[-1].read_text())
+        masked, recovered = (
+            'no number' if panel[f'l1_{name}'] is None else f'{panel[f"l1_{name}"]:.3f}'
+            for name in ('mean_fill', 'reconstruction')
+        )
         console.print(
             'Mean error in masked patches, intensities from 0 to 1: '
-            f'{panel["l1_mean_fill"]:.3f} when masked, '
-            f'{panel["l1_reconstruction"]:.3f} reconstructed'
+            f'{masked} when masked, {recovered} reconstructed'
         )
         console.print(f'panel:      {panels[-1].parent / panel["image"]}', soft_wrap=True)
     losses = [(row['step'], row['loss']) for row in steps]

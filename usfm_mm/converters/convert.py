@@ -1,6 +1,5 @@
 """Writing a data set in the layout that the downstream configs read."""
 
-import json
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from usfm_mm.converters.summary import contact_sheet, report_counts
 from usfm_mm.converters.writing import Written, write_item
 from usfm_mm.io.image import bits_of_set
 from usfm_mm.io.index_checks import SPLITS
+from usfm_mm.io.json_file import write_json
 from usfm_mm.io.spacing import write_spacing
 
 
@@ -132,7 +132,7 @@ def _write_all(
         seed=seed,
         usfm_mm=usfm_mm.__version__,
     )
-    (folder / 'dataset.json').write_text(json.dumps(about, indent=2) + '\n', encoding='utf-8')
+    write_json(folder / 'dataset.json', about)
     contact_sheet(folder, converter, items, splits)
     report_counts(converter, items, splits, empty, copies, how, console)
 

@@ -3,7 +3,6 @@
 The same journal gives the same database, in whatever order its files were read.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,9 @@ from usfm_mm.database.report import write_report
 from usfm_mm.database.sheets import are_of, discard_sheets
 from usfm_mm.database.store import PackedStore, remove_strays
 from usfm_mm.database.withdrawal import withdrawn
-from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.image import read_grey
 from usfm_mm.io.index import write_index
+from usfm_mm.io.json_file import write_json
 
 INDEX_NAME, REPORT_NAME, ABOUT_NAME = 'index.parquet', 'report.html', 'database.json'
 
@@ -87,7 +86,7 @@ def publish(
         'max_hamming': settings.max_hamming,
         'usfm_mm': usfm_mm.__version__,
     }
-    write_atomic(out / ABOUT_NAME, (json.dumps(about, indent=2) + '\n').encode())
+    write_json(out / ABOUT_NAME, about)
     read = store.read if store is not None else lambda path: read_grey(out / path)
     write_report(out / REPORT_NAME, table, about, counts, journal, read)
     print_lines(console, summary(table, about, counts, journal))

@@ -127,6 +127,9 @@ def read_rules(path: Path | None = None) -> Rules:
     if not isinstance(content, dict):
         raise RulesError(f'{path} must have the sections {", ".join(_SECTIONS)}, some or all')
     _check_names(f'{path}: section', content, _SECTIONS)
+    for section, entries in content.items():
+        if not isinstance(entries, list | None):
+            raise RulesError(f'{path}: {section} must be a list, each entry after a "- "')
     try:
         exclude = tuple(_pattern('exclude', text) for text in content.get('exclude') or ())
         rules = tuple(

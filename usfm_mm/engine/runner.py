@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 from mmengine.runner import BaseLoop, FlexibleRunner, LogProcessor, Runner
 from torch.utils.data import DataLoader
 
+from usfm_mm.compat.compiled_training import keep_update_out
 from usfm_mm.compat.log_processor import ScoreLogProcessor
 from usfm_mm.compat.quiet_console import quieten
 from usfm_mm.config.places import with_whole_paths
@@ -132,6 +133,11 @@ class QuietRunner(_StrictRunner, Runner):
         """Build mmengine's schedulers but those of less than an iteration, which it refuses."""
         scheduler = without_empty(scheduler, len(self.train_dataloader))
         return super().build_param_scheduler(scheduler)
+
+    def _maybe_compile(self, target: str) -> None:
+        if self.cfg.get('compile'):
+            keep_update_out(self.optim_wrapper)
+        super()._maybe_compile(target)
 
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', strict: bool = False, **kwargs: Any

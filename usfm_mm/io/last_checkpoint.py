@@ -7,14 +7,16 @@ def latest_checkpoint(work_dir: str) -> Path | None:
     """The checkpoint to resume from in a work dir; None where there is none yet.
 
     mmengine stores its path as it was when it was written; here the file beside is taken, so that
-    a work dir may be copied or moved.
+    a work dir may be copied or moved. Where none is named yet, as when the disk was full before the
+    first interval, it is the best one, which is complete.
 
     Raises:
         FileNotFoundError: If the file is gone.
     """
     pointer = Path(work_dir, 'last_checkpoint')
     if not pointer.is_file():
-        return None
+        best = Path(work_dir).glob('best_*.pth')
+        return max(best, key=lambda path: path.stat().st_mtime, default=None)
     written = Path(pointer.read_text().strip())
     for path in (Path(work_dir, written.name), written):  # the hook may save elsewhere (out_dir)
         if path.exists():

@@ -1,6 +1,5 @@
 """Shows where the organs lie in the encoder's feature space, as the paper's Fig. 7."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from usfm_mm.engine.show_image import show_image
 from usfm_mm.engine.validated_weights import validated_weights
 from usfm_mm.evaluation.silhouette import silhouette_by_organ
 from usfm_mm.inference.extract import extract_features
-from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.json_file import write_json
 from usfm_mm.models.features import extractor_of
 from usfm_mm.registry import HOOKS
 from usfm_mm.visualization.embedding import embedding_scatter, umap_points
@@ -105,7 +104,7 @@ class EmbeddingHook(Hook):
         np.savez(stem.with_suffix('.npz'), features=features, organs=np.asarray(organs))
         record: dict[str, Any] = dict(epoch=epoch, images=len(organs))
         record.update(silhouette_by_organ(features, organs))
-        write_atomic(stem.with_suffix('.json'), json.dumps(record, indent=2).encode())
+        write_json(stem.with_suffix('.json'), record)
         score = record['silhouette']
         runner.message_hub.update_scalar('embedding/silhouette', score, resumed=False)
         runner.visualizer.add_scalar('embedding/silhouette', score, runner.iter)

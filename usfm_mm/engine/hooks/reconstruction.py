@@ -1,6 +1,5 @@
 """Shows during training what the model recovers, as the paper's Fig. 6."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from usfm_mm.datasets.seeding import SeededIndex, seeded
 from usfm_mm.engine.show_image import show_image
 from usfm_mm.engine.validated_weights import validated_weights
 from usfm_mm.evaluation.reconstruction import evaluating, masked_patch_errors, reconstruct
-from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.json_file import write_json
 from usfm_mm.registry import HOOKS
 from usfm_mm.visualization.figures import figure_to_array, save_figure
 from usfm_mm.visualization.reconstruction import reconstruction_panel
@@ -124,7 +123,7 @@ class ReconstructionHook(Hook):
         path = save_figure(figure, stem.with_suffix('.png'))
         record = dict(epoch=runner.epoch + 1, iter=iterations, image=path.name)
         record.update(masked_patch_errors(images, self._labels))
-        write_atomic(stem.with_suffix('.json'), json.dumps(record, indent=2).encode())
+        write_json(stem.with_suffix('.json'), record)
         show_image(runner, 'reconstruction', figure_to_array(figure), iterations)
         text = f'Reconstruction panel: {path}'
         if record['l1_mean_fill'] is not None:

@@ -1,6 +1,5 @@
 """What a test leaves behind: tables, numbers and pictures in ``work_dir/test``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from usfm_mm.evaluation.report_figures import report_figures
 from usfm_mm.evaluation.values_metric import ValuesMetric
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.image import BadImageError
+from usfm_mm.io.json_file import write_json
 from usfm_mm.io.table import write_table
 from usfm_mm.registry import HOOKS
 from usfm_mm.visualization.figures import save_figure
@@ -98,8 +98,7 @@ class TestReportHook(Hook):
         )
         if isinstance(metric, BootstrapClsMetric):
             write_table(folder / 'per_class.csv', metric.per_class)
-        content = json.dumps(summary, indent=2, default=float)
-        write_atomic(folder / 'summary.json', content.encode())
+        write_json(folder / 'summary.json', summary, default=float)
         if isinstance(metric, EnhancementMetric):
             (folder / 'enhanced').mkdir(exist_ok=True)
             for image, png in metric.predictions.items():

@@ -1,6 +1,5 @@
 """Speed of a training run, measured while it runs."""
 
-import json
 import sys
 import time
 from collections import deque
@@ -16,6 +15,7 @@ from mmengine.optim import OptimWrapperDict
 from usfm_mm.compat.message_hub import forget_unsaved
 from usfm_mm.evaluation.flops import count_flops, device_name, matmul_peak
 from usfm_mm.evaluation.throughput import Span, batch_size_of, summarise
+from usfm_mm.io.json_file import json_text
 from usfm_mm.registry import HOOKS
 
 
@@ -162,7 +162,7 @@ class ThroughputHook(Hook):
             **summarise(ranks),
         )
         with Path(runner.work_dir, 'throughput.json').open('a') as file:
-            file.write(json.dumps(record) + '\n')
+            file.write(json_text(record, indent=None) + '\n')
         runner.logger.info(_in_words(record))
 
 
