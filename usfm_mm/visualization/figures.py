@@ -63,7 +63,8 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = figure_to_array(figure)
     if (pixels == pixels[..., :1]).all():
-        image = Image.fromarray((pixels[..., 0].astype(np.uint16) * 63 + 127) // 255).convert('P')
+        levels = (pixels[..., 0].astype(np.uint16) * 63 + 127) // 255
+        image = Image.fromarray(levels.astype(np.uint8)).convert('P')
         image.putpalette(np.repeat(np.linspace(0, 255, 64).round().astype(np.uint8), 3).tobytes())
     else:
         image = Image.fromarray(pixels).quantize(256, dither=Image.Dither.NONE)
