@@ -2,6 +2,8 @@
 
 import csv
 import hashlib
+import os
+import signal
 
 import cv2
 import numpy as np
@@ -154,3 +156,19 @@ def test_before_has_the_text_that_the_picture_has_not(tmp_path):
     assert (PLATE.cut(picture.before) == 255).all()
     assert picture.before.shape == picture.pixels.shape
     assert not (PLATE.cut(picture.pixels) == 255).any()
+
+
+def test_a_file_that_kills_its_reader_is_no_picture(built, tmp_path, monkeypatch):
+    """What is excluded may have been so for that."""
+    _, private = build(built, tmp_path)
+    (built / 'left/deadly.png').write_bytes(encode_png(speckle(41)))
+    build(built, tmp_path)
+    monkeypatch.setattr(samples, '_first_frames', dying)
+    review(tmp_path)
+    assert (private / 'review/rejected_01_excluded_by_rule.png').exists()
+
+
+def dying(options, paths):
+    if 'deadly' in paths[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [speckle(40)]

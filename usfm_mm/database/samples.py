@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,10 +14,11 @@ import pyarrow as pa
 from usfm_mm.database.extract import extract
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.readers import open_clip
-from usfm_mm.database.readers.limits import bounded_memory, stopped_after
+from usfm_mm.database.readers.limits import bounded_memory, killed_after, stopped_after
 from usfm_mm.database.screen.colour import to_grey
 from usfm_mm.database.screen.sector import reduced
 from usfm_mm.database.types import EXCLUDED, NO_FRAME, PAINTED, Options, Picture
+from usfm_mm.database.workers import one_by_one
 from usfm_mm.visualization.tiles import Tile
 
 T = TypeVar('T')
@@ -99,12 +101,17 @@ def rejected_pictures(
             files.setdefault(reason, []).append(path)
     for reason, paths in sorted(files.items()):
         tiles: list[Tile] = []
-        for path in rng.sample(paths, min(_TRIES * count, len(paths))):
-            frame = _attempt(_first_frame, path, options)
+        tried = rng.sample(paths, min(_TRIES * count, len(paths)))
+        frames = (_attempt(_first_frame, path, options) for path in tried)
+        if reason == EXCLUDED:  # perhaps because it kills its reader
+            work = partial(_first_frames, options)
+            frames = (one for (one,) in one_by_one(work, lambda path: None, tried))
+        for path, frame in zip(tried, frames, strict=False):
             if frame is not None:
-                tiles.append(Tile(reduced(frame), _lines(Path(path).name[-2 * _LINE :])))
+                tiles.append(Tile(frame, _lines(Path(path).name[-2 * _LINE :])))
             if len(tiles) == count:
                 break
+        frames.close()  # and with it the process that reads them
         yield reason, tiles
 
 
@@ -149,10 +156,15 @@ def _first_painted(path: str, options: Options) -> Picture | None:
     return next((picture for picture in pictures if PAINTED in picture.removed), None)
 
 
+def _first_frames(options: Options, paths: list[str]) -> list[np.ndarray | None]:
+    with killed_after(1.5 * _SECONDS):
+        return [_attempt(_first_frame, path, options) for path in paths]
+
+
 def _first_frame(path: str, options: Options) -> np.ndarray | None:
     frames = (pixels for _, pixels in open_clip(path, options, _SECONDS).read(1))
     pixels: Any = next((pixels for pixels in frames if pixels is not None), None)
-    return None if pixels is None else to_grey(pixels)
+    return None if pixels is None else reduced(to_grey(pixels))
 
 
 def _lines(text: str) -> str:

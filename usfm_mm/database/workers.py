@@ -2,7 +2,7 @@
 
 import multiprocessing
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -15,6 +15,7 @@ from joblib import Parallel, delayed, parallel_config
 from usfm_mm.database.listing import SourceFile
 
 T = TypeVar('T')
+F = TypeVar('F')
 Work = Callable[[list[SourceFile]], list[T]]
 
 # Seconds until the first worker of a Dask cluster must be there.
@@ -85,7 +86,7 @@ def process_all(
             except BrokenProcessPool:
                 suspects = [file for chunk in at_work.values() for file in chunk]
                 at_work.clear()
-                yield from _one_by_one(work, crashed, suspects)
+                yield from one_by_one(work, crashed, suspects)
 
 
 def _over_dask(
@@ -126,7 +127,7 @@ def _over_dask(
             try:
                 yield future.result()
             except KilledWorker:
-                yield from _one_by_one(work, crashed, suspects)
+                yield from one_by_one(work, crashed, suspects)
             for chunk in islice(chunks, 1):
                 done.add(submit(chunk))
 
@@ -143,10 +144,16 @@ def _numbered(number: int, work: Work[T], files: list[SourceFile]) -> tuple[int,
     return number, work(files)
 
 
-def _one_by_one(
-    work: Work[T], crashed: Callable[[SourceFile], T], files: Iterable[SourceFile]
-) -> Iterator[list[T]]:
-    """Each file in a process that may die; a new one takes its place."""
+def one_by_one(
+    work: Callable[[list[F]], list[T]], crashed: Callable[[F], T], files: Iterable[F]
+) -> Generator[list[T], None, None]:
+    """Each file in a process that may die; a new one takes its place.
+
+    Args:
+        work: One result for each file of a list; can be pickled.
+        crashed: The result for a file that kills its process.
+        files: Files, or their paths.
+    """
     pool = None
     try:
         for file in files:
