@@ -120,7 +120,7 @@ def test_functional_call(kind):
 @pytest.mark.skipif(shutil.which('g++') is None, reason='no compiler')
 def test_compiled_follows_its_weights(kind):
     model = encoder(kind)
-    # What could be stale is decided before the backend, which costs half a minute: one kind has all.
+    # What could be stale is decided before the backend, whose half minute one kind alone has.
     run = torch.compile(model, backend='inductor' if kind == 'shared' else 'aot_eager')
     assert_like_eager(lambda x: run(x)[0], model, (64, 48))
     weights = {name: value * 1.1 for name, value in model.named_parameters()}
