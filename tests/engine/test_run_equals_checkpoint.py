@@ -119,6 +119,8 @@ def test_pre_training(tiny_config, tmp_path, case, free_port):
     for name in ('l1_reconstruction', 'l1_mean_fill'):
         assert panel[name] == pytest.approx(again['panel'][name], rel=rtol)
     assert panel['organs'].keys() == again['panel']['organs'].keys()
+    for organ, errors in panel['organs'].items():
+        assert errors == pytest.approx(again['panel']['organs'][organ], rel=rtol), organ
     features = np.load(tmp_path / 'run' / 'embedding' / 'epoch_003.npz')['features']
     expected = np.load(tmp_path / 'again' / 'embedding' / 'epoch_000.npz')['features']
     np.testing.assert_allclose(features, expected, rtol=100 * rtol, atol=100 * rtol)

@@ -1,0 +1,83 @@
+"""What a run logs at each iteration, a fresh process computes again from the checkpoint before it.
+
+With the same batches. Scores, tables of images, panels, features and silhouettes of the last epoch
+too: those of compiled runs, and of tables with labels, findings and numbers. All runs share two
+processes, as loading PyTorch would take most of the time of each.
+"""
+
+from importlib.util import find_spec
+
+import pytest
+
+from support import enhancement_run, table_data
+from support.downstream import load, narrow, write_data
+from support.reported import NEW, check_panels, check_run, train_and_compute_again, write_run
+from usfm_mm.compat import set_up_cpu
+from usfm_mm.config.options import set_data_root
+
+SEED = dict(type='usfm_mm.IterationSeedHook')
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not NEW, reason='tried on the current stack only')
+def test_pre_training(tiny_config, tmp_path, free_port):
+    pytest.importorskip('sklearn')
+    # Steps large enough to tell each epoch's weights, and their bias tables, from the last ones.
+    tiny_config.optim_wrapper.optimizer.lr = 0.02
+    tiny_config.custom_hooks = [
+        SEED,
+        dict(type='usfm_mm.ReconstructionHook'),
+        dict(type='usfm_mm.EmbeddingHook', images_per_organ=3),
+    ]
+    files = [write_run(tiny_config, case, tmp_path, case) for case in ('plain', 'averaged')]
+    train_and_compute_again(files, tmp_path, free_port)
+    for path in files:
+        last, first = check_run(tmp_path / path.stem, 1e-5)
+        assert first['val/total'] != pytest.approx(last['val/total'], rel=0.01)
+        check_panels(tmp_path / path.stem, 1e-5)
+
+
+def fine_tuning(name, folder):
+    cfg = load(name)
+    set_data_root(cfg, str(folder))
+    narrow(cfg)
+    cfg.model.backbone.arch.num_layers = 4
+    if 'decode_head' in cfg.model:
+        cfg.model.backbone.out_indices = [0, 1, 2, 3]
+        # So that some foreground is found, and scores change from epoch to epoch.
+        cfg.model.decode_head.loss_decode.update(class_weight=[1.0, 8.0], avg_non_ignore=False)
+    set_up_cpu(cfg)
+    cfg.param_scheduler = []
+    cfg.optim_wrapper.optimizer.lr = 3e-3
+    return cfg
+
+
+def kinds(folder):
+    """Configs of each kind of fine-tuning that can be run here."""
+    write_data(folder / 'data', 2, 2)
+    yield 'cls', fine_tuning('configs/usfm/cls_custom_linear.py', folder / 'data')
+    if find_spec('monai'):
+        yield 'seg', fine_tuning('configs/usfm/seg_custom_upernet.py', folder / 'data')
+    if find_spec('mmagic') and find_spec('skimage'):
+        pairs = enhancement_run.write_pairs(folder / 'pairs')
+        weights = enhancement_run.write_weights(folder / 'usfm.pth')
+        name = 'configs/usfm/enhance_usenhance_cyclegan.py'
+        yield 'gan', enhancement_run.load(name, pairs, weights, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not NEW, reason='tried on the current stack only')
+def test_fine_tuning(tmp_path, free_port):
+    cases = dict(cls='compiled', seg='averaged', gan='averaged')
+    files = []
+    for kind, cfg in kinds(tmp_path):
+        cfg.val_evaluator.csv_path = 'images.csv'  # of each run
+        files.append(write_run(cfg, cases[kind], tmp_path, kind))
+    table_data.write_table_data(tmp_path / 'table')
+    for target, case in dict(label='plain', labels='averaged', values='fused').items():
+        cfg = table_data.config(target, tmp_path / 'table', tmp_path)
+        files.append(write_run(cfg, case, tmp_path, f'{case}_{target}'))
+    train_and_compute_again(files, tmp_path, free_port)
+    for path in files:
+        last, first = check_run(tmp_path / path.stem, 1e-5)
+        assert last != first, path
