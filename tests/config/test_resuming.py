@@ -6,6 +6,7 @@ import torch
 from support.command_line import ROOT, load
 from usfm_mm.commands.train import build_config, parse_args
 from usfm_mm.config.provenance import note_settings
+from usfm_mm.io.last_checkpoint import note_end
 
 CONFIG = str(ROOT / 'configs/usfm/pretrain_cpu.py')
 
@@ -61,6 +62,9 @@ def test_weights_alone_cannot_go_on(run):
 
 def test_a_finished_run_says_so(run, capsys):
     save(run / 'iter_600.pth', 600)
+    assert begin(run, '--resume', run / 'iter_600.pth').resume  # killed before its validation
+    assert 'what is left is its last validation' in capsys.readouterr().out
+    note_end(str(run), 600)
     with pytest.raises(SystemExit) as stop:
         begin(run, '--resume', run / 'iter_600.pth')
     assert stop.value.code == 0

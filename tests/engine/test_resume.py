@@ -1,5 +1,6 @@
 """A run that is killed and resumed ends with the weights of an uninterrupted one, on a CPU."""
 
+import copy
 import errno
 import logging
 import multiprocessing
@@ -21,6 +22,17 @@ from support.tiny_pretraining import config_of
 from usfm_mm.config.resume import latest_checkpoint
 
 EPOCHS, ITERATIONS = 2, 3  # of tiny_config
+
+
+class DieBeforeValidationHook(Hook):
+    """Kill this very process when the validation of an epoch begins."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def before_val(self, runner):
+        if runner.epoch == self.epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class StopHook(Hook):
@@ -55,7 +67,7 @@ def resumable(config: Config) -> Config:
     return config
 
 
-def run(config_text, stop=None, number=signal.SIGKILL, on_save=None):
+def run(config_text, stop=None, number=signal.SIGKILL, on_save=None, epoch=None):
     """Train, resuming where there is a checkpoint."""
     if on_save:
         host.save_checkpoint = partial(die_in_second_save, host.save_checkpoint, [])
@@ -65,6 +77,8 @@ def run(config_text, stop=None, number=signal.SIGKILL, on_save=None):
     runner = Runner.from_cfg(config)
     if stop:
         runner.register_hook(StopHook(stop, number))
+    if epoch:
+        runner.register_hook(DieBeforeValidationHook(epoch))
     runner.train()
     return runner
 
@@ -82,7 +96,7 @@ def train(config):
     assert train_and_die(config) == 0
 
 
-def train_and_die(config, stop=None, number=signal.SIGKILL, on_save=None):
+def train_and_die(config, stop=None, number=signal.SIGKILL, on_save=None, epoch=None):
     """Train in a process of its own, and return its exit code.
 
     It is forked from a server that has imported everything and computed nothing: a process in
@@ -90,7 +104,7 @@ def train_and_die(config, stop=None, number=signal.SIGKILL, on_save=None):
     """
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['mmpretrain.models', 'mmpretrain.datasets', 'usfm_mm.models'])
-    process = context.Process(target=run, args=(config.pretty_text, stop, number, on_save))
+    process = context.Process(target=run, args=(config.pretty_text, stop, number, on_save, epoch))
     process.start()
     process.join(120)
     if process.exitcode is None:
@@ -291,3 +305,28 @@ def test_a_stop_where_the_interval_has_saved_keeps_that_checkpoint(config):
     train(config)
     kept = sorted(path.name for path in Path(config.work_dir).glob('*.pth'))
     assert kept == ['iter_4.pth', 'iter_6.pth']
+
+
+@pytest.mark.parametrize(('epoch', 'rule'), [(1, 'greater'), (2, 'less')])
+def test_a_validation_that_was_cut_off_is_made_up_for(config, tmp_path, epoch, rule):
+    """Killed between the checkpoint of an epoch's end and its validation, the best is the same."""
+    config.default_hooks.checkpoint.update(
+        by_epoch=True, interval=1, max_keep_ckpts=-1, save_best='val/total', rule=rule
+    )
+    config.train_cfg.val_interval = 1
+    calm = copy.deepcopy(config)
+    calm.work_dir = str(tmp_path / 'calm')
+    train(calm)
+    assert train_and_die(config, epoch=epoch) == -signal.SIGKILL
+    assert latest_checkpoint(config.work_dir).name == f'epoch_{epoch}.pth'
+    train(config)
+    names = [sorted(path.name for path in Path(c.work_dir).glob('*.pth')) for c in (calm, config)]
+    assert names[0] == names[1]
+    assert any(name.startswith('best_') for name in names[0])
+    assert_equal(weights(config), weights(calm))
+    files = [next(Path(c.work_dir).glob('best_*.pth')) for c in (calm, config)]
+    calm_score, score = (
+        torch.load(path, weights_only=True)['message_hub']['runtime_info']['best_score']
+        for path in files
+    )
+    assert score == calm_score

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from usfm_mm.config.provenance import RUN, RUN_KEY, SETTINGS, settings_of, trained_with
-from usfm_mm.io.last_checkpoint import latest_checkpoint
+from usfm_mm.io.last_checkpoint import ended_at, latest_checkpoint
 
 # Precision and speed: a run may go on on another machine.
 _FREE = {'optim_wrapper.type', 'optim_wrapper.optimizer.fused'}
@@ -54,8 +54,10 @@ def continue_or_begin(cfg: Config, resume: str | None, options: dict[str, Any]) 
     checkpoint = load_file(path)
     _check_goes_on(cfg, checkpoint, str(path))
     if _is_finished(cfg, checkpoint):
-        print(f'{path} is the end of its run: there is nothing left to train.')
-        raise SystemExit(0)
+        if cfg.get('val_cfg') is None or ended_at(path.parent, checkpoint['meta']['iter']):
+            print(f'{path} is the end of its run: there is nothing left to train.')
+            raise SystemExit(0)
+        print(f'{path} is the end of its run: what is left is its last validation.')
 
 
 def _check_goes_on(cfg: Config, checkpoint: dict, source: str) -> None:

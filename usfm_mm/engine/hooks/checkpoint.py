@@ -15,8 +15,10 @@ from mmengine.utils import apply_to
 
 from usfm_mm.compat.message_hub import make_history_plain, restore_history
 from usfm_mm.config.provenance import note_settings
+from usfm_mm.engine.epoch_end import validation_was_due
 from usfm_mm.engine.stop_signals import StopSignals, shield_workers
 from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.last_checkpoint import note_end
 from usfm_mm.registry import HOOKS
 
 _EPOCH = 'iters_per_epoch'
@@ -36,6 +38,8 @@ class SafeCheckpointHook(CheckpointHook):
     - At the end of an epoch a checkpoint is saved if the last one is ``max_minutes`` old. It and
       the one of a stop are removed when the next one is written.
     - The best one is complete: a run can go on from it as from any other.
+    - A run that goes on from the end of an epoch validates this epoch again: the checkpoint is
+      older than its validation, which may have been cut off, and does not know its score.
     - Before a checkpoint, every hook that has ``before_save_on_all_ranks(runner)`` is called on all
       ranks; mmengine's ``before_save_checkpoint`` is on the main one only.
     - The file holds tensors and plain containers only, so that ``torch.load(weights_only=True)``
@@ -64,12 +68,16 @@ class SafeCheckpointHook(CheckpointHook):
         for loop in (runner.train_loop, runner.val_loop):
             if hasattr(loop, 'dataloader'):
                 shield_workers(loop.dataloader)
+        if runner._resume and validation_was_due(runner):
+            runner.val_loop.run()
 
     def after_train(self, runner: Any) -> None:
-        """Stop listening; publish as the parent does."""
+        """Stop listening; publish as the parent does, and leave word that the run is over."""
         self._signals.leave()
         self._training = False
         super().after_train(runner)
+        if is_main_process():
+            note_end(runner.work_dir, runner.iter)
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
