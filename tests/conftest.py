@@ -7,13 +7,24 @@ from pathlib import Path
 # Before torch is imported: small tensors on few cores are faster on one thread.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
+import mmengine.config.config as host
 import pytest
+import yapf.yapflib.yapf_api as yapf
 
 from support.tiny_pretraining import build_run, organ_folder, tiny_config
 
 __all__ = ['build_run', 'organ_folder', 'tiny_config']
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / 'shared' / 'data'
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _config_text_as_it_comes():
+    """Skip yapf, which takes half a second whenever a config is logged or saved, for its looks."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (host, yapf):  # mmengine imports it at its start, or when it needs it
+            patch.setattr(module, 'FormatCode', lambda text, **_: (text, True), raising=False)
+        yield
 
 
 @pytest.fixture(scope='session')
