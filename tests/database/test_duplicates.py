@@ -14,7 +14,16 @@ def images_of(hashes):
     count = len(hashes)
     unknown = pa.nulls(count, pa.string()).dictionary_encode()
     labels = {'patient': unknown, 'study': unknown}
-    return Images(names, hashes, names, np.zeros(count, np.int32), np.zeros((count, 2)), labels)
+    zeros = np.zeros((count, 2))
+    return Images(
+        name=names,
+        phash=hashes,
+        file=names,
+        frame=np.zeros(count, np.int32),
+        moments=zeros,
+        spacing=zeros,
+        labels=labels,
+    )
 
 
 def hashes_at(*distances):

@@ -75,7 +75,7 @@ def test_killed_in_the_finishing_pass(undisturbed, tmp_path, monkeypatch):
     from usfm_mm.database import publish
 
     source, out = undisturbed / 'source', tmp_path / 'out'
-    for step in ('mark_duplicates', 'write_index', 'remove_strays', 'write_atomic', 'write_report'):
+    for step in ('mark_duplicates', 'write_index', 'remove_strays', 'write_json', 'write_report'):
         with monkeypatch.context() as patch:
             patch.setattr(publish, step, stop)
             with pytest.raises(KeyboardInterrupt):
