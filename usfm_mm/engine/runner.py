@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from usfm_mm.compat.compiled_training import keep_update_out
 from usfm_mm.compat.log_processor import ScoreLogProcessor
 from usfm_mm.compat.quiet_console import quieten
+from usfm_mm.compat.running_statistics import AverageRunningStatistics
 from usfm_mm.config.places import with_whole_paths
 from usfm_mm.config.provenance import compare_settings, trained_with
 from usfm_mm.config.schedule import without_empty
@@ -133,6 +134,12 @@ class QuietRunner(_StrictRunner, Runner):
         """Build mmengine's schedulers but those of less than an iteration, which it refuses."""
         scheduler = without_empty(scheduler, len(self.train_dataloader))
         return super().build_param_scheduler(scheduler)
+
+    def register_hooks(self, *args: Any, **kwargs: Any) -> None:
+        """Register mmengine's hooks and the config's; with several processes, one for BatchNorm."""
+        super().register_hooks(*args, **kwargs)
+        if self.world_size > 1:
+            self.register_hook(AverageRunningStatistics())
 
     def _maybe_compile(self, target: str) -> None:
         if self.cfg.get('compile'):
