@@ -29,7 +29,7 @@ def test_pre_training(tiny_config, tmp_path, free_port):
         dict(type='usfm_mm.ReconstructionHook'),
         dict(type='usfm_mm.EmbeddingHook', images_per_organ=3),
     ]
-    files = [write_run(tiny_config, case, tmp_path, case) for case in ('plain', 'averaged')]
+    files = [write_run(tiny_config, case, tmp_path, case) for case in ('averaged', 'two_fused')]
     train_and_compute_again(files, tmp_path, free_port)
     for path in files:
         last, first = check_run(tmp_path / path.stem, 1e-5)
