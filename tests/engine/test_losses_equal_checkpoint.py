@@ -10,10 +10,8 @@ from importlib.util import find_spec
 import pytest
 
 from support import enhancement_run, table_data
-from support.downstream import load, narrow, write_data
+from support.downstream import brief_fine_tuning, write_data
 from support.reported import NEW, check_panels, check_run, train_and_compute_again, write_run
-from usfm_mm.compat import set_up_cpu
-from usfm_mm.config.options import set_data_root
 
 SEED = dict(type='usfm_mm.IterationSeedHook')
 
@@ -37,27 +35,12 @@ def test_pre_training(tiny_config, tmp_path, free_port):
         check_panels(tmp_path / path.stem, 1e-5)
 
 
-def fine_tuning(name, folder):
-    cfg = load(name)
-    set_data_root(cfg, str(folder))
-    narrow(cfg)
-    cfg.model.backbone.arch.num_layers = 4
-    if 'decode_head' in cfg.model:
-        cfg.model.backbone.out_indices = [0, 1, 2, 3]
-        # So that some foreground is found, and scores change from epoch to epoch.
-        cfg.model.decode_head.loss_decode.update(class_weight=[1.0, 8.0], avg_non_ignore=False)
-    set_up_cpu(cfg)
-    cfg.param_scheduler = []
-    cfg.optim_wrapper.optimizer.lr = 3e-3
-    return cfg
-
-
 def kinds(folder):
     """Configs of each kind of fine-tuning that can be run here."""
     write_data(folder / 'data', 2, 2)
-    yield 'cls', fine_tuning('configs/usfm/cls_custom_linear.py', folder / 'data')
+    yield 'cls', brief_fine_tuning('configs/usfm/cls_custom_linear.py', folder / 'data')
     if find_spec('monai'):
-        yield 'seg', fine_tuning('configs/usfm/seg_custom_upernet.py', folder / 'data')
+        yield 'seg', brief_fine_tuning('configs/usfm/seg_custom_upernet.py', folder / 'data')
     if find_spec('mmagic') and find_spec('skimage'):
         pairs = enhancement_run.write_pairs(folder / 'pairs')
         weights = enhancement_run.write_weights(folder / 'usfm.pth')

@@ -17,9 +17,7 @@ import torch
 from mmengine.utils import digit_version
 
 from support import enhancement_run
-from support.downstream import load, narrow, write_data
-from usfm_mm.compat import set_up_cpu
-from usfm_mm.config.options import set_data_root
+from support.downstream import brief_fine_tuning, write_data
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='', PYTHONPATH=str(ROOT))
@@ -56,18 +54,7 @@ TASKS = {
 def fine_tuning(name, folder):
     pytest.importorskip('monai')
     write_data(folder / 'data', 2, 2)
-    cfg = load(name)
-    set_data_root(cfg, str(folder / 'data'))
-    narrow(cfg)
-    cfg.model.backbone.arch.num_layers = 4
-    if 'decode_head' in cfg.model:
-        cfg.model.backbone.out_indices = [0, 1, 2, 3]
-        # So that some foreground is found, and scores change from epoch to epoch.
-        cfg.model.decode_head.loss_decode.update(class_weight=[1.0, 8.0], avg_non_ignore=False)
-    set_up_cpu(cfg)
-    cfg.param_scheduler = []
-    cfg.optim_wrapper.optimizer.lr = 3e-3
-    return cfg
+    return brief_fine_tuning(name, folder / 'data')
 
 
 def enhancement(name, folder):

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from usfm_mm.compat import find_mmseg_configs, import_mmseg
+from usfm_mm.compat import find_mmseg_configs, import_mmseg, set_up_cpu
+from usfm_mm.config.options import set_data_root
 from usfm_mm.io.image import encode_png
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,4 +66,20 @@ def load(name):
     cfg.launcher = 'none'
     if cfg.default_scope == 'mmseg':
         import_mmseg()
+    return cfg
+
+
+def brief_fine_tuning(name, folder):
+    """A small run whose scores change from epoch to epoch, on the data of a folder."""
+    cfg = load(name)
+    set_data_root(cfg, str(folder))
+    narrow(cfg)
+    cfg.model.backbone.arch.num_layers = 4
+    if 'decode_head' in cfg.model:
+        cfg.model.backbone.out_indices = [0, 1, 2, 3]
+        # So that some foreground is found.
+        cfg.model.decode_head.loss_decode.update(class_weight=[1.0, 8.0], avg_non_ignore=False)
+    set_up_cpu(cfg)
+    cfg.param_scheduler = []
+    cfg.optim_wrapper.optimizer.lr = 3e-3
     return cfg
