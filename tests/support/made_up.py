@@ -15,6 +15,7 @@ from rich.console import Console
 
 from usfm_mm.database.build import build
 from usfm_mm.database.options import Settings
+from usfm_mm.database.remote import Remote
 from usfm_mm.database.workers import Cluster
 from usfm_mm.io.image import encode_png
 
@@ -129,7 +130,7 @@ def run(sources, out, folder, rules=RULES, settings=None, **options):
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(file=io.StringIO(), width=200)
     build(
-        [Path(source) for source in sources],
+        [Path(source) if not isinstance(source, Remote) else source for source in sources],
         out,
         options.pop('key', None) or key_file(folder),
         rules_file(folder, rules),

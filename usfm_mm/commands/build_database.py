@@ -25,13 +25,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('source', nargs='+', type=Path, help='folders and files to read')
-    parser.add_argument('out', type=Path, help='folder of the database')
+    parser.add_argument(
+        'source', nargs='+', help='folders and files to read, also in object storage (s3://…)'
+    )
+    parser.add_argument('out', help='folder of the database')
     parser.add_argument('--key-file', type=Path, help='secret that patients are hashed with')
     parser.add_argument('--rules', type=Path, help='YAML: organ, center, device, patient, exclude')
     parser.add_argument(
         '--exclude-like',
-        type=Path,
         nargs='+',
         default=(),
         help='data sets whose images must stay out, such as test sets',
@@ -68,15 +69,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _build(args: argparse.Namespace) -> None:
     from usfm_mm.database.build import build
+    from usfm_mm.database.remote import only_local, source_of
     from usfm_mm.database.workers import Cluster
 
     build(
-        args.source,
-        args.out,
+        [source_of(text) for text in args.source],
+        only_local(args.out, 'the database'),
         args.key_file,
         args.rules,
         Settings(args.size, args.packed, args.max_hamming, args.val_fraction, options_of(args)),
-        args.exclude_like,
+        [only_local(text, 'what --exclude-like names') for text in args.exclude_like],
         args.journal,
         Cluster(args.backend, args.workers, args.scheduler, args.seconds_per_file),
     )

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from usfm_mm.database.chunk import Job, crashed_file, process_chunk
 from usfm_mm.database.claim import claim
+from usfm_mm.database.fetch import remove_left_copies
 from usfm_mm.database.identity import Identity, read_key
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.listing import check_sources, walk
@@ -30,6 +31,7 @@ from usfm_mm.database.places import (
     make_journal_folder,
 )
 from usfm_mm.database.publish import publish
+from usfm_mm.database.remote import Remote, paths_of
 from usfm_mm.database.rules import read_rules
 from usfm_mm.database.store import OutputError, PackedStore
 from usfm_mm.database.withdrawal import exclude_recorded
@@ -38,7 +40,7 @@ from usfm_mm.io.progress import progress_bar
 
 
 def build(
-    sources: Sequence[Path],
+    sources: Sequence[Path | Remote],
     out: Path,
     key_file: Path | None,
     rules_file: Path | None = None,
@@ -51,7 +53,7 @@ def build(
     """Make a database of sources, go on with one, or add sources to it.
 
     Args:
-        sources: Folders and files.
+        sources: Folders and files, also in object storage.
         out: Folder of the database.
         key_file: See :func:`~usfm_mm.database.identity.read_key`.
         rules_file: See :func:`~usfm_mm.database.rules.read_rules`.
@@ -67,11 +69,12 @@ def build(
         OSError: A file beside it cannot be read or written.
     """
     settings, cluster, console = settings or Settings(), cluster or Cluster(), console or Console()
-    identity = Identity(read_key(key_file, out, sources))
+    identity = Identity(read_key(key_file, out, paths_of(sources)))
     check_sources([*sources, *exclude_like], out)
     rules = read_rules(rules_file)
     folder = journal_folder or default_journal_folder(Path(str(key_file)), out)
-    make_journal_folder(folder, out, sources)
+    make_journal_folder(folder, out, paths_of(sources))
+    remove_left_copies()
     try:
         out.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
@@ -112,7 +115,7 @@ def build(
 
 
 def _read_all(
-    sources: Sequence[Path],
+    sources: Sequence[Path | Remote],
     job: Job,
     journal: Journal,
     store: PackedStore | None,

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 
 from usfm_mm.database.extract import extract
+from usfm_mm.database.fetch import FetchError, at_hand
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.likeness import perceptual_hash
 from usfm_mm.database.listing import SourceFile
@@ -21,6 +22,7 @@ from usfm_mm.database.readers.limits import (
     stopped_after,
 )
 from usfm_mm.database.records import FileRecord, ImageRecord
+from usfm_mm.database.remote import is_remote
 from usfm_mm.database.rules import UNKNOWN, Rules
 from usfm_mm.database.store import OutputError, write_png
 from usfm_mm.database.types import (
@@ -99,11 +101,11 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
     if record.reason:
         return record
     try:
-        with stopped_after(job.seconds):
-            _read(job, file, record)
+        with at_hand(file.path, file.name) as path, stopped_after(job.seconds):
+            _read(job, file, record, path)
     except (OutputError, ImportError):
         raise  # a package that is missing is no fault of the file
-    except RejectedError as error:
+    except (RejectedError, FetchError) as error:
         record.reason, record.detail = error.reason, error.detail
     except MemoryError:
         record.reason = TOO_LARGE
@@ -111,7 +113,7 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
     # One file in two million that hits a bug in a decoder must not stop the others.
     except Exception as error:
         record.reason, record.detail = FAILED, f'{type(error).__name__}: {error}'
-    if record.reason and not os.path.lexists(file.path):
+    if record.reason and not is_remote(file.path) and not os.path.lexists(file.path):
         record.reason, record.detail = VANISHED, ''
     if record.reason:
         record.images.clear()
@@ -123,9 +125,9 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
     return record
 
 
-def _read(job: Job, file: SourceFile, record: FileRecord) -> None:
-    before = _state(file)
-    extraction = extract(Path(file.path), job.options, job.seconds)
+def _read(job: Job, file: SourceFile, record: FileRecord, path: Path) -> None:
+    before = _state(path)
+    extraction = extract(path, job.options, job.seconds)
     _count_fields(record, job.rules, extraction.fields)
     labels = _labels(job, file, extraction.fields)
     for picture in extraction.pictures:
@@ -134,13 +136,13 @@ def _read(job: Job, file: SourceFile, record: FileRecord) -> None:
             record.doubts[DOUBTFUL] += 1
         record.images.append(_image(job, picture, labels))
     record.frames += extraction.rejects
-    if _state(file) != before:
+    if _state(path) != before:
         # A file is read more than once, and text was looked for in what it held at first.
         record.reason = CHANGED
 
 
-def _state(file: SourceFile) -> tuple[int, ...]:
-    status = os.stat(file.path)
+def _state(path: Path) -> tuple[int, ...]:
+    status = os.stat(path)
     own = status.st_dev, status.st_ino, status.st_size
     return (*own, status.st_mtime_ns, status.st_ctime_ns)
 

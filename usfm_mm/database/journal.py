@@ -116,11 +116,11 @@ class Journal:
         row = self._one('SELECT stamp, reason, detail, generation FROM files WHERE id = ?', id)
         return None if row is None else Known(*row)
 
-    def path(self, id: bytes) -> str:
-        """Where the file with this keyed hash was."""
-        row = self._one('SELECT path FROM files WHERE id = ?', id)
+    def place(self, id: bytes) -> tuple[str, str]:
+        """Path of the file with this keyed hash, and what the rules saw."""
+        row = self._one('SELECT path, name FROM files WHERE id = ?', id)
         assert row is not None
-        return row[0]
+        return row
 
     def without_stamp(self) -> list[tuple[bytes, str]]:
         """Keyed hash and path of what could not even be looked at, or was gone in a run before."""
@@ -182,11 +182,11 @@ class Journal:
             (UNKNOWN,),
         )
 
-    def rejected(self) -> Iterator[tuple[str, str, str]]:
-        """Path, reason and detail of files that gave nothing, those excluded by rule last."""
+    def rejected(self) -> Iterator[tuple[str, str, str, str]]:
+        """Path, reason, detail and name of files without images, those excluded by rule last."""
         return self._db.execute(
             "SELECT path, CASE reason WHEN '' THEN ? ELSE reason END, "
-            "CASE reason WHEN '' THEN json_extract(content, '$.frames') ELSE detail END "
+            "CASE reason WHEN '' THEN json_extract(content, '$.frames') ELSE detail END, name "
             'FROM files JOIN tallies ON tallies.id = files.tally '
             "WHERE reason != '' OR files.id NOT IN (SELECT file FROM images) "
             'ORDER BY reason = ?, reason, path',

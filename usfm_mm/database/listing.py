@@ -2,10 +2,11 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from usfm_mm.database.remote import Remote, paths_of, version
 from usfm_mm.database.types import VANISHED
 
 # Files of one chunk, the unit of work: what a killed run does again, at most, on each core.
@@ -27,7 +28,7 @@ class SourceFile:
     """A file, or a place where there is none to be read.
 
     Attributes:
-        path: Absolute path. PRIVATE, as ``name`` is.
+        path: Absolute path, or address in object storage. PRIVATE, as ``name`` is.
         name: What the rules see: the path from the source on, which is its first part, with
             forward slashes.
         stamp: Size and time of the last change; a file with another stamp is read again.
@@ -44,14 +45,22 @@ class SourceFile:
     target: str = ''
 
 
-def check_sources(sources: Iterable[Path], out: Path) -> None:
+def check_sources(sources: Sequence[Path | Remote], out: Path) -> None:
     """Refuse sources that are missing, lie in each other, or overlap with the database.
 
     Raises:
         SourceError: They are, or do.
+        RemoteError: One in object storage cannot be reached.
     """
     seen: list[Path] = []
-    for source in sources:
+    urls: list[str] = []
+    for remote in (source for source in sources if isinstance(source, Remote)):
+        for url in urls:
+            if f'{url}/'.startswith(f'{remote.url}/') or f'{remote.url}/'.startswith(f'{url}/'):
+                raise SourceError(f'{remote.url} and {url} share files: name one of them only')
+        remote.check()
+        urls.append(remote.url)
+    for source in paths_of(sources):
         if not source.exists():
             raise SourceError(f'there is no {source}: check the path')
         real = source.resolve()
@@ -64,12 +73,15 @@ def check_sources(sources: Iterable[Path], out: Path) -> None:
         seen.append(real)
 
 
-def walk(sources: Iterable[Path]) -> Iterator[SourceFile]:
+def walk(sources: Iterable[Path | Remote]) -> Iterator[SourceFile]:
     """Every file below the sources, in no order, symbolic links to folders not followed.
 
     A folder that cannot be read is one item, with the reason.
     """
     for source in sources:
+        if isinstance(source, Remote):
+            yield from _walk_remote(source)
+            continue
         root = os.path.abspath(source)
         name = os.path.basename(root)
         real = os.path.realpath(root)
@@ -114,6 +126,17 @@ def in_chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
             chunk, size = [], 0
     if chunk:
         yield chunk
+
+
+def _walk_remote(source: Remote) -> Iterator[SourceFile]:
+    for inner, info in source.entries():
+        path, name = source.url + inner, source.name + inner
+        if info is None:
+            yield SourceFile(path, name, '', 0, UNREADABLE_FOLDER)
+            continue
+        reason = '' if info['type'] == 'file' else NOT_A_FILE
+        stamp = f'{info["size"]}:{version(info)}'
+        yield SourceFile(path, name, stamp, info['size'] or 0, reason)
 
 
 def _source_file(path: str, name: str, target: str) -> SourceFile:

@@ -24,7 +24,7 @@ def write_lists(
     """For the holder of the key: what was rejected, and what was left out for what."""
 
     def source(i: int) -> tuple[str, int]:
-        return journal.path(bytes.fromhex(images.file[i].decode())), int(images.frame[i])
+        return journal.place(bytes.fromhex(images.file[i].decode()))[0], int(images.frame[i])
 
     def duplicates() -> Iterable[Sequence[object]]:
         names = {value: name for name, value in FATES.items()}
@@ -36,7 +36,8 @@ def write_lists(
                 bits = int(np.unpackbits(images.phash[i] ^ images.phash[j]).sum())
                 yield (*left_out, *source(j), bits)
 
-    _write_csv(private / REJECTED_NAME, ('path', 'reason', 'detail'), journal.rejected())
+    rejected = (row[:3] for row in journal.rejected())
+    _write_csv(private / REJECTED_NAME, ('path', 'reason', 'detail'), rejected)
     _write_csv(private / DOUBTFUL_NAME, ('path', 'images'), journal.doubtful())
     header = ('path', 'frame', 'left_out_as', 'stays_path', 'stays_frame', 'bits')
     _write_csv(private / DUPLICATES_NAME, header, duplicates())

@@ -8,6 +8,7 @@ from usfm_mm.database.chunk import Job
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.listing import SourceFile, in_chunks, walk
 from usfm_mm.database.readers.limits import limit_text
+from usfm_mm.database.remote import Remote
 from usfm_mm.database.types import EXCLUDED, RETRYABLE, TOO_LONG
 
 
@@ -15,14 +16,18 @@ class PendingFiles:
     """Chunks of the files that are not done; joblib asks for them as it goes, in a thread.
 
     Args:
-        sources: Folders and files.
+        sources: Folders and files, also in object storage.
         job: Whose rules and keyed hashes apply.
         journal: What is done.
         skip: Called with a number of files that are done already.
     """
 
     def __init__(
-        self, sources: Sequence[Path], job: Job, journal: Journal, skip: Callable[[int], None]
+        self,
+        sources: Sequence[Path | Remote],
+        job: Job,
+        journal: Journal,
+        skip: Callable[[int], None],
     ) -> None:
         self._sources, self._job, self._journal, self._skip = sources, job, journal, skip
         self._generation = journal.generation
@@ -59,7 +64,10 @@ class PendingFiles:
 
     def forget_readable(self) -> None:
         """Take out of the journal what could not be read once and now can, or is gone."""
-        roots = [os.path.abspath(source) for source in self._sources]
+        roots = [
+            source.url if isinstance(source, Remote) else os.path.abspath(source)
+            for source in self._sources
+        ]
         for id, path in self._journal.without_stamp():
             below = any(path == root or path.startswith(root + os.sep) for root in roots)
             if below and id not in self._unread:

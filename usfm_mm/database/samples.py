@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from usfm_mm.database.extract import extract
+from usfm_mm.database.fetch import at_hand
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.readers import open_clip
 from usfm_mm.database.readers.limits import bounded_memory, killed_after, stopped_after
@@ -24,6 +25,8 @@ from usfm_mm.visualization.tiles import Tile
 T = TypeVar('T')
 Sheet = tuple[str, list[Tile]]
 """Title and pictures."""
+Place = tuple[str, str]
+"""A file's path or address, and what the rules see."""
 
 # Of the processor, for one file.
 _SECONDS = 40.0
@@ -66,7 +69,7 @@ def painted_pictures(
         known = sorted({files[row] for row in rows} & painted)
         tiles: list[Tile] = []
         for file in rng.sample(known, len(known))[: _TRIES * count]:
-            picture = _attempt(_first_painted, journal.path(bytes.fromhex(file)), options)
+            picture = _attempt(_first_painted, journal.place(bytes.fromhex(file)), options)
             if picture is not None and picture.before is not None:
                 # corners beside a sector become black and are no text
                 changed = (picture.before != picture.pixels) & (picture.pixels > 0)
@@ -93,20 +96,20 @@ def rejected_pictures(
         count: At most, on a sheet.
         rng: Draws them.
     """
-    files: dict[str, list[str]] = {}
-    for path, reason, detail in journal.rejected():
+    files: dict[str, list[Place]] = {}
+    for path, reason, detail, name in journal.rejected():
         if reason == NO_FRAME:
-            files.setdefault(_main_reason(detail), []).append(path)
+            files.setdefault(_main_reason(detail), []).append((path, name))
         elif reason == EXCLUDED:
-            files.setdefault(reason, []).append(path)
-    for reason, paths in sorted(files.items()):
+            files.setdefault(reason, []).append((path, name))
+    for reason, places in sorted(files.items()):
         tiles: list[Tile] = []
-        tried = rng.sample(paths, min(_TRIES * count, len(paths)))
-        frames = (_attempt(_first_frame, path, options) for path in tried)
+        tried = rng.sample(places, min(_TRIES * count, len(places)))
+        frames = (_attempt(_first_frame, place, options) for place in tried)
         if reason == EXCLUDED:  # perhaps because it kills its reader
             work = partial(_first_frames, options)
-            frames = (one for (one,) in one_by_one(work, lambda path: None, tried))
-        for path, frame in zip(tried, frames, strict=False):
+            frames = (one for (one,) in one_by_one(work, lambda place: None, tried))
+        for (path, _), frame in zip(tried, frames, strict=False):
             if frame is not None:
                 tiles.append(Tile(frame, _lines(Path(path).name[-2 * _LINE :])))
             if len(tiles) == count:
@@ -142,26 +145,26 @@ def _main_reason(detail: str) -> str:
     return max(sorted(frames), key=lambda reason: frames[reason], default=NO_FRAME)
 
 
-def _attempt(function: Callable[[str, Options], T], path: str, options: Options) -> T | None:
+def _attempt(function: Callable[[Path, Options], T], place: Place, options: Options) -> T | None:
     try:
-        with stopped_after(_SECONDS), bounded_memory():
+        with bounded_memory(), at_hand(*place) as path, stopped_after(_SECONDS):
             return function(path, options)
     # It may be gone, or another file by now; then there is one picture less to look at.
     except Exception:
         return None
 
 
-def _first_painted(path: str, options: Options) -> Picture | None:
+def _first_painted(path: Path, options: Options) -> Picture | None:
     pictures = extract(path, options, _SECONDS).pictures
     return next((picture for picture in pictures if PAINTED in picture.removed), None)
 
 
-def _first_frames(options: Options, paths: list[str]) -> list[np.ndarray | None]:
+def _first_frames(options: Options, places: list[Place]) -> list[np.ndarray | None]:
     with killed_after(1.5 * _SECONDS):
-        return [_attempt(_first_frame, path, options) for path in paths]
+        return [_attempt(_first_frame, place, options) for place in places]
 
 
-def _first_frame(path: str, options: Options) -> np.ndarray | None:
+def _first_frame(path: Path, options: Options) -> np.ndarray | None:
     frames = (pixels for _, pixels in open_clip(path, options, _SECONDS).read(1))
     pixels: Any = next((pixels for pixels in frames if pixels is not None), None)
     return None if pixels is None else reduced(to_grey(pixels))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 
 from usfm_mm.database.journal import Journal
+from usfm_mm.database.remote import is_gone
 from usfm_mm.database.rules import Rules
 from usfm_mm.database.types import EXCLUDED
 
@@ -30,7 +31,7 @@ def exclude_recorded(journal: Journal, rules: Rules) -> int:
             for id, path, name, target, stamp in read
             # of journals made before it is not known where the source began
             if (rules.excludes(name, target) if name else rules.excludes('', path))
-            or ((stamp, os.path.basename(path)) in moved and not os.path.lexists(path))
+            or ((stamp, os.path.basename(path)) in moved and is_gone(path, name))
         ]
         images = db.executemany('DELETE FROM images WHERE file = ?', gone).rowcount
         db.executemany(f"UPDATE files SET reason = '{EXCLUDED}' WHERE id = ?", gone)

@@ -65,8 +65,8 @@ def limit_text(seconds: float) -> str:
 
 
 @contextmanager
-def stopped_after(seconds: float) -> Iterator[None]:
-    """Stop what is done within after so much of the processor; 0: no limit.
+def stopped_after(seconds: float, clock: bool = False) -> Iterator[None]:
+    """Stop what is done within after so much of the processor, or of the clock; 0: no limit.
 
     In the main thread alone, and when a library that does not come back has come back.
 
@@ -80,15 +80,19 @@ def stopped_after(seconds: float) -> Iterator[None]:
     def stop(*_: object) -> None:
         raise _TimeUp
 
-    before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    timer, number = signal.ITIMER_VIRTUAL, signal.SIGVTALRM
+    if clock:
+        timer, number = signal.ITIMER_REAL, signal.SIGALRM
+    before = signal.signal(number, stop)
+    signal.setitimer(timer, seconds)
     try:
         yield
     except _TimeUp:
-        raise RejectedError(TOO_LONG, limit_text(seconds)) from None
+        what = f'nothing came for {seconds:g} s' if clock else limit_text(seconds)
+        raise RejectedError(TOO_LONG, what) from None
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        signal.setitimer(timer, 0)
+        signal.signal(number, before)
 
 
 @contextmanager

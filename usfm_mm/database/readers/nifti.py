@@ -89,14 +89,26 @@ def _voxels_beside(path: Path) -> Path:
     Raises:
         RejectedError: There is none, or it is a link to another file.
     """
-    stem = path.with_suffix('') if path.suffix == '.gz' else path
-    for suffix in ('.img', '.img.gz'):
-        beside = stem.with_suffix(suffix)
+    for beside in map(path.with_name, _names_of_voxels(path)):
         if beside.is_symlink():
             raise RejectedError('damaged', 'its voxels are a link to another file')
         if beside.is_file():
             return beside
     raise RejectedError('truncated', 'the file of its voxels is not beside it')
+
+
+def files_named(path: Path) -> list[str]:
+    """What the file beside a header may be called that has its voxels; none where it has them."""
+    try:
+        pair = read_header(path)['magic'].item()[:3] in _PAIRS
+    except (StopIteration, OSError, EOFError, zlib.error):
+        return []
+    return _names_of_voxels(path) if pair else []
+
+
+def _names_of_voxels(path: Path) -> list[str]:
+    stem = path.with_suffix('') if path.suffix == '.gz' else path
+    return [stem.with_suffix(suffix).name for suffix in ('.img', '.img.gz')]
 
 
 def _shape(header: nibabel.Nifti1Header) -> tuple[int, ...]:

@@ -87,8 +87,8 @@ def _check_data_file(path: Path) -> None:
     Raises:
         RejectedError: The voxels are neither in the file itself nor in one beside it.
     """
-    named = re.findall(rb'ElementDataFile\s*[=:][ \t]*([^\r\n]*)', _head(path))
-    for name in (os.fsdecode(name.strip()) for name in named):
+    named = files_named(path)
+    for name in named:
         beside = path.parent / name
         if name.upper() != 'LOCAL' and (
             # LIST and patterns with % name several files
@@ -97,6 +97,12 @@ def _check_data_file(path: Path) -> None:
             raise RejectedError('damaged', 'its header names a file that is not beside it')
     if not named:
         raise RejectedError('damaged', 'its header does not say where its voxels are')
+
+
+def files_named(path: Path) -> list[str]:
+    """Where the header of a MetaImage says that the voxels are: 'LOCAL', or a file's name."""
+    named = re.findall(rb'ElementDataFile\s*[=:][ \t]*([^\r\n]*)', _head(path))
+    return [os.fsdecode(name.strip()) for name in named]
 
 
 def _head(path: Path) -> bytes:
