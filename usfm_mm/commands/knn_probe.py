@@ -32,6 +32,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'the config (random ones: --cfg-options model.backbone.init_cfg=None)',
     )
     parser.add_argument('--k', type=int, default=20, help='neighbours that vote (default: 20)')
+    parser.add_argument(
+        '--cost',
+        action='store_true',
+        help='also measure parameters, FLOPs, images/s and memory: WORK_DIR/knn/cost.json',
+    )
     parser.add_argument('--work-dir', dest='folder', help='default: work_dirs/NAME_OF_CONFIG')
     args = parser.parse_args(argv)
     if args.k < 1:
@@ -142,6 +147,16 @@ def evaluate(
     return metric.evaluate(len(samples))
 
 
+def write_cost(model: nn.Module, loader: DataLoader, file: Path) -> None:
+    """Measure what the features of a batch cost."""
+    from usfm_mm.evaluation.cost import measure_cost
+    from usfm_mm.evaluation.knn import classifier_features
+    from usfm_mm.io.json_file import write_json
+
+    batch = next(iter(loader))
+    write_json(file, measure_cost(model, lambda each: classifier_features(model, [each]), batch))
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Extract, classify and report."""
     args = parse_args(argv)
@@ -176,6 +191,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         classifier_features(model, track(loader, f'features of {name}'))
         for name, loader in (('training', train_loader), ('test', test_loader))
     )
+    if args.cost:
+        write_cost(model, test_loader, folder / 'cost.json')
     classes = list(test_set.metainfo['classes'])
     metrics = evaluate(train, test, classes, args.k, folder / 'per_image.csv')
     summary = dict(

@@ -11,6 +11,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = config_parser('Test a model.')
     parser.add_argument('checkpoint', help='checkpoint file')
     add_run_options(parser)
+    parser.add_argument(
+        '--cost',
+        action='store_true',
+        help='also measure parameters, FLOPs, images/s and memory: WORK_DIR/test/cost.json',
+    )
     args = parser.parse_args(argv)
     if not Path(args.checkpoint).is_file():
         parser.error(
@@ -24,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_config(args)
     if not cfg.get('test_dataloader'):
         parser.error(f'{args.config} has nothing to test with (no test_dataloader)')
+    if args.cost:
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='usfm_mm.CostHook')]
     cfg.load_from, cfg.resume = args.checkpoint, False
     set_up_cpu(cfg)
     check_data_root(cfg)

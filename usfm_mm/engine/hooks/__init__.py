@@ -1,6 +1,7 @@
 """Registered hooks."""
 
 from .checkpoint import SafeCheckpointHook
+from .cost import CostHook
 from .curves import CurvesHook
 from .embedding import EmbeddingHook
 from .enhancement import EnhancementHook
@@ -14,6 +15,7 @@ from .test_report import TestReportHook
 from .throughput import ThroughputHook
 
 __all__ = [
+    'CostHook',
     'CurvesHook',
     'EmbeddingHook',
     'EnhancementHook',

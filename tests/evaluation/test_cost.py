@@ -1,0 +1,45 @@
+"""What a model costs, counted by hand."""
+
+import torch
+from torch import nn
+
+from usfm_mm.evaluation.cost import measure_cost
+
+
+class Slow(nn.Module):
+    """A convolution that counts its calls, and may not learn."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.conv(x['inputs'])
+
+
+def test_parameters_and_operations_are_those_of_the_formula():
+    model = Slow()
+    told = measure_cost(model, model, dict(inputs=torch.zeros(4, 3, 16, 20)), seconds=0)
+    assert told['parameters_m'] == (8 * 3 * 9 + 8) / 1e6
+    assert told['gflops'] * 1e9 == 2 * 16 * 20 * 8 * 3 * 9  # of one image
+    assert told['batch_size'] == 4
+    assert model.calls == 4  # one that is counted, three that are timed
+    assert model.conv.weight.grad is None
+
+
+def test_speed_is_that_of_the_median_step(monkeypatch):
+    ticks = iter([0.0, 0.0, 1.0, 1.0, 1.5, 1.5, 3.5, 4.0])
+    monkeypatch.setattr('usfm_mm.evaluation.cost.time.perf_counter', lambda: next(ticks))
+    model = Slow()
+    told = measure_cost(model, model, dict(inputs=torch.zeros(4, 3, 8, 8)), seconds=0)
+    assert told['images_per_s'] == 4  # steps of 1.0, 0.5 and 2.0 s
+
+
+def test_memory_is_more_than_what_is_held():
+    held = torch.ones(2**26)  # 256 MB
+    model = Slow()
+    told = measure_cost(model, model, dict(inputs=torch.zeros(1, 3, 8, 8)), seconds=0)
+    assert told['memory_mb'] > held.numel() * 4 / 2**20
+    assert told['memory_mb'] < 2**16  # bytes, not kilobytes, would be a thousand times more
