@@ -71,6 +71,10 @@ def test_every_combination_is_a_run_behind_its_pre_training():
         (dict(methods={}, data={'busi': {}}), 'data, busi needs a "task" and a "root"'),
         (dict(methods={'m': dict(pretrained='A')}), 'm needs a config for one of cls, seg'),
         (dict(methods={'m': dict(seg=SEG, pretrained='C')}), "'C' is unknown; there are A, unused"),
+        (
+            dict(methods={'m': dict(seg=SEG, pretrained='A', encoder='timm/resnet18')}),
+            'm starts from A and names --encoder: leave out one',
+        ),
         (dict(methods={'a/b': dict(seg=SEG)}), 'without "/"'),
         (dict(options={'sog': '--amp'}), "options: 'sog' is unknown"),
     ],

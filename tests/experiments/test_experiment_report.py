@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from sklearn.metrics import f1_score
 
-from usfm_mm.experiments.collecting import collect, read_parquet
+from usfm_mm.experiments.collecting import COST, collect, read_parquet
 from usfm_mm.experiments.comparing import against_best_other, cases_of, intervals
 from usfm_mm.experiments.outcomes import patients_of, read_outcomes
 from usfm_mm.experiments.paper import paper_cell, paper_numbers
@@ -67,6 +67,8 @@ def finish(run, better, rng):
         ]
         metrics = dict(F1=100 * f1_score(truth, answers, average='macro', zero_division=0))
     write_table(run.folder / 'test' / 'per_image.csv', rows)
+    cost = dict(parameters_m=85.8, gflops=16.9 + run.seed, images_per_s=1234.5, memory_mb=900.0)
+    (run.folder / 'test' / 'cost.json').write_text(json.dumps(cost))
     run.summary.write_text(json.dumps(dict(metrics=metrics)))
 
 
@@ -101,6 +103,8 @@ def test_values_are_those_of_the_tests(done, written):
     ]
     cell = table['busi_classes', '100 %', 'USFM']['F1']
     assert cell == f'{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}'
+    cost = [table['busi_classes', '100 %', 'USFM'][name] for name in COST]
+    assert cost == ['85.8', '17.9', '1234', '900']
     assert table['busi', '100 %', "USFM (the paper's)"]['DSC'] == '84.3 ± 17.8'
     assert table['busi', '20 %', "USFM (the paper's)"]['DSC'] == '72.4'
     assert ('busi_classes', '100 %', "UperNet (the paper's)") not in table
@@ -165,7 +169,7 @@ def test_patients_are_those_of_the_index(done, tmp_path):
 def test_seeds_of_other_images_are_refused(tmp_path):
     for seed, name in enumerate('ab'):
         rows = [dict(image=f'{name}.png', DSC=1.0)]
-        write_table(tmp_path / str(seed) / 'test' / 'per_image.csv', rows)
+        write_table(tmp_path / str(seed) / 'per_image.csv', rows)
     with pytest.raises(ValueError, match='tested on other images'):
         read_outcomes({0: tmp_path / '0', 1: tmp_path / '1'})
     assert read_outcomes({}) is None

@@ -84,6 +84,39 @@ def test_commands_have_the_share_the_weights_and_what_they_know(file, tmp_path):
     assert '--amp' not in execution.testing(plain)
 
 
+def test_neighbours_train_nothing_and_stand_beside_the_others(tmp_path, stubs):
+    (tmp_path / 'data' / 'splits').mkdir(parents=True)
+    (tmp_path / 'data' / 'splits' / 'cls_train.txt').touch()
+    (tmp_path / 'mae.pth').touch()
+    root, config = str(tmp_path / 'data'), 'usfm/cls_custom_probe'
+    content = dict(
+        title='Kinds',
+        data={task: dict(task=task, root=root) for task in ('cls', 'probe', 'knn')},
+        methods={
+            'MAE': dict(cls=config, probe=config, knn=config)
+            | dict(encoder='vit:12', weights=str(tmp_path / 'mae.pth')),
+        },
+    )
+    path = tmp_path / 'kinds.yaml'
+    path.write_text(yaml.safe_dump(content))
+    runs = plan(read_experiment(path), tmp_path / 'w')
+    own = ('--encoder', 'vit:12', '--weights', str(tmp_path / 'mae.pth'))
+    assert all(run.command[1:5] == own for run in runs)
+    (knn,) = (run for run in runs if run.task == 'knn')
+    command = execution.neighbours(knn)
+    assert command[2:4] == ['knn', config]
+    assert '--resume' not in command
+    main([str(path), '--work-dir', str(tmp_path / 'w')])
+    assert (knn.folder / 'knn' / 'summary.json').is_file()
+    assert not (knn.folder / 'steps.txt').exists()
+    text = (tmp_path / 'w' / 'kinds' / 'results.md').read_text()
+    for heading in ('classification', 'linear probe', 'k-NN'):
+        assert f'## Results, {heading}\n' in text
+    (tmp_path / 'mae.pth').unlink()
+    with pytest.raises(FileNotFoundError, match=r'mae\.pth: no such weights of MAE'):
+        main([str(path), '--work-dir', str(tmp_path / 'v')])
+
+
 def test_the_same_command_runs_nothing_twice(file, tmp_path, stubs, capsys):
     work_dir = tmp_path / 'w'
     main([str(file), '--work-dir', str(work_dir), '--jobs', '3'])

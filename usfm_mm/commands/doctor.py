@@ -36,6 +36,7 @@ PARTS = {
     'DICOM segmentations': (('pydicom', 'highdicom'), "'usfm-mm[dicom]'"),
     'export to ONNX': (('torch', 'onnx', 'onnxruntime'), "'usfm-mm[export]'"),
     'the page (usfm serve)': (('gradio',), "'usfm-mm[page]'"),
+    'encoders of timm': (('timm',), "'usfm-mm[encoders]'"),
     'figures of features': (('sklearn', 'umap', 'tensorboard'), "'usfm-mm[vis]'"),
 }
 """Modules that each part imports, and what ``pip install`` takes to add them."""

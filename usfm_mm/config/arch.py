@@ -42,9 +42,9 @@ def set_arch(cfg: Config, arch: str) -> None:
             return type(value)(replaced(width) for width in value)
         return after if value == before else value
 
-    for place in _head_places(cfg, _WIDTHS):
+    for place in head_places(cfg, _WIDTHS):
         place.node[place.key] = replaced(place.value)
-    for place in _head_places(cfg, {'channels'}):
+    for place in head_places(cfg, {'channels'}):
         place.node[place.key] = max(16, round(place.value * after / before / 16) * 16)
     backbone['arch'] = arch
     if isinstance(backbone.get('out_indices'), (list, tuple)):
@@ -74,7 +74,7 @@ def check_widths(cfg: Config) -> None:
         return
     if cfg.get('default_scope') == 'mmseg' and not neck:
         return  # features may be joined
-    for place in _head_places(cfg, _WIDTHS):
+    for place in head_places(cfg, _WIDTHS):
         value = place.value
         widths = value if isinstance(value, (tuple, list)) else [value]
         if any(size != width for size in widths):
@@ -84,7 +84,8 @@ def check_widths(cfg: Config) -> None:
             )
 
 
-def _head_places(cfg: Config, keys: set[str]) -> list[Place]:
+def head_places(cfg: Config, keys: set[str]) -> list[Place]:
+    """Settings in necks and heads that have one of ``keys``."""
     return list(places({k: cfg.model[k] for k in _HEADS if cfg.model.get(k)}, keys))
 
 

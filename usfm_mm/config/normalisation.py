@@ -36,7 +36,7 @@ def fit_normalisation(
     Raises:
         ValueError: Naming both, with ``follow``.
     """
-    path, node = _place(cfg)
+    path, node = place_of_normalisation(cfg)
     if node is None:
         return
     weights = checkpoint or cfg.get('load_from') or _start(cfg)
@@ -86,7 +86,8 @@ def of_data(cfg: Config) -> Values | None:
     return _lists(about) if about.get('mean') and about.get('std') else None
 
 
-def _place(cfg: Config) -> tuple[str, dict | None]:
+def place_of_normalisation(cfg: Config) -> tuple[str, dict | None]:
+    """Dotted path and settings that have ``mean`` and ``std``; an empty path and None without."""
     generator = cfg.model.get('generator') or {}
     places = {
         'model.generator': generator,

@@ -21,6 +21,7 @@ from usfm_mm.config.arch import check_widths, set_arch
 from usfm_mm.config.balance import set_balance
 from usfm_mm.config.cfg_options import check_options
 from usfm_mm.config.classes import fit_classes
+from usfm_mm.config.encoder import set_encoder
 from usfm_mm.config.files import find_config
 from usfm_mm.config.image_size import check_image_size, check_masks, set_image_size, set_mask_size
 from usfm_mm.config.loading import set_batch_size, set_data_root, set_workers, settle_workers
@@ -76,12 +77,17 @@ def load_config(args: argparse.Namespace) -> Config:
     options = args.cfg_options or {}
     cfg = load_plain(args.config)
     check_options(options, cfg)
+    encoder, weights = (getattr(args, name, None) for name in ('encoder', 'weights'))
     for name, put in _SETTERS.items():
         value = getattr(args, name, None)
-        if name == 'arch' and value and getattr(args, 'weights', None):
-            check_arch(cfg, value, args.weights)
+        if name == 'weights' and encoder:
+            continue
+        if name == 'arch' and value and weights and not encoder:
+            check_arch(cfg, value, weights)
         elif value is not None:
             put(cfg, value)
+        if name == 'arch' and encoder:  # it has given the heads their size
+            set_encoder(cfg, encoder, weights)
     if options.get('fit_classes', True):
         fit_classes(cfg)
     follow_max_epochs(cfg, options)

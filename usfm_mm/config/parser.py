@@ -26,6 +26,12 @@ def config_parser(description: str) -> argparse.ArgumentParser:
         '--weights', metavar='FILE', help='what the encoder starts from; its size is taken over'
     )
     parser.add_argument(
+        '--encoder',
+        metavar='NAME',
+        help="in the place of USFM's: mmpretrain/NAME, timm/NAME, or vit, the ViT that --weights "
+        'holds in any layout; without --weights it is random',
+    )
+    parser.add_argument(
         '--cfg-options', nargs='+', action=_Overrides, help='override settings: key=value ...'
     )
     return parser

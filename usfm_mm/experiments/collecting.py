@@ -14,6 +14,13 @@ COLUMNS = (
     *('stage', 'data', 'task', 'method', 'percent', 'seed', 'state', 'measure', 'value'),
     *('folder', 'config', 'command', 'commit', 'device', 'versions', 'seconds', 'error'),
 )
+COST = {
+    'parameters, M': 'parameters_m',
+    'GFLOPs': 'gflops',
+    'images/s': 'images_per_s',
+    'memory, MB': 'memory_mb',
+}
+"""Measures of cost, and what :func:`usfm_mm.evaluation.cost.measure_cost` calls them."""
 TOLD = ('config', 'command', 'commit', 'device', 'versions', 'seconds', 'error')
 
 
@@ -76,13 +83,21 @@ def values_of(rows: Iterable[dict[str, Any]], measure: str, **where: Any) -> dic
     }
 
 
+def _cost(run: Run) -> dict[str, float]:
+    """What the run's model costs; nothing of a run of before it was measured."""
+    with suppress(FileNotFoundError):
+        told = json.loads((run.results / 'cost.json').read_text(encoding='utf-8'))
+        return {name: told[key] for name, key in COST.items()}
+    return {}
+
+
 def _metrics(run: Run) -> dict[str, float]:
     if run.stage == ADAPT:
         from usfm_mm.experiments.outcomes import calibration_error
 
         metrics = json.loads(run.summary.read_text(encoding='utf-8'))['metrics']
-        error = calibration_error(run.folder)
-        return metrics if error is None else metrics | dict(ECE=error)
+        error = calibration_error(run.results)
+        return metrics | ({} if error is None else dict(ECE=error)) | _cost(run)
     from usfm_mm.io.run_log import read_log
 
     with suppress(FileNotFoundError):  # too short to log a step

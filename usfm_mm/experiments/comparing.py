@@ -19,7 +19,7 @@ def cases_of(runs: Sequence[Run]) -> Cases:
     for run in runs:
         if run.stage == ADAPT and is_done(run):
             methods = folders.setdefault((run.data, run.percent), {})
-            methods.setdefault(run.method, {})[run.seed] = run.folder
+            methods.setdefault(run.method, {})[run.seed] = run.results
     found: Cases = {}
     for case, methods in folders.items():
         for method, own in methods.items():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from usfm_mm.experiments import machine
-from usfm_mm.experiments.plan import PRETRAIN, Run
+from usfm_mm.experiments.plan import KNN, PRETRAIN, Run
 from usfm_mm.experiments.states import (
     CUT,
     DONE,
@@ -78,6 +78,9 @@ def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None 
 
 def _steps(run: Run) -> Iterator[Callable[[], list[str]]]:
     # A command is made when the one before it has ended.
+    if run.task == KNN:
+        yield lambda: neighbours(run)
+        return
     yield lambda: training(run)
     if run.stage != PRETRAIN:
         yield lambda: testing(run)
@@ -93,6 +96,16 @@ def training(run: Run) -> list[str]:
     return [*words, '--work-dir', str(run.folder), *_own(run)]
 
 
+def neighbours(run: Run) -> list[str]:
+    """Command line of k-NN on the features of an encoder that is not trained further.
+
+    Raises:
+        FileNotFoundError: The pre-training left no checkpoint.
+    """
+    words = [*USFM, 'knn', *run.command, '--cost']
+    return [*words, '--work-dir', str(run.folder), *_own(run)]
+
+
 def testing(run: Run) -> list[str]:
     """Command line of the test, of the best checkpoint.
 
@@ -104,7 +117,7 @@ def testing(run: Run) -> list[str]:
     if not best:
         raise FileNotFoundError(f'{run.folder} has no best checkpoint: see log.txt there')
     given = [word for word in run.command[1:] if word not in TRAIN_ONLY]
-    words = [*USFM, 'test', run.command[0], str(best[-1]), *given]
+    words = [*USFM, 'test', run.command[0], str(best[-1]), *given, '--cost']
     return [*words, '--work-dir', str(run.folder), *_own(run)]
 
 

@@ -41,7 +41,7 @@ def read_outcomes(folders: Mapping[int, Path]) -> Outcomes | None:
     """Join the tests of a method's seeds.
 
     Args:
-        folders: Of its finished runs, by seed.
+        folders: Of the results of its finished runs, by seed.
 
     Returns:
         None where there is none, or its tables tell neither DSC, SSIM nor classes.
@@ -49,7 +49,7 @@ def read_outcomes(folders: Mapping[int, Path]) -> Outcomes | None:
     Raises:
         ValueError: The seeds were tested on different images.
     """
-    tables = {seed: _rows(folder / 'test' / 'per_image.csv') for seed, folder in folders.items()}
+    tables = {seed: _rows(folder / 'per_image.csv') for seed, folder in folders.items()}
     if not tables or not all(tables.values()):
         return None
     first = next(iter(tables.values()))
@@ -96,8 +96,8 @@ def macro_f1(truth: np.ndarray, num_classes: int) -> 'Measure':
 
 
 def calibration_error(folder: Path) -> float | None:
-    """Of a tested classifier of one label per image, in %; None of another run."""
-    rows = _rows(folder / 'test' / 'per_image.csv').values()
+    """Of the results of a classifier of one label per image, in %; None of others."""
+    rows = _rows(folder / 'per_image.csv').values()
     if not rows or not all({'score', 'truth', 'prediction'} <= row.keys() for row in rows):
         return None
     from usfm_mm.evaluation.calibration import expected_calibration_error  # imports OpenMMLab

@@ -7,6 +7,8 @@ from pathlib import Path
 PRETRAIN = 'pretrain'
 """Stage, and folder of its runs."""
 ADAPT = 'adapt'
+KNN = 'knn'
+"""Task whose runs train nothing: neighbours vote on frozen features."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,8 @@ class Data:
     """A prepared data set and what is learned on it.
 
     Attributes:
-        task: Key of the methods' configs, such as 'seg', 'cls' or 'enhance'.
+        task: Key of the methods' configs: 'seg', 'cls', 'probe', 'enhance' or another name, whose
+            runs train and test; 'knn' for ``usfm knn``.
         root: Folder that ``usfm prepare`` made.
         paper: Name in the paper's tables; empty where it is not there.
     """
@@ -93,9 +96,14 @@ class Run:
     weights: Path | None = None
 
     @property
+    def results(self) -> Path:
+        """Folder that the test, or k-NN, writes to."""
+        return self.folder / ('knn' if self.task == KNN else 'test')
+
+    @property
     def summary(self) -> Path:
         """What the test writes at its end."""
-        return self.folder / 'test' / 'summary.json'
+        return self.results / 'summary.json'
 
     def __str__(self) -> str:
         told = f'{self.data}, {self.percent} %, ' if self.stage == ADAPT else 'pre-training, '

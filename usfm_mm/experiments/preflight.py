@@ -22,8 +22,15 @@ def check_runs(experiment: Experiment, runs: Sequence[Run]) -> None:
         check_unchanged(run)
 
 
+def _weights(run: Run) -> list[str]:
+    """Files that ``--weights`` of a command names, addresses left out."""
+    words = run.command
+    named = [words[place + 1] for place, word in enumerate(words[:-1]) if word == '--weights']
+    return [file for file in named if '://' not in file]
+
+
 def missing_files(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
-    """A sentence for each data root and list that is not there."""
+    """A sentence for each data root, list and file of weights that is not there."""
     found = {}
     for run in runs:
         if run.stage != ADAPT:
@@ -32,6 +39,9 @@ def missing_files(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
         if not root.is_dir():
             found[root] = f'{root}: no such folder; "usfm prepare" makes data ready'
             continue
+        for file in map(Path, _weights(run)):
+            if not file.is_file():
+                found[file] = f'{file}: no such weights of {run.method}'
         share = root / share_list(run.command[0], run.percent)
         if not share.is_file():
             found[share] = f'{share}: no list of {run.percent} %'

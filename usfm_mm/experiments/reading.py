@@ -12,6 +12,7 @@ from usfm_mm.experiments.plan import PRETRAIN, Data, Experiment, Method
 _KEYS = ('title', 'note', 'about', 'seeds', 'percent', 'pretraining', 'data', 'options', 'methods')
 _DATA_KEYS = ('task', 'root', 'paper')
 _PRETRAINED = 'pretrained'
+_ENCODER = ('encoder', 'weights')
 
 
 class ExperimentError(ValueError):
@@ -112,14 +113,17 @@ def _method(name: str, value: Any, pretraining: Mapping, tasks: Sequence[str]) -
     entry = _mapping(where, value)
     if '/' in name:
         raise ExperimentError(f'{where}: the name is that of a folder, without "/"')
-    _known(where, entry, (_PRETRAINED, *tasks))
-    start = entry.get(_PRETRAINED, '')
+    _known(where, entry, (_PRETRAINED, *_ENCODER, *tasks))
+    start = entry.get(_PRETRAINED) or ''
     if start:
         _known(f'{where}, {_PRETRAINED}', [start], tuple(pretraining))
+    own = [word for key in _ENCODER if entry.get(key) for word in (f'--{key}', str(entry[key]))]
+    if start and own:
+        raise ExperimentError(f'{where} starts from {start} and names {own[0]}: leave out one')
     commands = {
-        task: _words(f'{where}, {task}', text)
+        task: (*_words(f'{where}, {task}', text), *own)
         for task, text in entry.items()
-        if task != _PRETRAINED
+        if task not in (_PRETRAINED, *_ENCODER)
     }
     if not commands:
         raise ExperimentError(f'{where} needs a config for one of {", ".join(tasks)}')

@@ -10,7 +10,13 @@ from usfm_mm.experiments.tables import Rows, cell, measures_of, missing_runs, su
 
 PAPER = " (the paper's)"
 RESULTS = 'Results'
-_TASKS = {'seg': 'segmentation', 'cls': 'classification', 'enhance': 'enhancement'}
+_TASKS = {
+    'seg': 'segmentation',
+    'cls': 'classification',
+    'probe': 'linear probe',
+    'knn': 'k-NN',
+    'enhance': 'enhancement',
+}
 _PAPER_TEXT = (
     "Rows marked as the paper's are its own numbers, of its own data, splits and models: ± is over "
     'test images (classification: a bootstrap), ours over the seeds.'

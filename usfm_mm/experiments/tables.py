@@ -4,13 +4,17 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from usfm_mm.experiments.plan import ADAPT
+from usfm_mm.experiments.collecting import COST
+from usfm_mm.experiments.plan import ADAPT, KNN
 
 Rows = Sequence[dict[str, Any]]
 
+_OF_CLASSES = ('ACC', 'Recall', 'PREC', 'F1', 'MCC', 'ECE')
 _MEASURES = {
     'seg': ('DSC', 'HD95', 'IoU', 'ACC', 'SEN'),  # as in the paper's Tables 2 to 4
-    'cls': ('ACC', 'Recall', 'PREC', 'F1', 'MCC', 'ECE'),
+    'cls': _OF_CLASSES,
+    'probe': _OF_CLASSES,
+    KNN: _OF_CLASSES,
     'enhance': ('SSIM', 'LNCC', 'NMI', 'PSNR'),
 }
 _LEADING = ('DSC', 'F1', 'SSIM', 'AUC', 'R2')
@@ -23,7 +27,9 @@ def measures_of(rows: Rows, task: str = '') -> list[str]:
     """
     found = dict.fromkeys(row['measure'] for row in rows if row['measure'])
     plain = [name for name in found if not name.endswith('_std') and '/' not in name]
-    return [name for name in _MEASURES.get(task, ()) if name in found] or plain
+    shown = [name for name in _MEASURES.get(task, ()) if name in found]
+    shown = shown or [name for name in plain if name not in COST]
+    return shown + [name for name in COST if name in found]
 
 
 def leading(measures: Sequence[str]) -> str:
@@ -65,7 +71,7 @@ def summarise(rows: Rows) -> list[dict[str, str]]:
         seeds = {row['seed'] for row in own}
         for name in names or ['runs']:
             values = [row['value'] for row in own if row['measure'] == name]
-            cells[name] = cell(values, len(seeds))
+            cells[name] = cost_cell(values) if name in COST else cell(values, len(seeds))
         table.append(cells)
     return table
 
@@ -82,6 +88,19 @@ def cell(values: Sequence[float], seeds: int) -> str:
     spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
     missing = f' ({len(values)} of {seeds} seeds)' if len(values) < seeds else ''
     return f'{statistics.fmean(values):.1f}{spread}{missing}'
+
+
+def cost_cell(values: Sequence[float]) -> str:
+    """Mean of what a model costs, to three digits.
+
+    Example:
+        >>> cost_cell([85.8, 85.8]), cost_cell([1234.5]), cost_cell([0.05123])
+        ('85.8', '1234', '0.0512')
+    """
+    if not values:
+        return ''
+    mean = statistics.fmean(values)
+    return f'{mean:.0f}' if mean >= 1000 else f'{mean:.3g}'
 
 
 def missing_runs(rows: Rows) -> list[dict[str, str]]:

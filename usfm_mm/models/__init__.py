@@ -1,5 +1,6 @@
 """Registered models."""
 
+from .any_encoder import AnyEncoder
 from .clip import ClipClassifier, ClipDataPreprocessor
 from .data_preprocessor import DualMaskDataPreprocessor
 from .enhancement.generator import USFMResnetGenerator
@@ -9,9 +10,11 @@ from .monai_network import MONAINetwork
 from .pretrainer import USFMPretrainer
 from .regression_head import RegressionHead, ValueL1Loss
 from .simmim_vit import SimMIMViT
+from .timm_network import TimmNetwork
 from .usfm_vit import USFMViT
 
 __all__ = [
+    'AnyEncoder',
     'AttentionFrames',
     'ClipClassifier',
     'ClipDataPreprocessor',
@@ -21,6 +24,7 @@ __all__ = [
     'MeanFrames',
     'RegressionHead',
     'SimMIMViT',
+    'TimmNetwork',
     'USFMPretrainer',
     'USFMResnetGenerator',
     'USFMViT',

@@ -48,6 +48,6 @@ def pretrained_settings(init_cfg: Any) -> dict[str, Any]:
         if known and settings.keys() <= {'checkpoint', 'prefix'}:
             return settings
     raise ValueError(
-        "USFMViT knows init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...), and without "
-        f'init_cfg it initialises itself; got {init_cfg}'
+        "encoders know init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...), and without "
+        f'init_cfg they initialise themselves; got {init_cfg}'
     )

@@ -2,13 +2,13 @@
 
 import io
 import zipfile
-import zlib
 
 import pytest
 import torch
 from mmpretrain.models import VisionTransformer
 from torch import nn
 
+from support.plain_vit import BLOCKS, DIM, HEADS, Vit
 from support.released_layout import ARCH, released_feature_maps, released_state_dict
 from usfm_mm.apis import load_backbone
 from usfm_mm.commands.convert_checkpoint import main as convert
@@ -17,75 +17,6 @@ from usfm_mm.models.checkpoints import CheckpointError, load_pretrained, read_ch
 from usfm_mm.models.checkpoints.reading import parse_checkpoint
 
 can_ignore = hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint')
-DIM, HEADS, BLOCKS = 48, 6, 2  # as TinyUSFM, more heads than width / 64
-
-
-class Mlp(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc1, self.fc2 = nn.Linear(DIM, 96), nn.Linear(96, DIM)
-
-    def forward(self, x):
-        return self.fc2(nn.functional.gelu(self.fc1(x)))
-
-
-class Attention(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.qkv, self.proj = nn.Linear(DIM, 3 * DIM), nn.Linear(DIM, DIM)
-
-    def forward(self, x):
-        split = self.qkv(x).unflatten(-1, (3, HEADS, DIM // HEADS)).permute(2, 0, 3, 1, 4)
-        q, k, v = split.unbind(0)
-        weight = (q @ k.transpose(-2, -1) * (DIM // HEADS) ** -0.5).softmax(-1)
-        return self.proj((weight @ v).transpose(1, 2).flatten(2))
-
-
-class Block(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(DIM, 1e-6), nn.LayerNorm(DIM, 1e-6)
-        self.attn, self.mlp = Attention(), Mlp()
-
-    def forward(self, x):
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
-
-
-class PatchEmbed(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.proj = nn.Conv2d(3, DIM, 16, 16)
-
-
-class Vit(nn.Module):
-    """ViT with the names of timm's, which DeiT's, MAE's and TinyUSFM's code share."""
-
-    def __init__(self, side=4, mae=False, classes=0):
-        super().__init__()
-        self.patch_embed = PatchEmbed()
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, DIM))
-        self.pos_embed = nn.Parameter(torch.zeros(1, side**2 + 1, DIM))
-        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
-        self.norm = nn.LayerNorm(DIM, 1e-6)
-        if classes:
-            self.head = nn.Linear(DIM, classes)
-        if mae:
-            self.mask_token = nn.Parameter(torch.zeros(1, 1, DIM))
-            self.decoder_pos_embed = nn.Parameter(torch.zeros(1, side**2 + 1, DIM))
-            self.decoder_embed, self.decoder_pred = nn.Linear(DIM, DIM), nn.Linear(DIM, 768)
-            self.decoder_blocks, self.decoder_norm = nn.ModuleList([Block()]), nn.LayerNorm(DIM)
-        for name, parameter in self.named_parameters():
-            # By its name: the encoder's are the same, whatever stands beside it.
-            generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
-            parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
-
-    def forward(self, x):
-        tokens = self.patch_embed.proj(x).flatten(2).transpose(1, 2)
-        x = torch.cat((self.cls_token.expand(len(x), -1, -1), tokens), 1) + self.pos_embed
-        for block in self.blocks:
-            x = block(x)
-        return self.norm(x)
 
 
 def images(side=64):
@@ -224,7 +155,7 @@ class TestPrefixes:
         ],
     )
     def test_what_is_not_known_is_refused(self, init_cfg):
-        with pytest.raises(ValueError, match='USFMViT knows init_cfg'):
+        with pytest.raises(ValueError, match='encoders know init_cfg'):
             USFMViT(ARCH, 64, init_cfg=init_cfg).init_weights()
 
 

@@ -20,8 +20,9 @@ from usfm_mm.models.checkpoints.tables import (
 )
 
 _ALL = {**LAYOUTS, **VIT_LAYOUTS}
-_WRAPPERS = ('state_dict', 'model', 'module', 'model_state_dict')
+_WRAPPERS = ('state_dict', 'model', 'module', 'model_state_dict', 'teacher')
 _FIRST_BLOCK = re.compile(r'(?P<prefix>(?:.+\.)?)(?P<name>blocks\.0\.norm1|layers\.0\.ln1)\.weight')
+_CHUNK = re.compile(r'(^|\.)blocks\.\d+\.(\d+)\.(?=norm|attn|ls|mlp)')
 _USUAL = {'model.backbone.'}.union(*(layout.prefixes for layout in _ALL.values()))
 
 
@@ -106,6 +107,7 @@ def parse_checkpoint(
         CheckpointError: If the layout is unknown, or the window of the tables is.
     """
     wrapper, weights = _unwrap(content, source)
+    weights = unchunked(weights)
     if prefix:
         start = prefix.removesuffix('.') + '.'
         weights = {k.removeprefix(start): v for k, v in weights.items() if k.startswith(start)}
@@ -133,6 +135,20 @@ def parse_checkpoint(
     if len(windows) > 1:
         raise CheckpointError(f'{source}: blocks have bias tables of several windows: {windows}')
     return Checkpoint(source, layout, encoder, others, windows.pop() if windows else None)
+
+
+def state_dict_of(content: Any, source: str = 'checkpoint') -> dict[str, Tensor]:
+    """Weights of a file by its own names, without what wrappers add to them.
+
+    Raises:
+        CheckpointError: There are none.
+    """
+    return _unwrap(content, source)[1]
+
+
+def unchunked(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Blocks of a ViT by their numbers: DINOv2 trains them in chunks, ``blocks.2.7`` is block 7."""
+    return {_CHUNK.sub(r'\1blocks.\2.', key): value for key, value in weights.items()}
 
 
 def _unwrap(content: Any, source: str) -> tuple[str | None, dict[str, Tensor]]:
