@@ -1,16 +1,17 @@
 """Images per second of a folder, from files to files, against the network alone.
 
-    python -m benchmarks.inference [--images 32] [--arch small] [--rounds 3] [--out FILE]
+    python -m benchmarks.inference [--images 32] [--arch small] [--threads 2] [--out FILE]
 
-A UPerNet on ViT with random weights segments speckle of 768x1024 pixels, PNG. *Network alone*: the
-same batches, prepared beforehand, without what follows; *folder* reads, prepares, resizes masks
-back and writes masks, overlays and tables, as ``usfm predict`` does. Both take turns; medians. The
+A UPerNet on ViT with random weights segments speckle of 768x1024 pixels, PNG. *Network*: from the
+same batches, uint8 of its own size and prepared beforehand, to probabilities of that size.
+*Folder*: from files to files, as ``usfm predict`` does by default: read, prepare, ask, resize, and
+write masks, overlays and tables. Both take turns; medians, and of ratios those of each turn. The
 time of the processor is that of all threads: its ratio holds where others slow both down.
 """
 
 import argparse
 import json
-import statistics
+import os
 import tempfile
 import time
 from functools import partial
@@ -96,11 +97,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--images', type=int, default=32)
     parser.add_argument('--arch', default='small')
-    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--batch-size', type=int, default=16, help='as of usfm predict')
     parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--threads', type=int, default=2, help='of the network')
     parser.add_argument('--out', help='JSON with every time')
     args = parser.parse_args()
     quiet_imports()
+    torch.set_num_threads(args.threads)
     model, generator = made_up_model(args.arch), np.random.default_rng(0)
     times: dict[str, list[np.ndarray]] = dict(network=[], folder=[])
     with tempfile.TemporaryDirectory() as name:
@@ -116,19 +119,19 @@ def main() -> None:
             times['network'].append(network_seconds(model, batches))
             out = Path(name, f'out{turn}')
             times['folder'].append(folder_seconds(model, scans, out, args.batch_size))
-    table = Table(title=f'UPerNet, ViT {args.arch}, {torch.get_num_threads()} threads')
-    for column in ('', 'median s', 'images/s', 'time / network', 'processor / network'):
+    table = Table(title=f'UPerNet, ViT {args.arch}, {args.threads} threads')
+    for column in ('', 'images/s', 'time / network', 'processor, ms/image', '/ network'):
         table.add_column(column, justify='right')
     for kind, values in times.items():
         pairs = zip(values, times['network'], strict=True)
         ratios = np.median([own / network for own, network in pairs], axis=0)
-        median = statistics.median(wall for wall, _ in values)
-        cells = (median, args.images / median, *ratios)
-        table.add_row(kind, *(f'{cell:.2f}' for cell in cells))
+        wall, processor = np.median(values, axis=0) / args.images
+        cells = (f'{1 / wall:.2f}', f'{ratios[0]:.3f}', f'{1000 * processor:.0f}')
+        table.add_row(kind, *cells, f'{ratios[1]:.3f}')
     Console().print(table)
     if args.out:
         seconds = {kind: np.array(values).tolist() for kind, values in times.items()}
-        content = dict(seconds=seconds, threads=torch.get_num_threads(), **vars(args))
+        content = dict(seconds=seconds, load=os.getloadavg(), **vars(args))
         Path(args.out).write_text(json.dumps(content, indent=2))
 
 

@@ -3,9 +3,13 @@
 import cv2
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
 from support.answering import CLASSIFY, SEGMENT, answering, outcomes
 from support.ultrasound_dicom import write_dicom
+from usfm_mm.inference.answers import Segmentation
+from usfm_mm.inference.frames import Frame
 from usfm_mm.inference.geometry import mask_of, probabilities_at
 from usfm_mm.inference.predict import classify, segment
 from usfm_mm.io.image import read_grey, read_rgb
@@ -139,6 +143,32 @@ def test_several_foregrounds_share_a_threshold():
     assert mask_of(probabilities).tolist() == [[0, 0]]
     assert mask_of(probabilities, 0.5).tolist() == [[1, 0]]
     assert mask_of(probabilities, 0.2).tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize('classes', [2, 4])
+def test_masks_are_the_first_of_the_likeliest_classes(classes):
+    """NumPy's argmax, where two classes are equal too."""
+    tenths = np.random.default_rng(0).integers(0, 10, (classes, 31, 47)) / np.float32(10)
+    np.testing.assert_array_equal(mask_of(tenths), tenths.argmax(0))
+    together = tenths[1:].sum(0)
+    expected = np.where(together >= 0.7, 1 + tenths[1:].argmax(0), 0)
+    np.testing.assert_array_equal(mask_of(tenths, 0.7), expected)
+    counts = Segmentation(
+        Frame(np.zeros((31, 47), np.uint8), ''), 'abcd'[:classes], mask_of(tenths), tenths
+    )
+    assert sum(counts.areas_px.values()) == 31 * 47
+    assert counts.areas_px['b'] == (tenths.argmax(0) == 1).sum()
+
+
+def test_probabilities_are_resized_as_logits():
+    """PyTorch's bilinear resize and softmax, and what was given stays as it was."""
+    logits = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, 7, 9)))
+    given = logits.softmax(1)[0].float().numpy()
+    before = given.copy()
+    expected = F.interpolate(logits, (40, 61), mode='bilinear').softmax(1)[0].numpy()
+    np.testing.assert_allclose(probabilities_at(given, (40, 61)), expected, atol=1e-5)
+    np.testing.assert_allclose(probabilities_at(given, (7, 9)), given, atol=1e-6)
+    np.testing.assert_array_equal(given, before)
 
 
 def test_probabilities_of_all_or_nothing_stay_finite():

@@ -52,8 +52,10 @@ class Segmentation:
     @property
     def areas_px(self) -> dict[str, int]:
         """Number of pixels by class."""
-        counts = np.bincount(self.mask.ravel(), minlength=len(self.classes)).tolist()
-        return dict(zip(self.classes, counts, strict=True))
+        return {
+            name: int(np.count_nonzero(self.mask == number))
+            for number, name in enumerate(self.classes)
+        }
 
     @property
     def areas_mm2(self) -> dict[str, float] | None:

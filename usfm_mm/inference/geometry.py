@@ -19,12 +19,15 @@ def probabilities_at(probabilities: np.ndarray, size: tuple[int, int]) -> np.nda
     """
     logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny), dtype=np.float32)
     height, width = size
-    if logits.shape[1:] != size:
-        logits = np.stack(
-            [cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in logits]
-        )
-    powers = np.exp(logits - logits.max(axis=0))
-    return powers / powers.sum(axis=0)
+    # All in one array: pictures are large, and memory that is new for each step takes its time.
+    found = logits if logits.shape[1:] == size else np.empty((len(logits), *size), np.float32)
+    if found is not logits:
+        for own, small in zip(found, logits, strict=True):
+            cv2.resize(small, (width, height), dst=own, interpolation=cv2.INTER_LINEAR)
+    found -= found.max(axis=0)
+    np.exp(found, out=found)
+    found /= found.sum(axis=0)
+    return found
 
 
 def grey_at(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -44,6 +47,16 @@ def mask_of(probabilities: np.ndarray, threshold: float | None = None) -> np.nda
             the likeliest of these. None: the likeliest class of all.
     """
     if threshold is None:
-        return probabilities.argmax(axis=0).astype(np.uint8)
-    likeliest = 1 + probabilities[1:].argmax(axis=0)
-    return np.where(probabilities[1:].sum(axis=0) >= threshold, likeliest, 0).astype(np.uint8)
+        return _likeliest(probabilities)
+    mask = 1 + _likeliest(probabilities[1:])
+    mask[~(probabilities[1:].sum(axis=0) >= threshold)] = 0
+    return mask
+
+
+def _likeliest(probabilities: np.ndarray) -> np.ndarray:
+    """As ``argmax(axis=0)``, class by class: NumPy goes pixel by pixel, in nine times the time."""
+    mask, highest = np.zeros(probabilities.shape[1:], np.uint8), probabilities[0].copy()
+    for number, one in enumerate(probabilities[1:], 1):
+        np.copyto(mask, number, where=one > highest)
+        np.maximum(highest, one, out=highest)
+    return mask
