@@ -2,15 +2,14 @@
 
     python -m benchmarks.exported [MODEL ...] [--batch-size 8] [--rounds 7] [--out FILE]
 
-Without a model, a UPerNet on ViT-S with random weights. The network alone: prepared uint8 batches
-in, answers out. The three take turns, round by round; medians of the wall's and
-the processor's time.
+Without a model, those of ``models/`` and a UPerNet on ViT-S with random weights. The network alone:
+prepared uint8 batches in, answers out. The three take turns, round by round; medians of the wall's
+and the processor's time.
 """
 
 import argparse
 import json
 import os
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,8 @@ from usfm_mm.inference.onnx_model import OnnxModel
 from usfm_mm.models.export import onnx_content
 from usfm_mm.models.export_graph import answers_of
 from usfm_mm.models.quantise import quantised
+
+DEMONSTRATION = Path(__file__).resolve().parents[1] / 'models'
 
 
 def measure(model: Any, batch: np.ndarray, rounds: int) -> dict[str, list[list[float]]]:
@@ -61,10 +62,12 @@ def main() -> None:
     quiet_imports()
     torch.set_num_threads(args.threads)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])  # what ONNX counts
-    found = {Path(file).stem: load_model(file) for file in args.models}
-    found = found or {f'UPerNet on ViT {args.arch}': made_up_model(args.arch)}
+    files = args.models or sorted(DEMONSTRATION.glob('*.safetensors'), reverse=True)
+    found = {Path(file).stem: load_model(file) for file in files}
+    if not args.models:
+        found[f'UPerNet, ViT {args.arch}'] = made_up_model(args.arch)
     table = Table(title=f'{args.batch_size} images at once, {args.threads} threads')
-    for column in ('model', '', 'images/s', 'PyTorch = 1', 'processor, PyTorch = 1'):
+    for column in ('model', '', 'images/s', 'PyTorch = 1', 'processor, ms/image', 'PyTorch = 1'):
         table.add_column(column, justify='right')
     every = {}
     for name, model in found.items():
@@ -74,11 +77,14 @@ def main() -> None:
         times = every[name] = measure(model, batch, args.rounds)
         for kind, values in times.items():
             ratios = np.median(np.array(times['PyTorch']) / np.array(values), axis=0).tolist()
-            speed = args.batch_size / statistics.median(wall for wall, _ in values)
-            table.add_row(name, kind, f'{speed:.1f}', *(f'{ratio:.2f}' for ratio in ratios))
-    Console().print(table)
+            wall, processor = np.median(values, axis=0) / args.batch_size
+            own = f'{1 / wall:.1f}', f'{ratios[0]:.2f}', f'{1000 * processor:.1f}'
+            table.add_row(name, kind, *own, f'{ratios[1]:.2f}')
+    Console(width=100).print(table)
     if args.out:
-        Path(args.out).write_text(json.dumps(dict(seconds=every, **vars(args)), indent=2))
+        Path(args.out).write_text(
+            json.dumps(dict(seconds=every, load=os.getloadavg(), **vars(args)), indent=2)
+        )
 
 
 if __name__ == '__main__':

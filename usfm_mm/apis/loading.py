@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from usfm_mm.inference.exported import ExportedModel
 from usfm_mm.inference.onnx_model import OnnxModel
 
+from .collecting import collecting_later
+
 if TYPE_CHECKING:
     import torch
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from .model import LoadedModel
 
 
+@collecting_later()
 def load_model(
     file: str | os.PathLike, device: str | torch.device = 'cpu'
 ) -> LoadedModel | ExportedModel:
@@ -62,6 +65,7 @@ def is_exported(file: str | os.PathLike) -> bool:
     return Path(file).suffix in ('.onnx', '.pt2')
 
 
+@collecting_later()
 def device_for(file: str | os.PathLike, wanted: str | None = None) -> str:
     """Where a model computes: as wanted, else on the GPU where there is one and it can."""
     if wanted or is_exported(file):  # which asks for no torch
@@ -74,6 +78,7 @@ def device_for(file: str | os.PathLike, wanted: str | None = None) -> str:
     return 'cuda' if torch.cuda.is_available() else 'cpu'
 
 
+@collecting_later()
 def load_encoder(file: str, device: str | None = None) -> Encoder:
     """An encoder of ``usfm export``, else of any layout.
 

@@ -31,7 +31,7 @@ def overlay(image: np.ndarray, mask: np.ndarray, palette: Sequence[Sequence[int]
         # Of a level there is one result: a table of 256 in place of products of all pixels.
         covered = np.rint((1 - _COVER) * _LEVELS + _COVER * colour).astype(np.uint8)
         cv2.copyTo(cv2.LUT(drawn, covered[None]), inside, drawn)
-        outline = inside ^ cv2.erode(inside, np.ones((3, 3), np.uint8))
+        outline = cv2.bitwise_xor(inside, cv2.erode(inside, np.ones((3, 3), np.uint8)))
         drawn[outline > 0] = colour
     return drawn
 
