@@ -20,7 +20,7 @@ BENCHMARKS = {
     'data_pipeline': ['--images', '20', '--rounds', '1'],
     'data_sets': ['--items', '4', '--frames', '4', '--rounds', '1', '--size', '32'],
     'database': ['--files', '20', '--rows', '2000', '--real', '2', '--source', 'scans'],
-    'exported': ['--batch-size', '2', '--rounds', '1'],
+    'exported': ['--arch', 'tiny', '--batch-size', '2', '--rounds', '1'],
     'inference': ['--images', '2', '--arch', 'tiny', '--batch-size', '2', '--rounds', '1'],
     'readers': ['--frames', '2'],
     'sampler': ['--images', '2000', '--workers', '1', '--rounds', '1'],
