@@ -68,6 +68,7 @@ def test_every_combination_is_a_run_behind_its_pre_training():
         (dict(seed=[1]), "key: 'seed' is unknown.*did you mean seeds"),
         (dict(seeds=[1, 1]), 'seeds must be a list of different whole numbers'),
         (dict(percent=[0]), 'percent must be'),
+        (dict(robustness=[0]), 'robustness must be a list of different whole numbers from 1 to 5'),
         (dict(methods={}, data={'busi': {}}), 'data, busi needs a "task" and a "root"'),
         (dict(methods={'m': dict(pretrained='A')}), 'm needs a config for one of cls, seg'),
         (dict(methods={'m': dict(seg=SEG, pretrained='C')}), "'C' is unknown; there are A, unused"),

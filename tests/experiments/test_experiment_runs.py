@@ -70,7 +70,7 @@ def test_commands_have_the_share_the_weights_and_what_they_know(file, tmp_path):
     (pretraining.folder / 'last_checkpoint').write_text('/elsewhere/iter_5.pth')
     first.folder.mkdir(parents=True)
     (first.folder / 'best_DSC.pth').touch()
-    train, test = execution.training(first), execution.testing(first)
+    train, test = execution.training(first), execution.testing(first, '')
     assert train[1:6] == ['-m', 'usfm_mm', 'train', SEG, '--resume']
     assert test[1:6] == ['-m', 'usfm_mm', 'test', SEG, str(first.folder / 'best_DSC.pth')]
     for command in (train, test):
@@ -81,7 +81,7 @@ def test_commands_have_the_share_the_weights_and_what_they_know(file, tmp_path):
     assert '--amp' in execution.training(plain)
     plain.folder.mkdir(parents=True)
     (plain.folder / 'best_DSC.pth').touch()
-    assert '--amp' not in execution.testing(plain)
+    assert '--amp' not in execution.testing(plain, '')
 
 
 def test_neighbours_train_nothing_and_stand_beside_the_others(tmp_path, stubs):
@@ -115,6 +115,29 @@ def test_neighbours_train_nothing_and_stand_beside_the_others(tmp_path, stubs):
     (tmp_path / 'mae.pth').unlink()
     with pytest.raises(FileNotFoundError, match=r'mae\.pth: no such weights of MAE'):
         main([str(path), '--work-dir', str(tmp_path / 'v')])
+
+
+def test_worse_images_are_tested_later_too_without_training_again(file, tmp_path, stubs):
+    work_dir = str(tmp_path / 'w')
+    main([str(file), '--work-dir', work_dir])
+    content = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump(content | dict(robustness=[1, 4])))
+    runs = [run for run in plan(read_experiment(file), tmp_path / 'w') if run.stage == 'adapt']
+    assert runs[0].corruptions[:3] == ('speckle:1', 'speckle:4', 'gain:1')
+    before = {run.folder: (run.folder / 'log.txt').read_text() for run in runs}
+    main([str(file), '--work-dir', work_dir])
+    for run in runs:
+        new = (run.folder / 'log.txt').read_text().removeprefix(before[run.folder]).splitlines()
+        assert len(new) == 8
+        assert all(' test ' in line and ' --corrupt ' in line for line in new)
+        assert not any('--cost' in line for line in new)
+    (runs[0].folder / 'corrupted/gain_4/test/summary.json').unlink()
+    main([str(file), '--work-dir', work_dir])
+    last = (runs[0].folder / 'log.txt').read_text().splitlines()
+    assert len(last) == len(before[runs[0].folder].splitlines()) + 9
+    assert ' --corrupt gain:4 ' in last[-1]
+    text = (tmp_path / 'w' / 'both' / 'results.md').read_text()
+    assert text.count('| 50.0 % |') == 2 * 2 * 4  # the stub's: methods, shares, kinds
 
 
 def test_the_same_command_runs_nothing_twice(file, tmp_path, stubs, capsys):

@@ -26,8 +26,9 @@ def main(argv):
     else:
         weights = Path(rest[1]).read_text()
         summary = folder / 'test' / 'summary.json'
-        summary.parent.mkdir(exist_ok=True)
+        summary.parent.mkdir(parents=True, exist_ok=True)
         number = int(hashlib.sha256(weights.encode()).hexdigest()[:6], 16) / 2**24
+        number /= 2 if '--corrupt' in rest else 1
         summary.write_text(json.dumps(dict(metrics=dict(DSC=100 * number))))
 
 

@@ -91,12 +91,23 @@ def _cost(run: Run) -> dict[str, float]:
     return {}
 
 
+def _corrupted(run: Run) -> dict[str, float]:
+    """Measures of the tests with worse images, as ``'gain:3/DSC'``."""
+    found: dict[str, float] = {}
+    for corruption in run.corruptions:
+        file = run.corrupted(corruption) / 'test' / 'summary.json'
+        metrics = json.loads(file.read_text(encoding='utf-8'))['metrics']
+        found |= {f'{corruption}/{name}': value for name, value in metrics.items()}
+    return found
+
+
 def _metrics(run: Run) -> dict[str, float]:
     if run.stage == ADAPT:
         from usfm_mm.experiments.outcomes import calibration_error
 
         metrics = json.loads(run.summary.read_text(encoding='utf-8'))['metrics']
         error = calibration_error(run.results)
+        metrics = metrics | _corrupted(run)
         return metrics | ({} if error is None else dict(ECE=error)) | _cost(run)
     from usfm_mm.io.run_log import read_log
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +20,7 @@ from usfm_mm.experiments.states import (
     DONE,
     FAILED,
     RUNNING,
+    has_test,
     is_done,
     planned,
     read_state,
@@ -57,6 +58,7 @@ def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None 
             return CUT
         if is_done(run):
             return DONE
+        tested = read_state(run)['state'] == DONE and run.summary.is_file()
         told = dict(read_state(run), state=RUNNING, command=planned(run), error='')
         told |= dict(config=run.command[0], seed=run.seed, commit=machine.commit())
         told |= dict(device=machine.device(), versions=machine.versions())
@@ -64,7 +66,7 @@ def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None 
         began = time.monotonic()
         log = stack.enter_context(open(run.folder / 'log.txt', 'a', encoding='utf-8'))
         try:
-            for command in _steps(run):
+            for command in _steps(run, tested):
                 _call(command(), log, lock, stop, environment or {})
             told['state'] = DONE
         except Cut as reason:
@@ -76,14 +78,22 @@ def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None 
         return told['state']
 
 
-def _steps(run: Run) -> Iterator[Callable[[], list[str]]]:
+def _steps(run: Run, tested: bool) -> Iterator[Callable[[], list[str]]]:
     # A command is made when the one before it has ended.
+    if not tested:
+        yield from _main_steps(run)
+    for corruption in run.corruptions:
+        if not has_test(run.corrupted(corruption)):
+            yield partial(testing, run, corruption)
+
+
+def _main_steps(run: Run) -> Iterator[Callable[[], list[str]]]:
     if run.task == KNN:
         yield lambda: neighbours(run)
         return
     yield lambda: training(run)
     if run.stage != PRETRAIN:
-        yield lambda: testing(run)
+        yield lambda: testing(run, '')
 
 
 def training(run: Run) -> list[str]:
@@ -106,8 +116,13 @@ def neighbours(run: Run) -> list[str]:
     return [*words, '--work-dir', str(run.folder), *_own(run)]
 
 
-def testing(run: Run) -> list[str]:
-    """Command line of the test, of the best checkpoint.
+def testing(run: Run, corruption: str) -> list[str]:
+    """Command line of the test of the best checkpoint.
+
+    Args:
+        run: Whose training has ended.
+        corruption: As ``'gain:3'``, for a test with worse images; empty for that of the images as
+            they are.
 
     Raises:
         FileNotFoundError: There is none.
@@ -117,8 +132,10 @@ def testing(run: Run) -> list[str]:
     if not best:
         raise FileNotFoundError(f'{run.folder} has no best checkpoint: see log.txt there')
     given = [word for word in run.command[1:] if word not in TRAIN_ONLY]
-    words = [*USFM, 'test', run.command[0], str(best[-1]), *given, '--cost']
-    return [*words, '--work-dir', str(run.folder), *_own(run)]
+    words = [*USFM, 'test', run.command[0], str(best[-1]), *given]
+    words += ['--corrupt', corruption] if corruption else ['--cost']
+    folder = run.corrupted(corruption) if corruption else run.folder
+    return [*words, '--work-dir', str(folder), *_own(run)]
 
 
 def _own(run: Run) -> list[str]:

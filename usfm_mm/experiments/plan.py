@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from usfm_mm.converters.corruption import LADDER
+
 PRETRAIN = 'pretrain'
 """Stage, and folder of its runs."""
 ADAPT = 'adapt'
+_UNCORRUPTED = ('knn', 'enhance')
 KNN = 'knn'
 """Task whose runs train nothing: neighbours vote on frozen features."""
 
@@ -55,6 +58,7 @@ class Experiment:
         options: Of all methods, by task.
         note: A sentence that stands above every table.
         about: The method that is tested against the best of the others; empty for none.
+        robustness: Severities of worse test images, 1 to 5; none for no such tests.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Experiment:
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     note: str = ''
     about: str = ''
+    robustness: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Run:
         folder: Its work dir.
         command: Of ``usfm train``: the config, then options.
         weights: Folder of the pre-training that it starts from; None for none.
+        corruptions: What its model is also tested with, such as ``'gain:3'``.
     """
 
     stage: str
@@ -94,6 +100,7 @@ class Run:
     folder: Path
     command: tuple[str, ...]
     weights: Path | None = None
+    corruptions: tuple[str, ...] = ()
 
     @property
     def results(self) -> Path:
@@ -104,6 +111,10 @@ class Run:
     def summary(self) -> Path:
         """What the test writes at its end."""
         return self.results / 'summary.json'
+
+    def corrupted(self, corruption: str) -> Path:
+        """Work dir of the test with worse images."""
+        return self.folder / 'corrupted' / corruption.replace(':', '_')
 
     def __str__(self) -> str:
         told = f'{self.data}, {self.percent} %, ' if self.stage == ADAPT else 'pre-training, '
@@ -141,6 +152,7 @@ def plan(experiment: Experiment, work_dir: Path) -> list[Run]:
         for method in experiment.methods.values()
         if method.pretrained and any(of.task in method.commands for of in experiment.data.values())
     }
+    corruptions = tuple(f'{kind}:{step}' for kind in LADDER for step in experiment.robustness)
     found = []
     for seed in experiment.seeds:
         places = {name: runs / PRETRAIN / name / f'seed_{seed}' for name in needed}
@@ -159,6 +171,7 @@ def plan(experiment: Experiment, work_dir: Path) -> list[Run]:
                 runs / data / name / f'{percent}_percent_seed_{seed}',
                 _command(experiment.options, method, of, seed),
                 places[method.pretrained] if method.pretrained else None,
+                () if of.task in _UNCORRUPTED else corruptions,
             )
             for percent in experiment.percent
             for data, of in experiment.data.items()

@@ -7,9 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from usfm_mm.config.files import config_root, find_config
+from usfm_mm.converters.corruption import SEVERITIES
 from usfm_mm.experiments.plan import PRETRAIN, Data, Experiment, Method
 
-_KEYS = ('title', 'note', 'about', 'seeds', 'percent', 'pretraining', 'data', 'options', 'methods')
+_KEYS = (
+    'title',
+    'note',
+    'about',
+    'seeds',
+    'percent',
+    'pretraining',
+    'data',
+    'options',
+    'methods',
+    'robustness',
+)
 _DATA_KEYS = ('task', 'root', 'paper')
 _PRETRAINED = 'pretrained'
 _ENCODER = ('encoder', 'weights')
@@ -94,6 +106,9 @@ def make_experiment(name: str, content: Any) -> Experiment:
         common,
         str(content.get('note', '')),
         about,
+        _numbers('robustness', content['robustness'], 1, SEVERITIES)
+        if 'robustness' in content
+        else (),
     )
 
 

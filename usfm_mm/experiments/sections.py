@@ -6,6 +6,7 @@ from typing import Any
 from usfm_mm.experiments.comparing import Cases, against_best_other
 from usfm_mm.experiments.paper import paper_cell, paper_numbers
 from usfm_mm.experiments.plan import Experiment
+from usfm_mm.experiments.robustness import robustness_table
 from usfm_mm.experiments.tables import Rows, cell, measures_of, missing_runs, summarise
 
 PAPER = " (the paper's)"
@@ -53,6 +54,12 @@ def sections_of(
             'On the seeds that both have. p is of a permutation test over patients, then corrected '
             'for the number of rows (Holm). Which other one is best was seen on the same images.',
             [_comparison(row) for row in against_best_other(experiment, cases)],
+        ),
+        (
+            'Robustness',
+            'Mean over the seeds on the test images, and on the same ones made worse; drop is the '
+            'share of the former that is lost at the highest severity.',
+            robustness_table(rows),
         ),
         (
             'Not done',

@@ -3,6 +3,7 @@
 import json
 import shlex
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from usfm_mm.experiments.plan import PRETRAIN, Run
@@ -36,7 +37,15 @@ def is_done(run: Run) -> bool:
     """Whether there is nothing left to run; the files of the results must be there too."""
     if read_state(run)['state'] != DONE:
         return False
-    return (run.folder / 'last_checkpoint' if run.stage == PRETRAIN else run.summary).is_file()
+    if run.stage == PRETRAIN:
+        return (run.folder / 'last_checkpoint').is_file()
+    tests = [run.corrupted(corruption) for corruption in run.corruptions]
+    return run.summary.is_file() and all(has_test(folder) for folder in tests)
+
+
+def has_test(folder: Path) -> bool:
+    """Whether a test with worse images has ended."""
+    return (folder / 'test' / 'summary.json').is_file()
 
 
 def planned(run: Run) -> str:

@@ -1,6 +1,7 @@
 """Transforms, one per file: of single images [H, W, C], of pairs and of clips."""
 
 from .band_stop_mask import BandStopMask
+from .corrupt_image import CorruptImage
 from .draw_dual_mask import DrawDualMask
 from .each_frame import EachFrame
 from .load_frames import LoadFrames
@@ -15,6 +16,7 @@ from .spatial_mean_mask import SpatialMeanMask
 
 __all__ = [
     'BandStopMask',
+    'CorruptImage',
     'DrawDualMask',
     'EachFrame',
     'LoadFrames',
