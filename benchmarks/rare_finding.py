@@ -28,7 +28,8 @@ def files(source: Path) -> Iterator[tuple[Path, str]]:
     for organ in COMMON:
         for path in sorted(source.rglob(f'{organ}-*.png')):
             yield path, 'none'
-    for path in sorted(source.rglob(f'{RARE}-*.png'))[:FINDINGS]:
+    rare = sorted(source.rglob(f'{RARE}-*.png'))
+    for path in rare[:: len(rare) // FINDINGS][:FINDINGS]:  # neighbours are nearly the same
         yield path, 'finding'
 
 
