@@ -26,6 +26,7 @@ from usfm_mm.experiments.states import (
     read_state,
     write_state,
 )
+from usfm_mm.experiments.unseen import write_unseen_lists
 from usfm_mm.io.last_checkpoint import latest_checkpoint
 
 USFM = (sys.executable, '-m', 'usfm_mm')
@@ -145,10 +146,26 @@ def _own(run: Run) -> list[str]:
         if found is None:
             raise FileNotFoundError(f'{run.weights} has no checkpoint to start from')
         words += ['--weights', str(found)]
-    if run.percent != 100:
+    if run.unseen:
+        written = write_unseen_lists(run.unseen, all_lists(run), run.folder / 'lists')
+        options = (f'{split}_dataloader.dataset.ann_file={file}' for split, file in written.items())
+        words += ['--cfg-options', *options]
+    elif run.percent != 100:
         share = share_list(run.command[0], run.percent)
         words += ['--cfg-options', f'train_dataloader.dataset.ann_file={share}']
     return words
+
+
+def all_lists(run: Run) -> dict[str, str]:
+    """Lists of a run's config under the data root, of its share of the training images too."""
+    from usfm_mm.config.options import load_plain
+
+    config = load_plain(run.command[0])
+    found = {
+        name: config[f'{name}_dataloader'].dataset.ann_file for name in ('train', 'val', 'test')
+    }
+    share = share_list(run.command[0], run.percent)
+    return {**found, 'whole': found['train'], 'train': share}
 
 
 @cache

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from usfm_mm.converters.corruption import LADDER
+from usfm_mm.experiments.unseen import Unseen
 
 PRETRAIN = 'pretrain'
 """Stage, and folder of its runs."""
@@ -23,11 +24,13 @@ class Data:
             runs train and test; 'knn' for ``usfm knn``.
         root: Folder that ``usfm prepare`` made.
         paper: Name in the paper's tables; empty where it is not there.
+        unseen: What is kept from training and tested on; None for the lists as they are.
     """
 
     task: str
     root: str
     paper: str = ''
+    unseen: Unseen | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Run:
         command: Of ``usfm train``: the config, then options.
         weights: Folder of the pre-training that it starts from; None for none.
         corruptions: What its model is also tested with, such as ``'gain:3'``.
+        unseen: Of the data.
     """
 
     stage: str
@@ -101,6 +105,7 @@ class Run:
     command: tuple[str, ...]
     weights: Path | None = None
     corruptions: tuple[str, ...] = ()
+    unseen: Unseen | None = None
 
     @property
     def results(self) -> Path:
@@ -172,6 +177,7 @@ def plan(experiment: Experiment, work_dir: Path) -> list[Run]:
                 _command(experiment.options, method, of, seed),
                 places[method.pretrained] if method.pretrained else None,
                 () if of.task in _UNCORRUPTED else corruptions,
+                of.unseen,
             )
             for percent in experiment.percent
             for data, of in experiment.data.items()

@@ -6,6 +6,7 @@ from pathlib import Path
 from usfm_mm.experiments.execution import share_list
 from usfm_mm.experiments.plan import ADAPT, Experiment, Run
 from usfm_mm.experiments.states import check_unchanged
+from usfm_mm.experiments.unseen import unseen_images
 
 
 def check_runs(experiment: Experiment, runs: Sequence[Run]) -> None:
@@ -13,11 +14,14 @@ def check_runs(experiment: Experiment, runs: Sequence[Run]) -> None:
 
     Raises:
         FileNotFoundError: Data or lists are missing.
-        ValueError: A folder was made by another command.
+        ValueError: A folder was made by another command, or there is nothing unseen to test on.
     """
     missing = missing_files(experiment, runs)
     if missing:
         raise FileNotFoundError(missing[0])
+    for data in experiment.data.values():
+        if data.unseen:
+            unseen_images(data.unseen)
     for run in runs:
         check_unchanged(run)
 

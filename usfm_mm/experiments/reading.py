@@ -9,6 +9,7 @@ from typing import Any
 from usfm_mm.config.files import config_root, find_config
 from usfm_mm.converters.corruption import SEVERITIES
 from usfm_mm.experiments.plan import PRETRAIN, Data, Experiment, Method
+from usfm_mm.experiments.unseen import Unseen
 
 _KEYS = (
     'title',
@@ -22,7 +23,7 @@ _KEYS = (
     'methods',
     'robustness',
 )
-_DATA_KEYS = ('task', 'root', 'paper')
+_DATA_KEYS = ('task', 'root', 'paper', 'unseen')
 _PRETRAINED = 'pretrained'
 _ENCODER = ('encoder', 'weights')
 
@@ -120,7 +121,13 @@ def _data(name: str, value: Any) -> Data:
         raise ExperimentError(f'{where}: this name is taken by the folder of pre-training')
     if not entry.get('task') or not entry.get('root'):
         raise ExperimentError(f'{where} needs a "task" and a "root"')
-    return Data(str(entry['task']), str(entry['root']), str(entry.get('paper', '')))
+    root, unseen = str(entry['root']), None
+    if 'unseen' in entry:
+        told = _mapping(f'{where}, unseen', entry['unseen'])
+        if len(told) != 1:
+            raise ExperimentError(f'{where}, unseen: give one column with a value, "center: B"')
+        unseen = Unseen(Path(root), *(str(part) for part in next(iter(told.items()))))
+    return Data(str(entry['task']), root, str(entry.get('paper', '')), unseen)
 
 
 def _method(name: str, value: Any, pretraining: Mapping, tasks: Sequence[str]) -> Method:

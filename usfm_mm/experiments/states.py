@@ -49,9 +49,10 @@ def has_test(folder: Path) -> bool:
 
 
 def planned(run: Run) -> str:
-    """The command as planned, in which a pre-training stands as its folder."""
+    """The command as planned, with a pre-training as its folder and what is unseen as a column."""
     weights = ['--weights', str(run.weights)] if run.weights else []
-    return shlex.join([*run.command, *weights])
+    unseen = ['--unseen', f'{run.unseen.column}={run.unseen.value}'] if run.unseen else []
+    return shlex.join([*run.command, *weights, *unseen])
 
 
 def check_unchanged(run: Run) -> None:
