@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from usfm_mm.config.files import config_root
 from usfm_mm.experiments.plan import plan
@@ -93,6 +94,16 @@ def test_a_config_that_is_not_there_and_a_file_that_is_not_yaml(tmp_path):
         read_experiment(tmp_path / 'a.yaml')
     with pytest.raises(FileNotFoundError, match='no such experiment; there are .*table2'):
         find_experiment('nothing')
+
+
+def test_experiments_of_the_page_are_understood():
+    page = (Path(__file__).parents[2] / 'docs' / 'experiments.md').read_text()
+    texts = [block.split('```')[0] for block in page.split('```yaml\n')[1:]]
+    contents = [content for content in map(yaml.safe_load, texts) if 'title' in content]
+    assert len(contents) == 2
+    for content in contents:
+        runs = plan(make_experiment('x', content), Path('w'))
+        assert {run.method for run in runs if run.stage == 'adapt'} == set(content['methods'])
 
 
 EXPERIMENTS = sorted((config_root() / 'experiments').glob('*.yaml'))
