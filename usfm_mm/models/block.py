@@ -73,6 +73,20 @@ class USFMBlock(BEiTTransformerEncoderLayer):
         return torch.addcmul(x, scale.to(x.dtype), branch.to(x.dtype))
 
 
+def make_own(layer: BEiTTransformerEncoderLayer, fused: bool | None) -> None:
+    """Turn a block of BEiT into one of ours: the same parameters under the same names.
+
+    Args:
+        layer: Changed in place; the parent's encoder has no argument for the class of its blocks.
+        fused: Use PyTorch's fused attention; None for the faster choice of the device.
+    """
+    layer.__class__, layer.attn.__class__ = USFMBlock, USFMAttention
+    layer.attn.fused = fused
+    for module in layer.modules():
+        if hasattr(module, 'drop_prob'):
+            module.drop_prob = float(module.drop_prob)  # torch.compile breaks graphs at NumPy's
+
+
 def block_settings(layer_cfgs: dict | Sequence[dict] | None, depth: int) -> list[dict]:
     """Arguments of each block, whose FFN leaves stochastic depth to the block unless told to drop.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from usfm_mm.models.archs import ARCHS, find_arch, find_blocks, find_side
-from usfm_mm.models.block import USFMAttention, USFMBlock, block_settings
+from usfm_mm.models.block import block_settings, make_own
 from usfm_mm.models.checkpoints.loading import load_pretrained
 from usfm_mm.models.checkpoints.tables import resize_tables
 from usfm_mm.models.initialisation import init_as_simmim, pretrained_settings
@@ -124,9 +124,7 @@ class USFMViT(BEiTViT):
         self.output_cls_token = output_cls_token
         self.with_cp = with_cp
         for layer in self.layers:
-            # Same parameters under the same names; the parent has no argument for the classes.
-            layer.__class__, layer.attn.__class__ = USFMBlock, USFMAttention
-            layer.attn.fused = fused_attention
+            make_own(layer, fused_attention)
         if frozen:
             self.requires_grad_(False)
             self.eval()

@@ -22,6 +22,7 @@ BENCHMARKS = {
     'database': ['--files', '20', '--rows', '2000', '--real', '2', '--source', 'scans'],
     'exported': ['--arch', 'tiny', '--batch-size', '2', '--rounds', '1'],
     'inference': ['--images', '2', '--arch', 'tiny', '--batch-size', '2', '--rounds', '1'],
+    'peak_memory': ['--archs', 'tiny'],
     'readers': ['--frames', '2'],
     'sampler': ['--images', '2000', '--workers', '1', '--rounds', '1'],
     'training_step': ['--arch', 'tiny', '--size', '32', '--batch-size', '2', '--rounds', '1'],
