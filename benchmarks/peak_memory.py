@@ -35,7 +35,9 @@ from benchmarks.fake_cuda import fake_values
 CONFIG = Path(__file__).parents[1] / 'configs' / 'usfm' / 'pretrain_3mus.py'
 CUDA = 0.8e9  # bytes: context, cuBLAS, cuFFT
 SHARE = 0.9  # of the rest
-COUNTED = (16, 32)  # images of a step; in between and beyond memory grows by the image
+# Images of a step. Memory grows by the image, at two rates: with few images the peak is where all
+# gradients are there, with many where all activations are.
+COUNTED = (16, 32, 512, 1024)
 _BLOCK = 512  # bytes that the allocator rounds up to
 
 
@@ -133,13 +135,15 @@ def fitting(points: dict[int, int], gigabytes: float) -> int:
     """The largest batch that fits: a multiple of 8, below that a power of 2, or 0.
 
     Args:
-        points: Bytes of two batch sizes.
+        points: Bytes of batch sizes, of which the first two and the last two are of one rate.
         gigabytes: Of the GPU.
     """
-    (small, low), (large, high) = sorted(points.items())
-    slope = (high - low) / (large - small)
     room = (gigabytes * 1e9 - CUDA) * SHARE
-    batch = math.floor(small + (room - low) / slope)
+    known = sorted(points.items())
+    found = []
+    for (small, low), (large, high) in (known[:2], known[-2:]):
+        found.append(math.floor(small + (room - low) * (large - small) / (high - low)))
+    batch = min(found)
     if batch >= 8:
         return batch // 8 * 8
     return 1 << batch.bit_length() - 1 if batch > 0 else 0
@@ -154,7 +158,10 @@ def main() -> None:
     args = parser.parse_args()
     warnings.filterwarnings('ignore')
     table = Table(
-        'ViT', 'recomputed', 'GB of 16', 'GB of 32', *(f'{g:g} GB' for g in args.gigabytes)
+        'ViT',
+        'recomputed',
+        *(f'GB of {count}' for count in COUNTED),
+        *(f'{g:g} GB' for g in args.gigabytes),
     )
     rows = []
     for arch in args.archs:

@@ -85,3 +85,10 @@ def test_forward_pass_takes_the_same_on_both_devices(size):
 )
 def test_fits(gigabytes, expected):
     assert fitting({16: int(2.6e9), 32: int(4.2e9)}, gigabytes) == expected
+
+
+def test_of_two_rates_the_one_that_needs_more_counts():
+    few = {16: 2_000_000_000, 32: 2_160_000_000}  # 0.01 GB an image above 1.84
+    many = {512: 10_240_000_000, 1024: 20_480_000_000}  # 0.02 GB an image
+    assert fitting(few | many, 80) == int((80 - 0.8) * 0.9 / 0.02) // 8 * 8
+    assert fitting(few | many, 3) == int(((3 - 0.8) * 0.9 - 1.84) / 0.01) // 8 * 8

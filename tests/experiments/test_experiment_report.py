@@ -156,7 +156,7 @@ def test_latex_and_figures(written):
         columns = table.split('}')[0]
         body = table.split(r'\midrule')[1].split(r'\bottomrule')[0].strip().splitlines()
         assert {line.count(' & ') + 1 for line in body} == {len(columns)}
-    for name in ('label_efficiency.png', 'label_efficiency.svg'):
+    for name in ('label_efficiency.png', 'label_efficiency.svg', 'reliability.svg'):
         assert (written[0] / name).stat().st_size > 1000
 
 

@@ -95,16 +95,30 @@ def macro_f1(truth: np.ndarray, num_classes: int) -> 'Measure':
     return measure
 
 
-def calibration_error(folder: Path) -> float | None:
-    """Of the results of a classifier of one label per image, in %; None of others."""
+def answers_of(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """How sure a classifier of one label per image was, and whether it was right.
+
+    Args:
+        folder: Of its results.
+
+    Returns:
+        ``[N]`` scores of the answers, 0 to 1, and ``[N]`` bool; None of other results.
+    """
     rows = _rows(folder / 'per_image.csv').values()
     if not rows or not all({'score', 'truth', 'prediction'} <= row.keys() for row in rows):
         return None
+    confidence = np.array([float(row['score']) for row in rows])
+    return confidence, np.array([row['truth'] == row['prediction'] for row in rows])
+
+
+def calibration_error(folder: Path) -> float | None:
+    """Of the results of a classifier of one label per image, in %; None of others."""
+    answers = answers_of(folder)
+    if answers is None:
+        return None
     from usfm_mm.evaluation.calibration import expected_calibration_error  # imports OpenMMLab
 
-    confidence = np.array([float(row['score']) for row in rows])
-    right = np.array([row['truth'] == row['prediction'] for row in rows])
-    return expected_calibration_error(confidence, right)
+    return expected_calibration_error(*answers)
 
 
 def patients_of(root: Path, images: Sequence[str]) -> list[str]:

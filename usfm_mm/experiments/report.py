@@ -10,7 +10,7 @@ from rich.table import Table
 
 from usfm_mm.experiments.collecting import collect, write_parquet
 from usfm_mm.experiments.comparing import cases_of, intervals
-from usfm_mm.experiments.curves import draw_curves
+from usfm_mm.experiments.figures import draw_figures
 from usfm_mm.experiments.latex import latex
 from usfm_mm.experiments.plan import Experiment, Run
 from usfm_mm.experiments.sections import PAPER, RESULTS, sections_of
@@ -24,7 +24,7 @@ WIDE = 1000  # columns; a table takes what it needs
 def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: Console) -> None:
     """Print the results, and write ``results.parquet``, ``.csv``, ``.md``, ``.tex`` and ``.html``.
 
-    With several shares of the labels ``label_efficiency.png`` and ``.svg`` too.
+    Figures as PNG and SVG too, see :func:`~usfm_mm.experiments.figures.draw_figures`.
 
     Raises:
         ChildProcessError: Some runs are not done; all that is there is written before.
@@ -33,20 +33,21 @@ def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: C
     write_parquet(folder / 'results.parquet', rows)
     cases = cases_of(runs)
     found = intervals(experiment, cases)
-    sections = sections_of(experiment, rows, cases, found)
+    sections = sections_of(experiment, rows, cases, found, runs)
     results = [part['table'] for part in sections if part['heading'].startswith(RESULTS)]
     columns, lines = align([row for table in results for row in table])
     write_table(folder / 'results.csv', [dict(zip(columns, line, strict=True)) for line in lines])
     caption = ' '.join(filter(None, [f'{experiment.title}.', experiment.note]))
     write_atomic(folder / 'results.tex', '\n'.join(latex(it, caption) for it in results).encode())
-    figure = draw_curves(experiment, found, folder)
+    figures = draw_figures(experiment, runs, found, folder)
     text = [f'# {experiment.title}\n', f'{experiment.note}\n' if experiment.note else '']
     for part in sections:
         text += [f'## {part["heading"]}\n', f'{part["text"]}\n', markdown(part['table'])]
-    if figure:
-        text.append('![label efficiency](label_efficiency.png)\n')
+    for each in figures:
+        image = f'![{each["heading"].lower()}]({each["name"]}.png)'
+        text += [f'## {each["heading"]}\n', f'{each["text"]}\n', f'{image}\n']
     write_atomic(folder / 'results.md', '\n'.join(filter(None, text)).encode())
-    page = html(experiment, sections, folder, figure)
+    page = html(experiment, sections, folder, figures)
     write_atomic(folder / 'results.html', page.encode())
     for part in sections:
         if part['heading'] not in ('Runs', 'Not done'):
@@ -64,7 +65,10 @@ def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: C
 
 
 def html(
-    experiment: Experiment, sections: Sequence[dict[str, Any]], folder: Path, figure: str = ''
+    experiment: Experiment,
+    sections: Sequence[dict[str, Any]],
+    folder: Path,
+    figures: Sequence[dict[str, str]] = (),
 ) -> str:
     """One page without anything beside it; its rows link to the folders of the runs.
 
@@ -72,7 +76,7 @@ def html(
         experiment: For title and note.
         sections: Of :func:`~usfm_mm.experiments.sections.sections_of`.
         folder: Of the page; links are relative to it.
-        figure: An SVG.
+        figures: Of :func:`~usfm_mm.experiments.figures.draw_figures`.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -92,7 +96,10 @@ def html(
     loader = PackageLoader('usfm_mm.experiments', '.')
     environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
     return environment.get_template('report.html.j2').render(
-        title=experiment.title, note=experiment.note, sections=told, figure=Markup(figure)
+        title=experiment.title,
+        note=experiment.note,
+        sections=told,
+        figures=[dict(each, svg=Markup(each['svg'])) for each in figures],
     )
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from usfm_mm.experiments.comparing import Cases, against_best_other
+from usfm_mm.experiments.organs import PAPER, organ_table
 from usfm_mm.experiments.paper import paper_cell, paper_numbers
-from usfm_mm.experiments.plan import Experiment
+from usfm_mm.experiments.plan import Experiment, Run
 from usfm_mm.experiments.robustness import robustness_table
 from usfm_mm.experiments.tables import Rows, cell, measures_of, missing_runs, summarise
 
-PAPER = " (the paper's)"
 RESULTS = 'Results'
 _TASKS = {
     'seg': 'segmentation',
@@ -25,7 +25,11 @@ _PAPER_TEXT = (
 
 
 def sections_of(
-    experiment: Experiment, rows: Rows, cases: Cases, found: Sequence[dict[str, Any]]
+    experiment: Experiment,
+    rows: Rows,
+    cases: Cases,
+    found: Sequence[dict[str, Any]],
+    runs: Sequence[Run] = (),
 ) -> list[dict[str, Any]]:
     """Heading, sentence and table of each part of the report; empty tables are left out.
 
@@ -34,6 +38,7 @@ def sections_of(
         rows: Of :func:`~usfm_mm.experiments.collecting.collect`.
         cases: Of :func:`~usfm_mm.experiments.comparing.cases_of`.
         found: Of :func:`~usfm_mm.experiments.comparing.intervals`.
+        runs: For what images were like before they were enhanced.
     """
     parts = [
         *(
@@ -43,6 +48,11 @@ def sections_of(
                 with_paper(experiment, summarise([row for row in rows if row['task'] == task])),
             )
             for task in dict.fromkeys(row['task'] for row in rows if row['data'])
+        ),
+        (
+            f'{RESULTS} by organ, {_TASKS["enhance"]}',
+            f'Mean ± standard deviation over the seeds. {_PAPER_TEXT}',
+            organ_table(experiment, rows, runs),
         ),
         (
             'Intervals',
