@@ -1,22 +1,31 @@
 """Figures of a report, and its table by organ, of made-up tests."""
 
+import base64
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
 from sklearn.calibration import calibration_curve
+from sklearn.decomposition import PCA
+from sklearn.metrics import recall_score
+from sklearn.neighbors import KNeighborsClassifier
 
 from usfm_mm.experiments.collecting import collect
+from usfm_mm.experiments.embeddings import nearest_organs, organ_features_table
 from usfm_mm.experiments.organs import organ_table
 from usfm_mm.experiments.outcomes import answers_of
 from usfm_mm.experiments.plan import PRETRAIN, plan
 from usfm_mm.experiments.reading import make_experiment
+from usfm_mm.experiments.reconstructions import show_reconstructions
 from usfm_mm.experiments.report import report
 from usfm_mm.experiments.states import planned, write_state
+from usfm_mm.io.image import encode_png, read_grey
 from usfm_mm.io.table import write_table
 from usfm_mm.visualization.bars import bars
+from usfm_mm.visualization.components import principal_components
 from usfm_mm.visualization.reliability import reliability_diagram
 
 ORGANS = ('liver', 'thyroid')
@@ -52,12 +61,26 @@ def done(tmp_path_factory):
         run.folder.mkdir(parents=True)
         if run.stage == PRETRAIN:
             (run.folder / 'last_checkpoint').write_text('')
+            finish_pretraining(run, rng)
         elif run.task == 'cls':
             finish_classes(run, rng)
         else:
             finish_pairs(run)
         write_state(run, dict(command=planned(run), state='done', seconds=1.0))
     return experiment, runs, folder
+
+
+def finish_pretraining(run, rng):
+    """Features of three organs, which one of the pre-trainings tells apart."""
+    (run.folder / 'embedding').mkdir()
+    (run.folder / 'reconstruction').mkdir()
+    organs = np.repeat(['breast', 'liver', 'thyroid'], 8)
+    features = rng.normal(0, 1, (24, 6))
+    if run.method == 'USFM':
+        features += 40 * np.eye(6)[np.repeat([0, 1, 2], 8)]
+    np.savez(run.folder / 'embedding' / 'epoch_001.npz', features=features, organs=organs)
+    image = np.full((10, 20), 20 * run.seed + (run.method == 'USFM'), np.uint8)
+    (run.folder / 'reconstruction' / 'epoch_001.png').write_bytes(encode_png(image))
 
 
 def finish_classes(run, rng):
@@ -118,9 +141,9 @@ def test_all_figures_are_files_and_on_the_page(done):
     report(experiment, runs, folder / 'both', Console(file=output))
     page = (folder / 'both' / 'results.html').read_text()
     text = (folder / 'both' / 'results.md').read_text()
-    for name in ('ablation', 'reliability'):
-        assert (folder / 'both' / f'{name}.png').stat().st_size > 1000
-        assert f'![{name}]({name}.png)' in text
+    for name in ('ablation', 'reliability', 'features', 'reconstruction'):
+        assert (folder / 'both' / f'{name}.png').is_file()
+        assert f'({name}.png)' in text
         svg = (folder / 'both' / f'{name}.svg').read_text()
         assert svg[svg.index('<svg') :] in page
     assert not (folder / 'both' / 'label_efficiency.png').exists()  # one share
@@ -128,6 +151,50 @@ def test_all_figures_are_files_and_on_the_page(done):
     again = (folder / 'both' / 'ablation.svg').read_bytes()
     report(experiment, runs, folder / 'both', Console(file=output))
     assert (folder / 'both' / 'ablation.svg').read_bytes() == again
+
+
+def test_features_are_measured_in_their_own_space(done):
+    table = {row['pre-training']: row for row in organ_features_table(done[1])}
+    assert float(table['USFM']['silhouette, %'].split()[0]) > 80
+    assert table['USFM']['5 nearest, %'].startswith('100.0')
+    assert abs(float(table['USFM-woS']['silhouette, %'].split()[0])) < 20
+    assert float(table['USFM-woS']['5 nearest, %'].split()[0]) < 70
+
+
+@pytest.mark.parametrize('k', [1, 5])
+def test_neighbours_are_those_of_scikit_learn(k):
+    rng = np.random.default_rng(1)
+    features, organs = rng.normal(size=(60, 3)), np.repeat(['a', 'b'], [20, 40])
+    found = []
+    for i in range(60):
+        rest = np.arange(60) != i
+        near = KNeighborsClassifier(k, metric='cosine').fit(features[rest], organs[rest])
+        found.append(near.predict(features[i : i + 1])[0] == organs[i])
+    expected = 100 * recall_score(
+        organs, np.where(found, organs, 'c'), average=None, labels=['a', 'b']
+    )
+    assert nearest_organs(features, organs, k) == pytest.approx(expected.mean())
+
+
+def test_components_are_those_of_scikit_learn():
+    features = np.random.default_rng(0).normal(size=(30, 5)) * [5, 3, 1, 1, 1]
+    points, shares = principal_components(features)
+    reference = PCA(2).fit(features)
+    np.testing.assert_allclose(np.abs(points), np.abs(reference.transform(features)))
+    np.testing.assert_allclose(shares, reference.explained_variance_ratio_)
+
+
+def test_the_panel_is_that_of_the_method_that_the_experiment_is_about(done, tmp_path):
+    experiment, runs, _ = done
+    for about, value in (('USFM', 1), ('USFM-woS', 0)):
+        svg = show_reconstructions(replace(experiment, about=about), runs, tmp_path)
+        image = read_grey(tmp_path / 'reconstruction.png')
+        assert image.shape[:2] == (10, 20)
+        assert (image == value).all()
+        held = svg.split('base64,')[1].split('"')[0]
+        assert base64.b64decode(held) == (tmp_path / 'reconstruction.png').read_bytes()
+        assert 'viewBox="0 0 20 10"' in svg
+    assert show_reconstructions(experiment, [], tmp_path) == ''
 
 
 def test_a_bar_is_as_long_as_its_value_and_a_square_is_the_papers():

@@ -6,7 +6,9 @@ from pathlib import Path
 from usfm_mm.experiments.ablation import draw_ablation
 from usfm_mm.experiments.calibrating import draw_reliability
 from usfm_mm.experiments.curves import draw_curves
+from usfm_mm.experiments.embeddings import draw_embeddings
 from usfm_mm.experiments.plan import Experiment, Run
+from usfm_mm.experiments.reconstructions import show_reconstructions
 from usfm_mm.experiments.tables import Rows
 
 
@@ -45,6 +47,21 @@ def draw_figures(
             'mark is its share of the test images, of all seeds together.',
             draw_reliability(experiment, runs, folder),
             'reliability',
+        ),
+        (
+            'Features by organ',
+            'Two first principal components of the features of images that were not masked, of the '
+            'first seed of each pre-training. Distances in a plane say little: the table above has '
+            'silhouette and neighbours in the whole space.',
+            draw_embeddings(runs, folder),
+            'features',
+        ),
+        (
+            'Reconstructions',
+            'Original, masked image and reconstruction of an image of each organ, and their log '
+            'spectra.',
+            show_reconstructions(experiment, runs, folder),
+            'reconstruction',
         ),
     ]
     return [

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from usfm_mm.experiments.comparing import Cases, against_best_other
+from usfm_mm.experiments.embeddings import organ_features_table
 from usfm_mm.experiments.organs import PAPER, organ_table
 from usfm_mm.experiments.paper import paper_cell, paper_numbers
 from usfm_mm.experiments.plan import Experiment, Run
@@ -70,6 +71,12 @@ def sections_of(
             'Mean over the seeds on the test images, and on the same ones made worse; drop is the '
             'share of the former that is lost at the highest severity.',
             robustness_table(rows),
+        ),
+        (
+            'Features by organ',
+            'Of pre-trained encoders, before any label: the silhouette of organs, and the share of '
+            'images of which most of the nearest others are of their organ, mean over organs.',
+            organ_features_table(runs),
         ),
         (
             'Not done',
