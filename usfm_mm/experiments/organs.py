@@ -30,7 +30,8 @@ def organ_table(experiment: Experiment, rows: Rows, runs: Sequence[Run]) -> list
     table = []
     for data, percent in dict.fromkeys(group[:2] for group in groups(own)):
         here = [row for row in own if (row['data'], row['percent']) == (data, percent)]
-        organs = sorted({row['measure'].split('/')[1] for row in here if '/' in row['measure']})
+        parts = [row['measure'].split('/') for row in here]
+        organs = sorted({part[1] for part in parts if len(part) == 2 and part[0] in measures})
         before = _before([run for run in runs if (run.data, run.percent) == (data, percent)])
         for organ in organs if len(organs) > 1 else ():
             keys = {'data': data, 'labels': f'{percent} %', 'organ': organ}
