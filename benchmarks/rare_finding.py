@@ -2,9 +2,9 @@
 
     python -m benchmarks.rare_finding USAnotAI scans
 
-The stills are those of the release: liver, kidney, spleen and bowel, called ``none``, and ten of the
-bladder, called ``finding``. Of the first come clips too, each still moving a little. Four files are
-those of one made-up patient. docs/tables.md says what a classifier learns of it.
+The stills are those of the release: liver, kidney, spleen and bowel, called ``none``, and ten of
+the bladder, called ``finding``. Of the first come clips too, each a still that moves a little. Four
+files are those of one made-up patient. docs/tables.md says what a classifier learns of it.
 """
 
 import argparse
@@ -47,6 +47,7 @@ def write_clip(path: Path, still: np.ndarray, frames: int = 12) -> None:
 
 
 def main() -> None:
+    """Write what the command line names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

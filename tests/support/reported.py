@@ -99,8 +99,8 @@ def write_run(cfg, case, folder, name):
             wrapper.optimizer.pop('fused', None)
             wrapper.optimizer.update(dict(fused=True) if 'fused' in case and NEW else {})
     if 'compiled' in case:
-        # Traced and differentiated as ever. Of the C++ that is built by default ('inductor'), random
-        # numbers are others, so that losses cannot be compared.
+        # Traced and differentiated as ever. Of the C++ that is built by default ('inductor'),
+        # random numbers are others, so that losses cannot be compared.
         cfg.compile = dict(backend='aot_eager')
     if 'inductor' in case:
         cfg.compile = True
