@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
 from usfm_mm.io.image import encode_png, read_grey
@@ -40,8 +39,8 @@ def write_clip(path: Path, still: np.ndarray, frames: int = 12) -> None:
         stream.height, stream.width = still.shape
         stream.pix_fmt = 'yuv420p'
         for number in range(frames):
-            moved = np.roll(still, number, axis=1)
-            frame = av.VideoFrame.from_ndarray(cv2.cvtColor(moved, cv2.COLOR_GRAY2RGB), 'rgb24')
+            moved = np.repeat(np.roll(still, number, axis=1)[..., None], 3, axis=2)
+            frame = av.VideoFrame.from_ndarray(moved, 'rgb24')
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
