@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Extract, and say what could not be read."""
     args = parse_args(argv)
+    atexit.register(gc.freeze)  # else Python searches all modules for cycles to the end: 1 s
     from usfm_mm.apis.loading import load_encoder
     from usfm_mm.inference.features import check_ending
     from usfm_mm.inference.frames import shared_bits

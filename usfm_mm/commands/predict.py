@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -117,6 +119,7 @@ def formats_of(task: str, wanted: Sequence[str] | None) -> tuple[str, ...]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Answer, and say what could not be read."""
     args = parse_args(argv)
+    atexit.register(gc.freeze)  # else Python searches all modules for cycles to the end: 1 s
     from usfm_mm.apis.loading import device_for, load_model
     from usfm_mm.inference.frames import shared_bits
     from usfm_mm.inference.many import answer_files
