@@ -34,7 +34,7 @@ def test_the_sample_is_segmented(models):
 def test_the_encoder_gives_features_and_rebuilds(models):
     file = models / 'demo_encoder.safetensors'
     features = extract_features(load_backbone(file), models / 'sample_fetal_head.png')
-    assert features.shape == (1, 192)
+    assert features.shape == (1, 384)
     model = load_model(file)
     [answer] = reconstruct(model, models / 'sample_fetal_head.png')  # patches of 16 pixels
     assert answer.patch_mask.shape == (7, 7)

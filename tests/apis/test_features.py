@@ -10,6 +10,7 @@ import torch
 from mmengine.logging import MMLogger
 
 from usfm_mm.apis import Encoder, FeatureExtractor, extract_features, load_backbone, similar
+from usfm_mm.inference.feature_space import KINDS
 from usfm_mm.inference.features import FeatureTable, write_features
 from usfm_mm.models import USFMPretrainer, USFMViT
 from usfm_mm.models.features import extractor_of
@@ -25,6 +26,12 @@ def vit(channels: int = 1, **kwargs) -> USFMViT:
     return backbone
 
 
+def moments(maps: torch.Tensor) -> np.ndarray:
+    """Mean and standard deviation of maps [B, D, h, w] over the patches, [B, 2 D], in NumPy."""
+    tokens = maps.double().flatten(2).numpy()
+    return np.concatenate([tokens.mean(2), tokens.std(2)], axis=1)
+
+
 @pytest.fixture
 def paths(tmp_path):
     rng = np.random.default_rng(0)
@@ -37,19 +44,23 @@ def paths(tmp_path):
 def test_equal_to_the_steps_one_by_one(paths):
     encoder = Encoder(vit(), [60.0], [40.0], (64, 96))
     features = extract_features(encoder, paths, batch_size=2)
-    assert features.shape == (3, 48)
+    assert features.shape == (3, 96)
     assert features.dtype == np.float32
     image = cv2.imdecode(np.fromfile(paths[2], np.uint8), cv2.IMREAD_GRAYSCALE)
     image = cv2.resize(image, (96, 64), interpolation=cv2.INTER_LINEAR)  # enlarged
     inputs = (torch.from_numpy(image)[None, None].float() - 60) / 40
     with torch.no_grad():
-        expected = encoder.backbone.eval()(inputs)[0].mean((2, 3))[0]
-    np.testing.assert_allclose(features[2], expected.numpy(), atol=1e-5)
+        expected = encoder.backbone.eval()(inputs)[0]
+    np.testing.assert_allclose(features[2], moments(expected)[0], atol=1e-5)
+    mean = Encoder(encoder.backbone, [60.0], [40.0], (64, 96), 'mean')
+    np.testing.assert_array_equal(extract_features(mean, paths, batch_size=2), features[:, :48])
+    assert (encoder.features, mean.features) == ('mean+std', 'mean')
 
 
 def test_vectors_are_returned_as_they_are(paths):
     backbone = vit(out_type='cls_token')
     encoder = Encoder(backbone, [0.0], [255.0], (64, 64))
+    assert encoder.features == 'mean'
     image = np.full((64, 64), 51, np.uint8)
     features = extract_features(encoder, [image])
     with torch.no_grad():
@@ -225,17 +236,44 @@ def test_encoder_of_a_model_takes_its_normalisation():
     images = torch.randint(0, 256, (2, 1, 64, 32), dtype=torch.uint8)
     inputs = model.data_preprocessor(dict(inputs=images))['inputs']
     with torch.no_grad():
-        expected = model.eval().backbone(inputs)[0].mean((2, 3))
-        torch.testing.assert_close(encoder(images), expected, atol=1e-5, rtol=0)
+        expected = moments(model.eval().backbone(inputs)[0])
+        np.testing.assert_allclose(encoder(images).numpy(), expected, atol=1e-5)
 
 
 def test_similar_images_of_a_file(paths, tmp_path):
     encoder = FeatureExtractor(vit(), [60.0], [40.0], (64, 64))
     vectors = extract_features(encoder, paths)
     file = tmp_path / 'features.parquet'
-    write_features(file, FeatureTable(vectors, [str(path) for path in paths], [0] * 3))
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    about = dict(features='mean+std')
+    write_features(file, FeatureTable(vectors, [str(path) for path in paths], [0] * 3, about))
+    standard = (vectors - vectors.mean(0)) / vectors.std(0)
+    unit = standard / np.linalg.norm(standard, axis=1, keepdims=True)
     found = similar(encoder, paths[1:], file, k=2)
     assert [neighbours[0].source for neighbours in found] == [str(path) for path in paths[1:]]
     assert found[0][0].cosine == pytest.approx(1, abs=1e-6)
     assert found[0][1].cosine == pytest.approx(max(unit[1] @ unit[0], unit[1] @ unit[2]), abs=1e-5)
+
+
+def test_a_file_of_other_features_is_refused(paths, tmp_path):
+    """Files from before the change have no note, and hold the mean."""
+    encoder = FeatureExtractor(vit(), [60.0], [40.0], (64, 64))
+    mean = FeatureExtractor(encoder.backbone, [60.0], [40.0], (64, 64), 'mean')
+    sources = [str(path) for path in paths]
+    old, new = tmp_path / 'old.npz', tmp_path / 'new.parquet'
+    write_features(old, FeatureTable(extract_features(mean, paths), sources, [0] * 3))
+    about = dict(features='mean+std')
+    write_features(new, FeatureTable(extract_features(encoder, paths), sources, [0] * 3, about))
+    assert similar(mean, paths[0], old, k=1)[0][0].source == sources[0]
+    assert similar(encoder, paths[0], new, k=1)[0][0].source == sources[0]
+    with pytest.raises(ValueError, match=r"features of 48 numbers, .* 96: .*features='mean'"):
+        similar(encoder, paths[0], old)
+    with pytest.raises(ValueError, match=r"features 'mean\+std', .*features='mean\+std'"):
+        similar(mean, paths[0], new)
+
+
+def test_load_backbone_gives_the_mean_alone_where_asked(paths, tmp_path):
+    path = save(tmp_path / 'model.pth', vit(3))
+    both, mean = (extract_features(load_backbone(path, features=f), paths) for f in KINDS)
+    np.testing.assert_array_equal(mean, both[:, :48])
+    with pytest.raises(ValueError, match="features='max': must be one of"):
+        load_backbone(path, features='max')

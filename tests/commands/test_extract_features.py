@@ -14,7 +14,7 @@ import torch
 from support.answering import pretrained
 from usfm_mm.__main__ import main
 from usfm_mm.apis import extract_features, load_backbone, load_model
-from usfm_mm.inference.features import read_features
+from usfm_mm.inference.features import FeatureTable, read_features, write_features
 from usfm_mm.inference.sources import Listing
 from usfm_mm.inference.told import tell_others
 from usfm_mm.models import USFMViT
@@ -56,6 +56,13 @@ def test_features_of_a_folder(model, tmp_path, capsys):
     assert table.sources == paths
     expected = extract_features(load_backbone(model), scans)
     np.testing.assert_allclose(table.vectors, expected, atol=1e-5)
+    assert table.about['features'] == 'mean+std'
+    older = {key: value for key, value in table.about.items() if key != 'features'}
+    former = FeatureTable(table.vectors[:1, :48], paths[:1], [0], older)
+    write_features(tmp_path / 'older.npz', former)
+    with pytest.raises(SystemExit):  # a file of the mean alone is not added to
+        main(['extract-features', model, str(scans), '--out', str(tmp_path / 'older.npz')])
+    assert 'of other features (mean)' in capsys.readouterr().err
     (scans / 'x.png').write_bytes(b'\x89PNG')
     with pytest.raises(SystemExit) as end:
         main(['extract-features', model, str(scans), '--out', str(out)])

@@ -11,10 +11,13 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from usfm_mm.apis import extract_features, load_backbone
 from usfm_mm.compat import quiet_imports
+from usfm_mm.models import USFMViT
 from usfm_mm.registry import MODELS
 
 sklearn_metrics = pytest.importorskip('sklearn.metrics')
+from usfm_mm.evaluation.knn import classifier_features
 
 CLASSES = ('benign', 'malignant', 'normal')
 CONFIG = """
@@ -122,8 +125,12 @@ def expected(root, backbone, k):
         batch = torch.from_numpy((np.stack(images).astype(np.float64) - 100) / 50)
         with torch.no_grad():
             found = backbone(batch[:, None].expand(-1, 3, -1, -1))[-1].numpy()
-        vectors[split] = found / np.linalg.norm(found, axis=1, keepdims=True)
+        vectors[split] = found
         labels[split] = np.array([int(line.split()[1]) for line in lines])
+    mean, std = vectors['train'].mean(0), vectors['train'].std(0)
+    for split, found in vectors.items():
+        standard = (found - mean) / std
+        vectors[split] = standard / np.linalg.norm(standard, axis=1, keepdims=True)
     distance = 1 - vectors['test'] @ vectors['train'].T
     scores = np.zeros((len(distance), 3))
     for row, per_image in zip(scores, distance, strict=True):
@@ -170,6 +177,28 @@ def test_whole_chain_against_float64(tool, config, checkpoint, tmp_path, k):
     assert (summary['k'], summary['train_images'], summary['images']) == (k, 30, 17)
     assert summary['checkpoint'] == str(file)
     assert summary['feature_size'] == 24
+
+
+def test_maps_become_the_features_of_extract_features(tool, config, tmp_path):
+    """As the page on features says: out_type=featmap asks for them."""
+    torch.manual_seed(4)
+    arch = dict(embed_dims=24, num_layers=2, num_heads=2, feedforward_channels=48)
+    backbone = USFMViT(arch=arch, img_size=32, out_type='featmap', final_norm=True)
+    backbone.init_weights()
+    backbone.ln1.weight.data.mul_(torch.rand(24))
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    torch.save(dict(state_dict=state), tmp_path / 'pretrained.pth')
+    quiet_imports()
+    init_default_scope('mmpretrain')
+    cfg = Config.fromfile(config)
+    cfg.model.backbone.update(out_type='featmap', final_norm=True)
+    model = tool.build_model(cfg, str(tmp_path / 'pretrained.pth'))
+    _, test = tool.build_loaders(cfg)
+    found = classifier_features(model, test)
+    settings = dict(mean=[100.0] * 3, std=[50.0] * 3, img_size=32)
+    encoder = load_backbone(str(tmp_path / 'pretrained.pth'), arch=arch, **settings)
+    assert found.features.shape == (17, 48)
+    np.testing.assert_allclose(found.features, extract_features(encoder, found.paths), atol=1e-5)
 
 
 def test_random_weights_are_the_seeds(tool, config, checkpoint, tmp_path, capsys):

@@ -9,6 +9,7 @@ pytest.importorskip('gradio')
 from usfm_mm.__main__ import main
 from usfm_mm.commands.serve import demo_models, load
 from usfm_mm.inference.features import FeatureTable, write_features
+from usfm_mm.io.hashing import sha256
 from usfm_mm.page import server
 
 
@@ -44,6 +45,16 @@ def test_errors_are_one_line(project_root, tmp_path, capsys):
     write_features(index, table)
     assert f'--index {index}: made by none of {model}' in error_of(capsys, model, '--index', index)
     assert 'give another --port' in error_of(capsys, model, '--port', '70000')
+
+
+def test_an_older_index_is_asked_with_the_features_it_has(project_root, tmp_path):
+    model = str(project_root / 'models' / 'demo_encoder.safetensors')
+    about = dict(model=sha256(model))
+    for note, kind in (({}, 'mean'), (dict(features='mean+std'), 'mean+std')):
+        table = FeatureTable(np.ones((1, 2), np.float32), ['a'], [0], {**about, **note})
+        write_features(tmp_path / 'index.npz', table)
+        _, index = load([model], str(tmp_path / 'index.npz'), 'cpu')
+        assert index.encoder.features == kind
 
 
 def test_other_computers_are_warned_of(monkeypatch, capsys, tmp_path):

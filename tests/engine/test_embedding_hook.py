@@ -80,14 +80,18 @@ def test_at_the_end_of_training(build_run):
     assert record['images'] == len(saved['organs']) == 15
     assert sorted(set(saved['organs'])) == ['breast', 'heart', 'liver'] == list(record['organs'])
     assert len(np.unique(saved['features'], axis=0)) == 15
-    again = silhouette_by_organ(saved['features'], saved['organs'].tolist())
-    assert record['silhouette'] == pytest.approx(again['silhouette'])
+    standard = saved['features'] - saved['features'].mean(0)
+    standard /= saved['features'].std(0)
+    unit = standard / np.linalg.norm(standard, axis=1, keepdims=True)
+    again = silhouette_by_organ(unit, saved['organs'].tolist())
+    assert record['features'] == 'mean+std'
+    assert record['silhouette'] == pytest.approx(again['silhouette'], abs=1e-5)
     buffer = runner.message_hub.get_scalar('embedding/silhouette')
     assert buffer.current() == pytest.approx(record['silhouette'])
     assert cv2.imread(str(folder / 'epoch_002.png')) is not None
 
 
-def test_features_are_mean_tokens_of_unmasked_images(build_run, organ_folder):
+def test_features_are_moments_of_the_tokens_of_unmasked_images(build_run, organ_folder):
     runner = build_run([])
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     runner._val_loop = None
@@ -100,8 +104,9 @@ def test_features_are_mean_tokens_of_unmasked_images(build_run, organ_folder):
     inputs = (torch.from_numpy(image).float()[None, None] - 100) / 50
     runner.model.eval()
     with torch.no_grad():
-        expected = runner.model.backbone(inputs)[0].mean((2, 3))[0]
-    np.testing.assert_allclose(features[10], expected.numpy(), atol=1e-5)
+        tokens = runner.model.backbone(inputs)[0][0].flatten(1).numpy()
+    expected = np.concatenate([tokens.mean(1), tokens.std(1)])
+    np.testing.assert_allclose(features[10], expected, atol=1e-5)
 
 
 def test_training_is_the_same_to_the_bit_with_and_without(build_run, no_umap):

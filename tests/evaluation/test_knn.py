@@ -27,8 +27,8 @@ def batch(features, first=0):
 
 def test_the_last_features_in_order():
     maps = torch.arange(8.0).reshape(2, 2, 2, 1).tolist()
-    found = classifier_features(Model(), [batch(maps), batch([[5.0, 6.0]], 2)])
-    assert found.features.tolist() == [[0.5, 2.5], [4.5, 6.5], [5.0, 6.0]]
+    found = classifier_features(Model(), [batch(maps), batch([[5.0, 6.0, 7.0, 8.0]], 2)])
+    assert found.features.tolist() == [[0.5, 2.5, 0.5, 0.5], [4.5, 6.5, 0.5, 0.5], [5, 6, 7, 8]]
     assert found.labels.tolist() == [0, 1, 2]
     assert found.paths == ['0.png', '1.png', '2.png']
 
@@ -48,11 +48,18 @@ def test_what_is_refused(batches, message):
 
 
 def test_votes_by_hand():
-    """Cosine distances 1 - cos: 0.2, 0.4 and 1, of which the nearest two vote by 1 / distance."""
-    train = LabelledFeatures(np.array([[4.0, 3], [3, -4], [0, 5]]), np.array([2, 0, 0]), [])
-    question = np.array([[1.0, 0]])
+    """Cosine distances 1 - cos: 0.2, 0.4, 1.6 and 1.8, of which the nearest vote by 1 / distance.
+
+    Both dimensions spread alike about 0, before each gets an offset and a scale of its own, which
+    must not count.
+    """
+    offset, scale = np.array([1e3, 7.0]), np.array([5.0, 1e-3])
+    among = np.array([[4.0, 3], [3, -4], [-3, 4], [-4, -3]]) * scale + offset
+    train = LabelledFeatures(among, np.array([2, 0, 1, 1]), [])
+    question = np.array([[1.0, 0]]) * scale + offset
     np.testing.assert_allclose(knn_scores(train, question, 4, k=2), [[1 / 3, 0, 2 / 3, 0]])
-    np.testing.assert_allclose(knn_scores(train, question, 3, k=3), [[3.5 / 8.5, 0, 5 / 8.5]])
-    for k in (0, 4):
-        with pytest.raises(ValueError, match=f'between 1 and the 3 training images, got {k}'):
+    votes = np.array([[1 / 0.4, 1 / 1.6, 1 / 0.2]])
+    np.testing.assert_allclose(knn_scores(train, question, 3, k=3), votes / votes.sum())
+    for k in (0, 5):
+        with pytest.raises(ValueError, match=f'between 1 and the 4 training images, got {k}'):
             knn_scores(train, question, 3, k)

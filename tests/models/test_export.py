@@ -11,6 +11,7 @@ import torch
 
 from support.answering import CLASSIFY, SEGMENT, answering, with_card
 from usfm_mm.apis import extract_features, load_backbone, load_model, segment
+from usfm_mm.apis.loading import load_encoder
 from usfm_mm.apis.model import LoadedModel, build
 from usfm_mm.commands import describe_model, export_model
 from usfm_mm.inference.onnx_model import OnnxModel
@@ -92,6 +93,10 @@ def test_encoder(pretrained, tmp_path, capsys):
     expected = extract_features(load_backbone(tmp_path / 'a.pth'), [PICTURE, PICTURE[::-1]])
     found = extract_features(exported, [PICTURE, PICTURE[::-1]])
     np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert exported.features == exported.card.features == 'mean+std'
+    assert load_encoder(str(tmp_path / 'a.onnx'), features='mean+std').features == 'mean+std'
+    with pytest.raises(ValueError, match="gives features 'mean.std', not 'mean'"):
+        load_encoder(str(tmp_path / 'a.onnx'), features='mean')
     with pytest.raises(ValueError, match='gives no answers of its own'):
         exported(SPECKLE[:, :1])
     with pytest.raises(ValueError, match='cannot reconstruct'):

@@ -8,6 +8,7 @@ import torch
 from mmpretrain.models import VisionTransformer
 
 from usfm_mm.config.provenance import input_of
+from usfm_mm.inference.feature_space import FEATURES, check_kind
 from usfm_mm.models.checkpoints.files import CheckpointError, load_file
 from usfm_mm.models.checkpoints.loading import PATCH_WEIGHT, load_pretrained
 from usfm_mm.models.checkpoints.reading import Checkpoint, parse_checkpoint
@@ -25,13 +26,14 @@ def load_backbone(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     device: str | torch.device = 'cpu',
+    features: str = FEATURES,
     **kwargs: Any,
 ) -> FeatureExtractor:
     """Load a pre-trained encoder for feature extraction, frozen.
 
-    Its features are the patch tokens after the norm that the file has: the final one of
-    pre-training, or that after average pooling of a fine-tuned classifier; of a fine-tuned model
-    with neither, the last block's output.
+    Its features are made of the patch tokens after the norm that the file has: the final one of
+    pre-training, or that after average pooling of a fine-tuned classifier, which is their mean; of
+    a fine-tuned model with neither, the last block's output.
 
     Args:
         checkpoint: Path or address of any layout in
@@ -46,6 +48,7 @@ def load_backbone(
             BEiT and MAE were. One channel of a file that does not tell needs it given.
         std: Standard deviation per channel, likewise.
         device: Where to compute.
+        features: ``'mean+std'`` of the tokens over the image, or ``'mean'``, as before 0.3.
         kwargs: Further arguments of ``USFMViT``, or of mmpretrain's ``VisionTransformer``.
 
     Returns:
@@ -54,14 +57,16 @@ def load_backbone(
     Raises:
         FileNotFoundError: If there is no such file.
         CheckpointError: If it cannot be read, its layout is unknown or ``arch`` doesn't fit.
-        ValueError: If the normalisation is not known, or doesn't fit the channels.
+        ValueError: If the normalisation is not known, or doesn't fit the channels, or there are no
+            such features.
 
     Example:
         .. code-block:: python
 
             encoder = load_backbone('USFM_latest.pth', device='cuda')
-            features = extract_features(encoder, ['a.png', 'b.png'])  # float32 [2, 768]
+            features = extract_features(encoder, ['a.png', 'b.png'])  # float32 [2, 1536]
     """
+    check_kind(features)
     checkpoint = str(checkpoint)
     file = load_file(checkpoint)
     content, told = parse_checkpoint(file, checkpoint), input_of(file)
@@ -84,7 +89,7 @@ def load_backbone(
     # Not init_weights, which makes mmengine print two lines for each weight besides.
     load_pretrained(backbone, content)
     backbone.requires_grad_(False).eval()
-    return FeatureExtractor(backbone.to(device), tuple(mean), tuple(std), size)
+    return FeatureExtractor(backbone.to(device), tuple(mean), tuple(std), size, features)
 
 
 def _build(content: Checkpoint, arch: str | dict | None, **kwargs: Any) -> Any:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from usfm_mm.inference.exported import ExportedModel
+from usfm_mm.inference.feature_space import FEATURES
 from usfm_mm.inference.onnx_model import OnnxModel
 
 from .collecting import collecting_later
 
 if TYPE_CHECKING:
     import torch
-
-    from usfm_mm.inference.features import Encoder
 
     from .model import LoadedModel
 
@@ -79,20 +78,27 @@ def device_for(file: str | os.PathLike, wanted: str | None = None) -> str:
 
 
 @collecting_later()
-def load_encoder(file: str, device: str | None = None) -> Encoder:
+def load_encoder(file: str, device: str | None = None, features: str | None = None) -> Any:
     """An encoder of ``usfm export``, else of any layout.
 
     Args:
         file: As a command gets it.
         device: As :func:`device_for` takes it.
+        features: As :func:`~usfm_mm.apis.load_backbone` takes it; an exported one has one kind.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read.
+        ValueError: If it cannot be read, or was exported with other features.
     """
     if is_exported(file):
-        return load_model(file)
+        exported: Any = load_model(file)
+        if features not in (None, exported.features):
+            raise ValueError(
+                f'{file} gives features {exported.features!r}, not {features!r}: extract the '
+                'features anew with it'
+            )
+        return exported
     where = device_for(file, device)  # which keeps the hosts quiet
     from .backbone import load_backbone
 
-    return load_backbone(file, device=where)
+    return load_backbone(file, device=where, features=features or FEATURES)

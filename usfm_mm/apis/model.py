@@ -58,7 +58,7 @@ class LoadedModel:
         return prepare_for_features(image, self.card.channels, self.card.image_size)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """Feature vectors float32 [B, D] of uint8 [B, C, height, width], by the model's encoder.
+        """Feature vectors float32 [B, 2 D] of uint8 [B, C, height, width], by the model's encoder.
 
         Raises:
             ValueError: If it has none.
@@ -66,6 +66,11 @@ class LoadedModel:
         if not hasattr(self.module, 'backbone'):
             raise ValueError(f'a model for {self.card.task!r} gives no features')
         return extractor_of(self.module, self.card.image_size).encode(images)
+
+    @property
+    def features(self) -> str:
+        """What :meth:`encode` makes vectors of; see ``FeatureExtractor``."""
+        return extractor_of(self.module, self.card.image_size).features
 
     def shares(self, images: np.ndarray) -> np.ndarray:
         """Shares of the patches; see :func:`~usfm_mm.models.rollout.shares_of`."""

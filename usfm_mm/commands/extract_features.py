@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     encoder = load_encoder(args.model, args.device)
     bits = shared_bits(listing.files)
-    about = dict(model=sha256(args.model), **{k: str(v) for k, v in tell_bits(bits).items()})
+    bits_told = {key: str(value) for key, value in tell_bits(bits).items()}
+    about = dict(model=sha256(args.model), features=encoder.features, **bits_told)
     out.parent.mkdir(parents=True, exist_ok=True)
     with progress_bar(console()) as bar:
         shown = bar.add_task('features', total=len(listing.files))

@@ -67,6 +67,7 @@ def load(
         ValueError: A file is none of ours, or the index was made by none of the models.
     """
     from usfm_mm.apis.loading import device_for, is_exported, load_encoder, load_model
+    from usfm_mm.inference.feature_space import kind_of
     from usfm_mm.inference.features import read_features
     from usfm_mm.io.hashing import sha256
     from usfm_mm.page.alike import Index
@@ -81,7 +82,8 @@ def load(
                 f'--index {index}: made by none of {", ".join(paths)}: give its model too, or make '
                 'it with one of these by usfm extract-features'
             )
-        found = Index(Path(index).name, load_encoder(made[0], device), table)
+        encoder = load_encoder(made[0], device, kind_of(table.about))  # an older file has others
+        found = Index(Path(index).name, encoder, table)
     loaded = [(path, load_model(path, device_for(path, device))) for path in paths]
     served = [
         Served(Path(path).stem, model)

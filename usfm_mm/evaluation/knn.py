@@ -8,6 +8,9 @@ import torch
 from mmengine.model import BaseModel
 from sklearn.neighbors import KNeighborsClassifier
 
+from usfm_mm.inference.feature_space import comparable
+from usfm_mm.models.pooling import pool_map
+
 
 @dataclass
 class LabelledFeatures:
@@ -30,7 +33,7 @@ def classifier_features(model: BaseModel, batches: Iterable[dict]) -> LabelledFe
     Args:
         model: mmpretrain's ``ImageClassifier``, or another model with ``data_preprocessor`` and
             ``extract_feat``; in eval mode. The last of its features is taken: a vector ``[B, D]``,
-            or the mean of a map ``[B, D, h, w]``.
+            or mean and standard deviation of a map ``[B, D, h, w]``.
         batches: Of a data loader without shuffling; data samples with ``gt_label``, one per image,
             and ``img_path``.
 
@@ -45,7 +48,7 @@ def classifier_features(model: BaseModel, batches: Iterable[dict]) -> LabelledFe
             found = model.extract_feat(data['inputs'])
             last = found[-1] if isinstance(found, (tuple, list)) else found
             if last.ndim == 4:
-                last = last.mean(dim=(2, 3))
+                last = pool_map(last)
             if last.ndim != 2:
                 raise ValueError(
                     f'the model gives features {tuple(last.shape)}: use a backbone with out_type '
@@ -69,8 +72,10 @@ def knn_scores(
 ) -> np.ndarray:
     """Class scores of images by the labels of their nearest neighbours.
 
-    Each neighbour votes with the inverse of its cosine distance; where one has the very features of
-    the image, only such ones vote (scikit-learn's ``weights='distance'``).
+    Features are standardised by those of training
+    (:func:`~usfm_mm.inference.feature_space.comparable`). Each neighbour votes with the inverse of
+    its cosine distance; where one has the very features of the image, only such ones vote
+    (scikit-learn's ``weights='distance'``).
 
     Args:
         train: Neighbours.
@@ -89,7 +94,7 @@ def knn_scores(
             f'k must be between 1 and the {len(train.labels)} training images, got {k}'
         )
     knn = KNeighborsClassifier(n_neighbors=k, metric='cosine', weights='distance')
-    knn.fit(train.features.astype(np.float64), train.labels)
+    knn.fit(comparable(train.features, train.features), train.labels)
     scores = np.zeros((len(features), num_classes))
-    scores[:, knn.classes_] = knn.predict_proba(features.astype(np.float64))
+    scores[:, knn.classes_] = knn.predict_proba(comparable(features, train.features))
     return scores

@@ -52,8 +52,13 @@ class ExportedModel:
         assert self.card.image_size is not None
         return prepare_for_features(image, self.card.channels, self.card.image_size)
 
+    @property
+    def features(self) -> str:
+        """What the graph makes vectors of; files from before 0.3 do not tell, and take the mean."""
+        return self.card.features
+
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """Feature vectors float32 [B, D] of uint8 [B, C, height, width].
+        """Feature vectors float32 [B, 2 D] of uint8 [B, C, height, width].
 
         Raises:
             ValueError: If it is no encoder.

@@ -17,8 +17,9 @@ from usfm_mm.inference.frames import Pictures, frames_of
 
 
 def extract_features(encoder: Encoder, images: Pictures, batch_size: int = 32) -> np.ndarray:
-    """Feature vectors of images.
+    """Feature vectors of images: mean and standard deviation of the patch tokens of each.
 
+    Compare them by :func:`~usfm_mm.inference.feature_space.comparable`, as :func:`similar` does.
     An encoder in PyTorch is put into eval mode meanwhile, and no gradient is kept.
 
     Args:
@@ -30,7 +31,9 @@ def extract_features(encoder: Encoder, images: Pictures, batch_size: int = 32) -
         batch_size: Images per batch.
 
     Returns:
-        ``[N, D]`` float32, in the order of the images; N = 1 for a single one.
+        float32 ``[N, 2 D]`` of tokens with D numbers, in the order of the images, N = 1 for a
+        single one; ``[N, D]`` of an encoder that gives a vector of its own, or loaded with
+        ``features='mean'``.
 
     Raises:
         FileNotFoundError: If an image does not exist.
@@ -68,7 +71,15 @@ def similar(
 
     Raises:
         FileNotFoundError: If the file or an image does not exist.
-        ValueError: If the features are of another encoder, or something cannot be read.
+        ValueError: If the features are of another encoder or of another kind, or something cannot
+            be read.
     """
     table = features if isinstance(features, FeatureTable) else read_features(Path(features))
+    told = table.about.get('features')
+    kind = getattr(encoder, 'features', told)
+    if told not in (None, kind):
+        raise ValueError(
+            f'the file has features {told!r}, the encoder gives {kind!r}: extract them anew, or '
+            f'take load_backbone(FILE, features={told!r})'
+        )
     return nearest(table, extract_features(encoder, images), k)

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from usfm_mm.inference.answers import Features
+from usfm_mm.inference.feature_space import comparable
 from usfm_mm.inference.frames import Frame, batches
 from usfm_mm.io.atomic import atomic_path
 
@@ -16,7 +17,10 @@ _ABOUT = b'usfm_mm'  # metadata of a Parquet file
 
 
 class Encoder(Protocol):
-    """A network that turns pictures into vectors."""
+    """A network that turns pictures into vectors.
+
+    Ours have ``features`` too, which says what these are made of.
+    """
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """uint8 [H, W] or [H, W, 3] to uint8 [C, height, width]."""
@@ -40,7 +44,7 @@ class FeatureTable:
         vectors: float32 [N, D].
         sources: Path of the file of each.
         numbers: Number of the frame in its file, from 0.
-        about: What made them, such as the model's SHA-256.
+        about: What made them: the model's SHA-256, and ``features``, what they are made of.
     """
 
     vectors: np.ndarray
@@ -51,7 +55,11 @@ class FeatureTable:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A frame that is like another one: its file, number and the cosine between their features."""
+    """A frame that is like another one: its file, number and the cosine between their features.
+
+    The cosine is that of standardised features: 1 for the same picture, around 0 for two that are
+    no more alike than any two of the table.
+    """
 
     source: str
     number: int
@@ -60,6 +68,9 @@ class Neighbour:
 
 def nearest(table: FeatureTable, vectors: np.ndarray, k: int) -> list[list[Neighbour]]:
     """The k nearest of a table by cosine, the nearest first.
+
+    Vectors are standardised by the table, from three on:
+    :func:`~usfm_mm.inference.feature_space.comparable`.
 
     Args:
         table: With vectors [N, D].
@@ -79,19 +90,15 @@ def nearest(table: FeatureTable, vectors: np.ndarray, k: int) -> list[list[Neigh
     if vectors.shape[1] != table.vectors.shape[1]:
         raise ValueError(
             f'the file has features of {table.vectors.shape[1]} numbers, the model gives '
-            f'{vectors.shape[1]}: extract them with the same model'
+            f'{vectors.shape[1]}: extract them with the same model, or, of an older file, '
+            "take load_backbone(FILE, features='mean')"
         )
-    cosines = _unit(vectors) @ _unit(table.vectors).T
+    cosines = comparable(vectors, table.vectors) @ comparable(table.vectors, table.vectors).T
     order = np.argsort(-cosines, axis=1, kind='stable')[:, :k]
     return [
         [Neighbour(table.sources[n], table.numbers[n], float(row[n])) for n in chosen]
         for row, chosen in zip(cosines, order.tolist(), strict=True)
     ]
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
 
 
 def write_features(path: str | Path, table: FeatureTable) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from usfm_mm.inference.ahead import read_ahead
+from usfm_mm.inference.feature_space import kind_of
 from usfm_mm.inference.features import (
     Encoder,
     FeatureTable,
@@ -103,10 +104,11 @@ def _former(out: Path, about: dict[str, str]) -> tuple[dict[str, FeatureTable], 
     if not out.is_file():
         return {}, []
     table = read_features(out)
-    if any(table.about.get(key) != value for key, value in about.items()):
+    told = {'features': kind_of(table.about), **table.about}
+    if any(told.get(key) != value for key, value in about.items()):
         raise ValueError(
-            f'{out} was made by another model, or scaled for other bits: give --out another name, '
-            'or remove it'
+            f'{out} was made by another model, of other features ({told["features"]}), or scaled '
+            'for other bits: give --out another name, or remove it'
         )
     tables = {}
     for source, group in groupby(range(len(table.sources)), key=lambda n: table.sources[n]):

@@ -31,6 +31,8 @@ class Card:
             them are there; ``'values'``, a number for each.
         clip_frames: Frames that a classifier of clips looks at, spread evenly; None: each image
             for itself.
+        features: What an exported encoder makes its vector of: ``'mean+std'`` of the patch tokens,
+            or ``'mean'``.
 
     Example:
         >>> card = Card('pretrain', 'tiny', (112, 112), 1, [55.0], [50.0])
@@ -52,6 +54,7 @@ class Card:
     config: dict[str, Any] = field(default_factory=dict)
     kind: str = 'class'
     clip_frames: int | None = None
+    features: str = 'mean'
 
     @property
     def organs(self) -> list[str]:

@@ -27,7 +27,7 @@ def export_onnx(model: Any, target: str | os.PathLike, images: np.ndarray) -> fl
 
     Args:
         model: From :func:`usfm_mm.apis.load_model`, on the CPU; one of pre-training is exported as
-            its encoder, whose answer are feature vectors [B, D].
+            its encoder, whose answer are feature vectors [B, 2 D].
         target: File to write.
         images: uint8 [B, C, height, width], B at least 2, to compare on.
 
@@ -61,5 +61,5 @@ def onnx_content(model: Any, images: np.ndarray) -> bytes:
             graph, (inputs,), buffer, opset_version=_OPSET, dynamic_axes=axes, **names, **options
         )
     proto = onnx.load_from_string(buffer.getvalue())
-    onnx.helper.set_model_props(proto, {CARD_KEY: json.dumps(model.card.to_dict())})
+    onnx.helper.set_model_props(proto, {CARD_KEY: json.dumps(graph.card.to_dict())})
     return proto.SerializeToString()

@@ -1,6 +1,7 @@
 """A model as one module from uint8 images to answers, as exporters take it."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ class ExportGraph(nn.Module):
     Args:
         module: The host's model in eval mode, which is copied.
         card: Its card.
+
+    Attributes:
+        card: That of the graph, which tells what an encoder's vectors are made of.
     """
 
     def __init__(self, module: Any, card: Card) -> None:
@@ -31,6 +35,7 @@ class ExportGraph(nn.Module):
                     setattr(parent, name, _PoolByMatrix(child.output_size))
         self.module, self.task = module, card.task
         self.encoder = extractor_of(module, card.image_size) if card.task == 'pretrain' else None
+        self.card = replace(card, features=self.encoder.features) if self.encoder else card
 
     def forward(self, images: Tensor) -> Tensor:
         """Answers float32 [B, ...] of uint8 [B, C, height, width]."""

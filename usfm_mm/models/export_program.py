@@ -43,7 +43,7 @@ def export_program(model: Any, target: str | os.PathLike, images: np.ndarray) ->
         for node in program.graph.nodes:
             node.meta.pop('stack_trace', None)  # paths of this machine
         buffer = io.BytesIO()
-        card = json.dumps(model.card.to_dict())
+        card = json.dumps(graph.card.to_dict())
         torch.export.save(program, buffer, extra_files={CARD_FILE: card})
     content = buffer.getvalue()
     difference = check_exported(ProgramModel(content), model, images, target)

@@ -9,7 +9,9 @@ import torch
 from mmpretrain.models import BEiTViT
 from torch import Tensor, nn
 
+from usfm_mm.inference.feature_space import FEATURES
 from usfm_mm.inference.prepare import prepare_for_features
+from usfm_mm.models.pooling import pool_map
 
 
 @dataclass
@@ -22,12 +24,21 @@ class FeatureExtractor:
         mean: Mean intensity of each of the C channels, 0 to 255.
         std: Standard deviation of each channel, 0 to 255.
         size: Height and width that images are resized to, pixels.
+        pooling: What is made of a feature map, ``'mean+std'`` or ``'mean'``; see
+            :func:`~usfm_mm.models.pooling.pool_map`.
     """
 
     backbone: nn.Module
     mean: Sequence[float]
     std: Sequence[float]
     size: tuple[int, int]
+    pooling: str = FEATURES
+
+    @property
+    def features(self) -> str:
+        """What the vectors are made of; ``'mean'`` where the backbone gives one of its own."""
+        maps = getattr(self.backbone, 'out_type', 'featmap') == 'featmap'
+        return self.pooling if maps else 'mean'
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Resize an image and give it the encoder's number of channels.
@@ -46,7 +57,7 @@ class FeatureExtractor:
 
     @torch.no_grad()
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """As a call, from uint8 [B, C, H, W] to float32 [B, D] in NumPy, in eval mode."""
+        """As a call, from uint8 [B, C, H, W] to float32 vectors in NumPy, in eval mode."""
         former = [(module, module.training) for module in self.backbone.modules()]
         self.backbone.eval()
         try:
@@ -62,8 +73,8 @@ class FeatureExtractor:
             images: ``[B, C, H, W]`` uint8.
 
         Returns:
-            ``[B, D]`` float32: the mean of the patch tokens of a feature map, or the vector
-            itself.
+            float32: what ``pooling`` makes of a feature map, ``[B, 2 D]`` or ``[B, D]``, or the
+            backbone's vector itself.
 
         Raises:
             ValueError: If the backbone returns neither.
@@ -76,7 +87,7 @@ class FeatureExtractor:
         images = (images.to(parameter.device).float() - mean) / std
         features = self.backbone(images.to(parameter.dtype))[-1]
         if features.ndim == 4:
-            features = features.mean(dim=(2, 3))
+            features = pool_map(features, self.pooling)
         if features.ndim != 2:
             raise ValueError(
                 f'the backbone returns {tuple(features.shape)}: use out_type '

@@ -75,7 +75,7 @@ class TestViT:
         path = self.file(kind, tmp_path)
         with pytest.raises(CheckpointError, match=r'number of heads: give arch=dict\(num_heads'):
             load_backbone(path)
-        encoder = load_backbone(path, arch=dict(num_heads=HEADS))
+        encoder = load_backbone(path, arch=dict(num_heads=HEADS), features='mean')
         assert encoder.size == (64, 64)
         pixels = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (encoder.mean, encoder.std))

@@ -15,6 +15,7 @@ from usfm_mm.engine.show_image import show_image
 from usfm_mm.engine.validated_weights import validated_weights
 from usfm_mm.evaluation.silhouette import silhouette_by_organ
 from usfm_mm.inference.extract import extract_features
+from usfm_mm.inference.feature_space import FEATURES, comparable
 from usfm_mm.io.json_file import write_json
 from usfm_mm.models.features import extractor_of
 from usfm_mm.registry import HOOKS
@@ -31,14 +32,15 @@ class EmbeddingHook(Hook):
     """Embeds images of each organ and measures how well the features tell organs apart.
 
     Up to ``images_per_organ`` images of each organ, a seeded choice from the training and
-    validation data sets, are resized to the model's size, unmasked, and encoded: the mean of the
-    patch tokens after the final norm. Into ``work_dir/embedding`` go ``NAME.npz`` (features and
-    organs), ``NAME.png`` (UMAP), and ``NAME.json`` with the silhouette by organ; NAME is
-    ``epoch_XXX``.
+    validation data sets, are resized to the model's size, unmasked, and encoded: mean and standard
+    deviation of the patch tokens after the final norm. Into ``work_dir/embedding`` go ``NAME.npz``
+    (features and organs), ``NAME.png`` (UMAP), and ``NAME.json`` with the silhouette by organ; NAME
+    is ``epoch_XXX``.
 
     The silhouette is measured in the feature space, not in the picture, where UMAP would have
-    pulled clusters apart; on Euclidean distances, which UMAP uses as well and which don't depend on
-    an offset that all features share.
+    pulled clusters apart; of features that are standardised by these images and brought to length
+    1, as all that compares features does
+    (:func:`~usfm_mm.inference.feature_space.comparable`), on Euclidean distances.
 
     Only the main process works. What is missing (packages, a second organ, features that are
     numbers) is a warning, never an error: it must not cost a finished training. Under FSDP no
@@ -102,15 +104,16 @@ class EmbeddingHook(Hook):
         features, organs = self._features(runner)
         stem.parent.mkdir(parents=True, exist_ok=True)
         np.savez(stem.with_suffix('.npz'), features=features, organs=np.asarray(organs))
-        record: dict[str, Any] = dict(epoch=epoch, images=len(organs))
-        record.update(silhouette_by_organ(features, organs))
+        record: dict[str, Any] = dict(epoch=epoch, images=len(organs), features=FEATURES)
+        compared = comparable(features, features)
+        record.update(silhouette_by_organ(compared, organs))
         write_json(stem.with_suffix('.json'), record)
         score = record['silhouette']
         runner.message_hub.update_scalar('embedding/silhouette', score, resumed=False)
         runner.visualizer.add_scalar('embedding/silhouette', score, runner.iter)
         runner.logger.info(f'Silhouette by organ: {score:.3f} ({len(organs)} images)')
         title = f'epoch {epoch}: silhouette in feature space {score:.3f}'
-        figure = embedding_scatter(umap_points(features, self.seed), organs, title)
+        figure = embedding_scatter(umap_points(compared, self.seed), organs, title)
         path = save_figure(figure, stem.with_suffix('.png'))
         show_image(runner, 'embedding', figure_to_array(figure), runner.iter)
         runner.logger.info(f'Embedding: {path}')
