@@ -1,5 +1,6 @@
 """What a model costs, counted by hand."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -27,6 +28,24 @@ def test_parameters_and_operations_are_those_of_the_formula():
     assert told['batch_size'] == 4
     assert model.calls == 4  # one that is counted, three that are timed
     assert model.conv.weight.grad is None
+
+
+class Passing(nn.Module):
+    """Hands a parameter to a module, as ViTs hand on their bias tables."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.layer = nn.Parameter(torch.ones(5, 3)), nn.Linear(3, 2)
+
+    def forward(self, x):
+        return x @ self.layer(self.weight)
+
+
+def test_parameters_may_go_into_modules_and_learn_afterwards():
+    model = Passing()
+    told = measure_cost(model, model, torch.zeros(4, 5), seconds=0)
+    assert told['gflops'] * 1e9 == pytest.approx((2 * 5 * 3 * 2 + 2 * 4 * 5 * 2) / 4)
+    assert all(weight.requires_grad for weight in model.parameters())
 
 
 def test_speed_is_that_of_the_median_step(monkeypatch):

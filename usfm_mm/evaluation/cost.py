@@ -43,8 +43,16 @@ def measure_cost(
     images = batch_size_of(batch)
     times: list[float] = []
     with torch.no_grad():
-        with count_flops() as counter:
-            step(batch)
+        # The counter hooks the gradients of what goes into modules, parameters among it.
+        learning = [weight for weight in model.parameters() if weight.requires_grad]
+        try:
+            for weight in learning:
+                weight.requires_grad_(False)
+            with count_flops() as counter:
+                step(batch)
+        finally:
+            for weight in learning:
+                weight.requires_grad_(True)
         if device.type == 'cuda':
             torch.cuda.reset_peak_memory_stats(device)
         began = time.perf_counter()
