@@ -1,6 +1,6 @@
 """What files that lie cost the process that reads them, and what is told of them.
 
-    python -m benchmarks.hostile [--folder DIR] [--seconds 40]
+    python -m benchmarks.hostile [--folder DIR] [--seconds 40] [--kinds images clips]
 
 The files are those of tests/support/hostile, made anew. Each is read by a process of its own, with
 all that a worker does with it, the search for text included. Seconds are of the processor; memory
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'tests'))
-from support.hostile import HOSTILE, dicom_headers, dicom_pixels, images, places, videos, volumes
+from support.hostile import dicom_headers, dicom_pixels, images, places, videos, volumes
 from support.hostile.measure import baseline, cost_of
 from usfm_mm.database.readers import dicom, image, nifti, video, volume  # noqa: F401  of all alike
 
@@ -41,6 +41,7 @@ def main() -> None:
         '--folder', type=Path, help='for the files (2 GB; default: a temporary one)'
     )
     parser.add_argument('--seconds', type=float, default=40)
+    parser.add_argument('--kinds', nargs='+', choices=KINDS, default=tuple(KINDS), metavar='KIND')
     args = parser.parse_args()
     cv2.setNumThreads(1)
     console = Console(width=150)
@@ -51,7 +52,8 @@ def main() -> None:
         root = args.folder or Path(folder) / 'files'
         root.mkdir(exist_ok=True)
         before = baseline()
-        for kind, files in KINDS.items():
+        for kind in args.kinds:
+            files = KINDS[kind]
             told: Counter[str] = Counter()
             costs = []
             untrue = 0
@@ -77,7 +79,8 @@ def main() -> None:
                 f'{max(memory for _, memory, _ in costs):.0f}',
                 longest[2],
             )
-    console.print(f'{len(HOSTILE)} files; a process begins with {before:.0f} MB')
+    count = sum(len(KINDS[kind]) for kind in args.kinds)
+    console.print(f'{count} files; a process begins with {before:.0f} MB')
     console.print(table)
 
 

@@ -35,9 +35,11 @@ class Cost(NamedTuple):
 
 
 def cost_of(path: Path, out: Path, seconds: float) -> list[Cost]:
-    """Read what is at a path as a worker does, and measure it."""
+    """Read what is at a path, in a folder that is the source, as a worker does, and measure it."""
     job = Job(Identity(b'k'), Rules((), ()), Options(), 256, out, parent=-1, seconds=seconds)
-    return [_measured(job, file) for file in walk([path])]
+    # A source may be a link, which is followed; what is in it is not.
+    found = (file for file in walk([path.parent]) if f'{file.path}/'.startswith(f'{path}/'))
+    return [_measured(job, file) for file in found]
 
 
 def _measured(job, file):
