@@ -152,6 +152,7 @@ def _benchmarks(folder: Path, weights: Weights) -> None:
 
 READERS = {
     'benchmarks/README.md': _benchmarks,
+    'docs/large_database.md': _benchmarks,
     'README.md': _readme,
     'docs/first_hour.md': _first_hour,
     'docs/adaptation.md': _adaptation,

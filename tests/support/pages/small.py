@@ -21,10 +21,12 @@ BENCHMARKS = {
     'data_sets': ['--items', '4', '--frames', '4', '--rounds', '1', '--size', '32'],
     'database': ['--files', '20', '--rows', '2000', '--real', '2', '--source', 'scans'],
     'exported': ['--arch', 'tiny', '--batch-size', '2', '--rounds', '1'],
+    'hostile': ['--kinds', 'places and names'],
     'inference': ['--images', '2', '--arch', 'tiny', '--batch-size', '2', '--rounds', '1'],
     'peak_memory': ['--archs', 'tiny'],
     'readers': ['--frames', '2'],
     'sampler': ['--images', '2000', '--workers', '1', '--rounds', '1'],
+    'stages': ['--count', '2', '--hashes', '2000', '--data', 'scans'],
     'training_step': ['--arch', 'tiny', '--size', '32', '--batch-size', '2', '--rounds', '1'],
     'worker': ['--source', 'scans'],
 }
