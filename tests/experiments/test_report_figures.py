@@ -78,6 +78,7 @@ def finish_pretraining(run, rng):
     features = rng.normal(0, 1, (24, 6))
     if run.method == 'USFM':
         features += 40 * np.eye(6)[np.repeat([0, 1, 2], 8)]
+    features[:, 5] *= 1000  # brightness, say, which must not decide
     np.savez(run.folder / 'embedding' / 'epoch_001.npz', features=features, organs=organs)
     image = np.full((10, 20), 20 * run.seed + (run.method == 'USFM'), np.uint8)
     (run.folder / 'reconstruction' / 'epoch_001.png').write_bytes(encode_png(image))
@@ -156,8 +157,8 @@ def test_all_figures_are_files_and_on_the_page(done):
 
 def test_features_are_measured_in_their_own_space(done):
     table = {row['pre-training']: row for row in organ_features_table(done[1])}
-    assert float(table['USFM']['silhouette, %'].split()[0]) > 80
-    assert table['USFM']['5 nearest, %'].startswith('100.0')
+    assert float(table['USFM']['silhouette, %'].split()[0]) > 30
+    assert float(table['USFM']['5 nearest, %'].split()[0]) > 95
     assert abs(float(table['USFM-woS']['silhouette, %'].split()[0])) < 20
     assert float(table['USFM-woS']['5 nearest, %'].split()[0]) < 70
 

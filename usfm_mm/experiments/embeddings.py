@@ -9,17 +9,22 @@ import numpy as np
 from usfm_mm.experiments.plan import PRETRAIN, Run
 from usfm_mm.experiments.states import is_done
 from usfm_mm.experiments.tables import cell
+from usfm_mm.inference.feature_space import comparable
 
 NEIGHBOURS = 5
 
 
 def read_features(run: Run) -> tuple[np.ndarray, list[str]] | None:
-    """Features ``[N, D]`` and organs that a pre-training left (``EmbeddingHook``), or None."""
+    """Features that a pre-training left (``EmbeddingHook``), as they are compared; or None.
+
+    Returns:
+        float64 ``[N, D]``, standardised, rows of length 1; and N organs.
+    """
     files = sorted((run.folder / 'embedding').glob('epoch_*.npz'))
     if run.stage != PRETRAIN or not is_done(run) or not files:
         return None
     with np.load(files[-1]) as held:
-        return held['features'], held['organs'].tolist()
+        return comparable(held['features'], held['features']), held['organs'].tolist()
 
 
 def nearest_organs(features: np.ndarray, organs: Sequence[str], k: int = NEIGHBOURS) -> float:
