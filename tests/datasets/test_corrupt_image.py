@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from support.command_line import load
-from usfm_mm.config.corruption import set_corruption
+from usfm_mm.commands import test as command
+from usfm_mm.config.corruption import corruption_of, set_corruption
 from usfm_mm.datasets.transforms import CorruptImage
 
 
@@ -49,6 +50,31 @@ def test_a_test_has_it_right_after_loading(config):
     assert [step['type'] for step in steps] == [before[0], 'usfm_mm.CorruptImage', *before[1:]]
     assert (steps[1]['kind'], steps[1]['severity']) == ('gain', 3)
     assert str(cfg.train_dataloader) == training
+    assert corruption_of(cfg) == 'gain:3'
+    assert corruption_of(load(config)) is None
+
+
+@pytest.mark.parametrize(
+    ('given', 'folder'),
+    [
+        ([], 'work_dirs/seg_custom_upernet'),
+        (['--corrupt', 'gain:3'], 'work_dirs/seg_custom_upernet/corrupted/gain_3'),
+        (['--corrupt', 'gain:3', '--work-dir', 'own'], 'own'),
+    ],
+)
+def test_results_of_worse_images_lie_beside_the_others(monkeypatch, tmp_path, given, folder):
+    class Asked(Exception):  # noqa: N818
+        pass
+
+    def build_runner(cfg):
+        raise Asked(cfg.work_dir)
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'best.pth').write_bytes(b'')
+    monkeypatch.setattr('usfm_mm.config.options.build_runner', build_runner)
+    monkeypatch.setattr('usfm_mm.config.loading.check_data_root', lambda cfg: None)
+    with pytest.raises(Asked, match=f'^{folder}$'):
+        command.main(['usfm/seg_custom_upernet', 'best.pth', *given])
 
 
 def test_mistakes_are_named():

@@ -142,6 +142,12 @@ def captions(tiles):
     return [tile.caption for tile in tiles]
 
 
+def test_worse_images_are_told(tmp_path, images, monkeypatch):
+    monkeypatch.setattr('usfm_mm.engine.hooks.test_report.corruption_of', lambda cfg: 'gain:3')
+    runner, _ = run_test(tmp_path, images, 'seg')
+    assert read_report(runner)[1]['corruption'] == 'gain:3'
+
+
 def test_segmentation(tmp_path, images, drawn):
     runner, result = run_test(tmp_path, images, 'seg')
     folder, summary, rows = read_report(runner)

@@ -45,9 +45,19 @@ def test_few_or_constant_vectors_give_numbers():
     two = np.array([[3.0, 4.0], [0.0, 2.0]])
     np.testing.assert_allclose(comparable(two, two[:1]), [[0.6, 0.8], [0, 1]])
     np.testing.assert_allclose(comparable(two, two), [[0.6, 0.8], [0, 1]])
-    same = np.ones((12, 3))
-    assert not comparable(same, same).any()  # no direction, and no division by zero
-    assert not comparable(np.array([[1.0, 5.0, 1.0]]), same).any()
+    same = np.tile([3.0, 4.0], (12, 1))  # as when one picture is listed twelve times
+    np.testing.assert_allclose(comparable(same, same), np.tile([0.6, 0.8], (12, 1)))
+    np.testing.assert_allclose(comparable(two, same), [[0.6, 0.8], [0, 1]])
+
+
+def test_what_is_no_number_is_named():
+    vectors = np.random.default_rng(3).normal(size=(5, 4)).astype(np.float32)
+    table = FeatureTable(vectors.copy(), [f'{n}.png' for n in range(5)], [0, 1, 2, 3, 4])
+    with pytest.raises(ValueError, match='features asked for are not finite: the model is broken'):
+        nearest(table, np.full((1, 4), np.nan), k=1)
+    table.vectors[3, 2] = np.inf
+    with pytest.raises(ValueError, match=r'features of 3\.png, frame 3, are not finite: extract'):
+        nearest(table, vectors[:1], k=1)
 
 
 def test_pooling_against_numpy_and_what_is_no_kind():

@@ -48,3 +48,14 @@ def test_views_are_drawn_on_as_their_copies():
     image, mask = image[::2, ::-1, ::-1], mask[::2, ::-1]
     expected = overlay(image.copy(), mask.copy(), PALETTE)
     np.testing.assert_array_equal(overlay(image, mask, PALETTE), expected)
+
+
+@pytest.mark.parametrize('dtype', [bool, np.int64])
+def test_a_mask_may_be_what_a_threshold_or_numpy_gives(dtype):
+    image = np.full((6, 8), 90, np.uint8)
+    mask = np.zeros((6, 8), np.uint8)
+    mask[2:4, 3:7] = 1
+    palette = [(0, 0, 0), (200, 30, 10)]
+    expected = overlay(image, mask, palette)
+    assert (expected != 90).any()
+    np.testing.assert_array_equal(overlay(image, mask.astype(dtype), palette), expected)

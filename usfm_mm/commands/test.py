@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f'{args.config} has nothing to test with (no test_dataloader)')
     if args.corrupt:
         set_corruption(cfg, args.corrupt)
+        if not args.work_dir:  # beside the test of the images as they are, not in its place
+            cfg.work_dir = str(Path(cfg.work_dir, 'corrupted', args.corrupt.replace(':', '_')))
     if args.cost:
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='usfm_mm.CostHook')]
     cfg.load_from, cfg.resume = args.checkpoint, False

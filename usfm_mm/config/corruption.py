@@ -3,6 +3,7 @@
 from mmengine.config import Config, ConfigDict
 
 _LOADING = 'LoadImageFromFile'
+_STEP = 'usfm_mm.CorruptImage'
 
 
 def set_corruption(cfg: Config, text: str) -> None:
@@ -25,5 +26,14 @@ def set_corruption(cfg: Config, text: str) -> None:
     places = [n for n, step in enumerate(pipeline) if step['type'] == _LOADING]
     if not places:
         raise ValueError(f'--corrupt is for tests of single images; {cfg.filename} loads others')
-    step = ConfigDict(type='usfm_mm.CorruptImage', kind=kind, severity=int(severity))
+    step = ConfigDict(type=_STEP, kind=kind, severity=int(severity))
     pipeline.insert(places[0] + 1, step)
+
+
+def corruption_of(cfg: Config) -> str | None:
+    """What :func:`set_corruption` made worse, as ``'speckle:3'``; None for images as they are."""
+    loader = cfg.get('test_dataloader')
+    dataset = loader.get('dataset') if isinstance(loader, dict) else None
+    pipeline = dataset.get('pipeline') if isinstance(dataset, dict) else None
+    found = [step for step in pipeline or () if step['type'] == _STEP]
+    return ', '.join(f'{step["kind"]}:{step["severity"]}' for step in found) or None

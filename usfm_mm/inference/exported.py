@@ -55,7 +55,7 @@ class ExportedModel:
     @property
     def features(self) -> str:
         """What the graph makes vectors of; files from before 0.3 do not tell, and take the mean."""
-        return self.card.features
+        return self.card.features or 'mean'  # exported before it was noted
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Feature vectors float32 [B, 2 D] of uint8 [B, C, height, width].

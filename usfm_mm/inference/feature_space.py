@@ -36,8 +36,8 @@ def comparable(features: np.ndarray, among: np.ndarray) -> np.ndarray:
 
     Each dimension is standardised by the vectors that are compared with (an index, the training
     images): without it the few dimensions that follow brightness decide, and all cosines are near
-    1. Measured in ``docs/features.md``. Of one or two vectors the spread says nothing, and
-    they stay as they are.
+    1. Measured in ``docs/features.md``. Of one or two vectors, or of equal ones, the spread says
+    nothing, and they stay as they are.
 
     Args:
         features: ``[N, D]``.
@@ -54,8 +54,9 @@ def comparable(features: np.ndarray, among: np.ndarray) -> np.ndarray:
     features = features.astype(np.float64)
     if len(among) >= _FEWEST:
         spread = among.std(axis=0, dtype=np.float64)
-        constant = spread <= 1e-6 * spread.max()
-        features = features - among.mean(axis=0, dtype=np.float64)
-        features = np.where(constant, 0.0, features / np.where(constant, 1.0, spread))
+        told = spread > 1e-6 * spread.max()
+        if told.any():
+            features = features - among.mean(axis=0, dtype=np.float64)
+            features = np.where(told, features / np.where(told, spread, 1.0), 0.0)
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     return features / np.maximum(lengths, np.finfo(np.float32).tiny)

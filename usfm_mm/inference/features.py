@@ -78,7 +78,8 @@ def nearest(table: FeatureTable, vectors: np.ndarray, k: int) -> list[list[Neigh
         k: At most N are given.
 
     Raises:
-        ValueError: The vectors are of another length than the table's, or k is below 1.
+        ValueError: The vectors are of another length than the table's or not finite, or k is below
+            1.
 
     Example:
         >>> table = FeatureTable(np.eye(2, dtype=np.float32), ['a.png', 'b.png'], [0, 0])
@@ -93,6 +94,12 @@ def nearest(table: FeatureTable, vectors: np.ndarray, k: int) -> list[list[Neigh
             f'{vectors.shape[1]}: extract them with the same model, or, of an older file, '
             "take load_backbone(FILE, features='mean')"
         )
+    if not np.isfinite(vectors).all():
+        raise ValueError('the features asked for are not finite: the model is broken')
+    bad = np.flatnonzero(~np.isfinite(table.vectors).all(axis=1))
+    if bad.size:  # through the mean it would spoil all others
+        where = f'{table.sources[bad[0]]}, frame {table.numbers[bad[0]]}'
+        raise ValueError(f'the features of {where}, are not finite: extract them anew')
     cosines = comparable(vectors, table.vectors) @ comparable(table.vectors, table.vectors).T
     order = np.argsort(-cosines, axis=1, kind='stable')[:, :k]
     return [

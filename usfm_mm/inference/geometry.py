@@ -54,7 +54,10 @@ def mask_of(probabilities: np.ndarray, threshold: float | None = None) -> np.nda
 
 
 def _likeliest(probabilities: np.ndarray) -> np.ndarray:
-    """As ``argmax(axis=0)``, class by class: NumPy goes pixel by pixel, in nine times the time."""
+    """As ``argmax(axis=0)`` of finite numbers, class by class.
+
+    NumPy goes pixel by pixel, in nine times the time.
+    """
     mask, highest = np.zeros(probabilities.shape[1:], np.uint8), probabilities[0].copy()
     for number, one in enumerate(probabilities[1:], 1):
         np.copyto(mask, number, where=one > highest)

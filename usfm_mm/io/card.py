@@ -32,7 +32,7 @@ class Card:
         clip_frames: Frames that a classifier of clips looks at, spread evenly; None: each image
             for itself.
         features: What an exported encoder makes its vector of: ``'mean+std'`` of the patch tokens,
-            or ``'mean'``.
+            or ``'mean'``; None of a model that is not exported, which can give both.
 
     Example:
         >>> card = Card('pretrain', 'tiny', (112, 112), 1, [55.0], [50.0])
@@ -54,7 +54,7 @@ class Card:
     config: dict[str, Any] = field(default_factory=dict)
     kind: str = 'class'
     clip_frames: int | None = None
-    features: str = 'mean'
+    features: str | None = None
 
     @property
     def organs(self) -> list[str]:

@@ -16,13 +16,14 @@ def overlay(image: np.ndarray, mask: np.ndarray, palette: Sequence[Sequence[int]
 
     Args:
         image: uint8 [H, W] or [H, W, 3] (RGB).
-        mask: Numbers of classes, uint8 [H, W].
+        mask: Numbers of classes, or of one class where it is, integers or bool [H, W].
         palette: RGB colour of each class.
 
     Returns:
         uint8 [H, W, 3].
     """
     drawn = as_rgb(image).copy()
+    mask = np.asarray(mask).astype(np.uint8, copy=False)  # OpenCV dies of bool
     for number in range(1, len(palette)):
         inside = cv2.inRange(mask, number, number)
         if not inside.any():

@@ -6,6 +6,7 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from usfm_mm.config.corruption import corruption_of
 from usfm_mm.evaluation.bootstrap_cls import BootstrapClsMetric
 from usfm_mm.evaluation.enhancement_metric import EnhancementMetric
 from usfm_mm.evaluation.labels_metric import LabelsMetric
@@ -28,7 +29,7 @@ class TestReportHook(Hook):
     Beside ``per_image.csv``, which the metric writes, unless it has a ``csv_path`` of its own:
 
     - ``summary.json``: the metrics, the number of images, the checkpoint with its epoch and
-      iteration, the config's name and the seed.
+      iteration, the config's name and the seed; ``corruption`` where images were made worse.
     - ``hardest_easiest.png``: in segmentation the images of lowest and highest DSC, those without
       any foreground in truth and prediction left out; in classification the most confident wrong
       and right ones; in enhancement those of lowest and highest SSIM.
@@ -96,6 +97,8 @@ class TestReportHook(Hook):
             config=None if config is None else Path(config).name,
             seed=runner.seed,
         )
+        if corruption := corruption_of(runner.cfg):
+            summary['corruption'] = corruption
         if isinstance(metric, BootstrapClsMetric):
             write_table(folder / 'per_class.csv', metric.per_class)
         write_json(folder / 'summary.json', summary, default=float)
