@@ -7,18 +7,20 @@ import stat
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fsspec.spec import AbstractBufferedFile
 
-from support.hostile_store import HostileStore, hostile_store
+from support.hostile_store import HostileStore, hostile_store, in_memory
 from support.made_up import key_file, rows, run, speckle, write_folder
 from usfm_mm.database import fetch
 from usfm_mm.database.fetch import at_hand, remove_left_copies
 from usfm_mm.database.listing import walk
 from usfm_mm.database.remote import Remote
 from usfm_mm.database.store import OutputError
-from usfm_mm.database.types import CHANGED, TOO_LARGE, TOO_LONG, VANISHED
+from usfm_mm.database.types import CHANGED, TOO_LARGE, TOO_LONG, VANISHED, RejectedError
 from usfm_mm.io.image import encode_png
 
 pytestmark = pytest.mark.usefixtures('no_text_search', 'own_temporary_folder')
@@ -35,6 +37,8 @@ HOSTILE = {
     'forbidden.png': ('unreadable', 'object storage: PermissionError'),
     'other-error.png': ('unreadable', 'object storage: RuntimeError'),
     'stalls.png': (TOO_LONG, 'nothing came for 0.2 s'),
+    'stalls-when-told.png': (TOO_LONG, 'nothing came for 0.2 s'),
+    'stalls-when-opened.png': (TOO_LONG, 'nothing came for 0.2 s'),
     'notes.txt': ('not an image', 'its content is of no kind that is read'),
     'empty.png': ('empty file', ''),
 }
@@ -115,6 +119,37 @@ def test_what_is_no_picture_is_not_fetched_whole(tmp_path):
     assert sum(sizes) == 65536
 
 
+class Ranged(AbstractBufferedFile):
+    """A file as stores give it, in parts."""
+
+    fetched: list[tuple[int, int]] = []
+
+    def _fetch_range(self, start, end):
+        self.fetched.append((start, min(end, self.size)))  # as stores cut it
+        return self.fs.store[self.path].getvalue()[start:end]
+
+
+@pytest.mark.parametrize(
+    ('head', 'size', 'parts'),
+    [
+        (b'PK', 20_000_000, [(0, 65_536)]),
+        (PICTURE[:8], 9_000_000, [(0, 65_536), (65_536, 65_536 + (8 << 20))]),
+    ],
+)
+def test_no_more_is_fetched_than_is_read(tmp_path, monkeypatch, head, size, parts):
+    """Stores' own files read ahead, by blocks of 5 to 50 MB."""
+    monkeypatch.setattr(Ranged, 'fetched', [])
+    with hostile_store({'bucket/a': head + bytes(size - len(head))}):
+        place = one_file()
+        monkeypatch.setattr(
+            HostileStore, '_open', lambda self, path, mode, **how: Ranged(self, path, mode, **how)
+        )
+        with suppress(RejectedError), at_hand(*place) as path:
+            assert path.stat().st_size == size
+            parts = [*parts, (parts[-1][1], size)]
+    assert Ranged.fetched == parts
+
+
 def one_file():
     (file,) = walk([Remote('hostile://bucket')])
     return file.path, file.name
@@ -150,7 +185,11 @@ def test_copies_of_a_killed_process_go_at_the_next_start(tmp_path):
     done = subprocess.run([sys.executable, '-c', KILLED], env=env, check=False)
     assert done.returncode == -signal.SIGKILL
     assert [path.name for path in copies()] == ['a.png']
-    run([write_folder(tmp_path / 'local', 1)], tmp_path / 'out', tmp_path)
+    folder = write_folder(tmp_path / 'local', 1)
+    run([folder], tmp_path / 'out', tmp_path)
+    assert copies() != []  # a build of folders makes none, and needs no such folder
+    with in_memory(folder, 'bucket'):
+        run([folder, Remote('memory://bucket')], tmp_path / 'out', tmp_path)
     assert copies() == []
 
 
@@ -160,6 +199,11 @@ def test_folders_of_others_are_refused(tmp_path):
     parent.chmod(0o755)
     with pytest.raises(OutputError, match='others may look into .* set TMPDIR'):
         remove_left_copies()
+    folder = write_folder(tmp_path / 'local', 1)
+    run([folder], tmp_path / 'out', tmp_path)  # no copy would lie there
+    assert len(rows(tmp_path / 'out')) == 1
+    with in_memory(folder, 'b'), pytest.raises(OutputError, match='others may look into'):
+        run([Remote('memory://b')], tmp_path / 'out', tmp_path)
     parent.rmdir()
     parent.symlink_to(tmp_path)
     with pytest.raises(OutputError, match='others may look into'):

@@ -56,6 +56,8 @@ class HostileStore(MemoryFileSystem):
         return [self._lie(entry) for entry in listed]
 
     def info(self, path, **kwargs):
+        if path.endswith('/stalls-when-told.png'):
+            time.sleep(30)
         return self._lie(super().info(path, **kwargs))
 
     def _open(self, path, mode='rb', **kwargs):
@@ -64,6 +66,8 @@ class HostileStore(MemoryFileSystem):
         if mode != 'rb':
             return file
         self.opened.append(name)
+        if name == 'stalls-when-opened.png':
+            time.sleep(30)
         if name == 'vanishing.png':
             self.rm(path)
             raise FileNotFoundError(path)

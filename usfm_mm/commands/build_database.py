@@ -29,15 +29,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         'source', nargs='+', help='folders and files to read, also in object storage (s3://…)'
     )
     parser.add_argument('out', help='folder of the database')
-    parser.add_argument('--key-file', type=Path, help='secret that patients are hashed with')
-    parser.add_argument('--rules', type=Path, help='YAML: organ, center, device, patient, exclude')
+    parser.add_argument('--key-file', help='secret that patients are hashed with')
+    parser.add_argument('--rules', help='YAML: organ, center, device, patient, exclude')
     parser.add_argument(
         '--exclude-like',
         nargs='+',
         default=(),
         help='data sets whose images must stay out, such as test sets',
     )
-    parser.add_argument('--journal', type=Path, help='private folder (default: beside the key)')
+    parser.add_argument('--journal', help='private folder (default: beside the key)')
     settings = parser.add_argument_group('images (the same in every run on one database)')
     default = Settings()
     settings.add_argument('--size', type=int, default=default.size, help='side; 0 keeps theirs')
@@ -68,17 +68,20 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _build(args: argparse.Namespace) -> None:
+    from usfm_mm.database.addresses import only_local, source_of
     from usfm_mm.database.build import build
-    from usfm_mm.database.remote import only_local, source_of
     from usfm_mm.database.workers import Cluster
+
+    def local(text: str | None, option: str) -> Path | None:
+        return None if text is None else only_local(text, f'what {option} names')
 
     build(
         [source_of(text) for text in args.source],
         only_local(args.out, 'the database'),
-        args.key_file,
-        args.rules,
+        local(args.key_file, '--key-file'),
+        local(args.rules, '--rules'),
         Settings(args.size, args.packed, args.max_hamming, args.val_fraction, options_of(args)),
         [only_local(text, 'what --exclude-like names') for text in args.exclude_like],
-        args.journal,
+        local(args.journal, '--journal'),
         Cluster(args.backend, args.workers, args.scheduler, args.seconds_per_file),
     )

@@ -74,7 +74,8 @@ def build(
     rules = read_rules(rules_file)
     folder = journal_folder or default_journal_folder(Path(str(key_file)), out)
     make_journal_folder(folder, out, paths_of(sources))
-    remove_left_copies()
+    if len(paths_of(sources)) < len(sources):  # of folders no copies are made
+        remove_left_copies()
     try:
         out.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:

@@ -10,15 +10,16 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from usfm_mm.database.readers.kinds import kind_of
 from usfm_mm.database.readers.limits import MAX_BYTES, check_bytes, stopped_after
-from usfm_mm.database.remote import is_remote, split_path, told, version
+from usfm_mm.database.remote import Remote, is_remote, is_web, split_path, told, version
 from usfm_mm.database.store import OutputError
 from usfm_mm.database.types import CHANGED, TOO_LARGE, VANISHED, RejectedError
 
@@ -28,8 +29,10 @@ MAX_FETCHED = 4_000_000_000
 # The kind of a file shows in its head: what is no picture is not fetched whole.
 _HEAD = 1 << 16
 _BLOCK = 8 << 20
-# Seconds on the clock in which a block must come.
+# Seconds on the clock in which a block or an answer must come.
 _PATIENCE = 60.0
+# What these open takes no word about caches.
+_OWN_BUFFERS = ('smb', 'dbfs')
 
 
 class FetchError(Exception):
@@ -58,14 +61,18 @@ def at_hand(path: str, name: str) -> Iterator[Path]:
         return
     source, inner = split_path(path, name)
     with _private_folder() as folder:
-        copy = folder / _safe_name(path.rpartition('/')[2])
+        copy = folder / _safe_name(name.rpartition('/')[2])
         with _reasons():
-            system, root = source.open()
+            with _patience():  # some connect at once
+                system, root = source.open()
             place = root + inner
-            _fetch(system, place, copy, _kind)
+            how = _how(source)
+            _fetch(system, place, copy, _kind, how)
             for beside in _named_beside(copy):
+                there = quote(beside) if is_web(path) else beside
                 with suppress(FileNotFoundError):  # its reader tells
-                    _fetch(system, f'{place.rpartition("/")[0]}/{beside}', folder / beside, _voxels)
+                    other = f'{place.rpartition("/")[0]}/{there}'
+                    _fetch(system, other, folder / beside, _voxels, how)
         yield copy
 
 
@@ -76,19 +83,39 @@ def remove_left_copies() -> None:
         _remove_unlocked(parent)
 
 
-def _fetch(system: Any, place: str, copy: Path, check: Callable[[Path, int], None]) -> None:
+def _patience() -> AbstractContextManager[None]:
+    return stopped_after(_PATIENCE, clock=True)
+
+
+def _how(source: Remote) -> dict[str, Any]:
+    """How a file is opened, so that no more is fetched than is read."""
+    if is_web(source.url):  # as a stream: not every server gives parts
+        return {'block_size': 0}
+    if source.url.partition('://')[0] in _OWN_BUFFERS:
+        return {}
+    return {'block_size': _HEAD, 'cache_type': 'none'}
+
+
+def _fetch(
+    system: Any,
+    place: str,
+    copy: Path,
+    check: Callable[[Path, int], None],
+    how: Mapping[str, Any],
+) -> None:
     """Copy an object whole; ``check`` looks at its first bytes and at its size."""
-    before = told(system, place)
+    with _patience():
+        before = told(system, place)
     size = before['size']
     limit = MAX_BYTES if size is None else MAX_FETCHED
     if (size or 0) > limit:
         raise RejectedError(TOO_LARGE, f'{size / 1e6:,.0f} MB in object storage')
-    # The web's pages come as a stream: not every server gives parts.
-    how = {'block_size': 0} if place.startswith(('http://', 'https://')) else {}
     count, checked = 0, False
-    with system.open(place, 'rb', **how) as remote:
+    with _patience():
+        opened = system.open(place, 'rb', **how)
+    with opened as remote:
         while True:
-            with stopped_after(_PATIENCE, clock=True):
+            with _patience():
                 block = remote.read(_BLOCK if checked else _HEAD - count)
             _append(copy, block)
             count += len(block)
@@ -101,7 +128,9 @@ def _fetch(system: Any, place: str, copy: Path, check: Callable[[Path, int], Non
                 raise RejectedError(TOO_LARGE, f'more than {limit / 1e6:,.0f} MB, without an end')
             if size is not None and count > size:
                 raise FetchError(CHANGED)
-    if version(before) != version(told(system, place)) or size not in (None, count):
+    with _patience():
+        after = told(system, place)
+    if version(before) != version(after) or size not in (None, count):
         raise FetchError(CHANGED)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from usfm_mm.database.remote import Remote, paths_of, version
+from usfm_mm.database.remote import Remote, paths_of, seen_name, version
 from usfm_mm.database.types import VANISHED
 
 # Files of one chunk, the unit of work: what a killed run does again, at most, on each core.
@@ -130,7 +130,8 @@ def in_chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
 
 def _walk_remote(source: Remote) -> Iterator[SourceFile]:
     for inner, info in source.entries():
-        path, name = source.url + inner, source.name + inner
+        path = source.url + inner
+        name = seen_name(path, source.name + inner)
         if info is None:
             yield SourceFile(path, name, '', 0, UNREADABLE_FOLDER)
             continue

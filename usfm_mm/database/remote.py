@@ -19,6 +19,8 @@ _VERSION = (
     *('Last-Modified', 'LastModified', 'last_modified', 'updated', 'mtime', 'modify'),
     *('modificationTime', 'modified', 'created'),
 )
+_ASKS = re.compile('[?#]')
+_SILENCE = 120  # seconds
 _DEEPEST = 100  # folders in folders: a listing may have no end
 
 
@@ -55,7 +57,10 @@ class Remote:
         import fsspec
 
         kind = fsspec.get_filesystem_class(self.url.partition('://')[0])
-        system = kind(**kind._get_kwargs_from_urls(self.url))
+        how = kind._get_kwargs_from_urls(self.url)
+        if is_web(self.url):
+            how = _patient(fsspec.config.apply_config(kind, how))
+        system = kind(**how)
         return system, kind._strip_protocol(self.url).rstrip('/')
 
     def check(self) -> None:
@@ -89,9 +94,14 @@ class Remote:
 
         None is told of a folder that cannot be read. One listing is in memory at a time.
         """
-        system, root = self.open()
-        if not system.isdir(root):
-            yield '', told(system, root)
+        try:
+            system, root = self.open()
+            alone = None if system.isdir(root) else told(system, root)
+        except Exception:  # each store's library has errors of its own
+            yield '', None
+            return
+        if alone is not None:
+            yield '', alone
             return
         pending = ['']
         while pending:
@@ -109,7 +119,7 @@ class Remote:
                 inner = entry['name'].rstrip('/')[len(root) :]
                 # Some list the folder itself; a page on the web may link to anything.
                 outside = not entry['name'].startswith(f'{root}{folder}/')
-                if outside or inner == folder or '..' in inner.split('/'):
+                if outside or inner == folder or _leads_elsewhere(self.url, inner):
                     continue
                 if entry['type'] == 'directory':
                     pending.append(inner)
@@ -128,55 +138,31 @@ def is_remote(path: str) -> bool:
     return _ADDRESS.match(path) is not None
 
 
-def source_of(text: str) -> Path | Remote:
-    """A source as it is named on the command line: a path, or an address.
-
-    Raises:
-        RemoteError: The address is none that a journal may keep, or reads through another one.
-
-    >>> source_of('S3://bucket/export/'), source_of('file:///data/a%20b').as_posix()
-    (Remote(url='s3://bucket/export'), '/data/a b')
-    """
-    if not is_remote(text):
-        return Path(text)
-    kind, _, rest = text.partition('://')
-    kind, rest = kind.lower(), rest.rstrip('/')
-    if kind in ('file', 'local'):
-        return Path(unquote(text.partition('://')[2]))
-    fault = next((fault for fault, pattern in _FAULTS.items() if re.search(pattern, rest)), '')
-    if 'cache' in kind:
-        fault = 'keeps copies of what it reads'
-    if fault:
-        raise RemoteError(
-            f'the address of the source {_without_secrets(text)} {fault}: name a folder or file as '
-            "s3://bucket/folder, and give credentials in the store's own settings"
-        )
-    return Remote(f'{kind}://{rest}')
-
-
-_FAULTS = {
-    'names no folder': r'^/*$',
-    'leads through another one (::)': '::',
-    'has a name or password in it': r'^[^/]*@',
-    'has ?, # or * in it, or ..': r'[?#*]|(^|/)\.\.(/|$)',
-}
-
-
-def only_local(text: str, what: str) -> Path:
-    """A path where no address may stand.
-
-    Raises:
-        RemoteError: It is one.
-    """
-    source = source_of(text)
-    if isinstance(source, Remote):
-        raise RemoteError(f'{what} must be on this machine, not {source.url}: name a folder')
-    return source
-
-
 def paths_of(sources: Sequence[Path | Remote]) -> list[Path]:
     """Those of the sources that are on this machine."""
     return [source for source in sources if isinstance(source, Path)]
+
+
+def is_web(path: str) -> bool:
+    """Is it an address of the web, where names are percent-encoded?
+
+    >>> is_web('https://host/a%20b.dcm'), is_web('s3://bucket/a%20b.dcm')
+    (True, False)
+    """
+    return path.startswith(('http://', 'https://'))
+
+
+def seen_name(path: str, place: str) -> str:
+    """What the rules see of a file: on the web the name that it has in its server's folder.
+
+    Args:
+        path: Its address.
+        place: The end of it that begins with the source's own name.
+
+    >>> seen_name('https://host/export/M%C3%BCller%20Anna/1.dcm', 'export/M%C3%BCller%20Anna/1.dcm')
+    'export/Müller Anna/1.dcm'
+    """
+    return unquote(place) if is_web(path) else place
 
 
 def split_path(path: str, name: str) -> tuple[Remote, str]:
@@ -184,13 +170,23 @@ def split_path(path: str, name: str) -> tuple[Remote, str]:
 
     Args:
         path: Its address.
-        name: What the rules see: it begins with the source's own name.
+        name: What the rules see, from :func:`seen_name`.
+
+    Raises:
+        ValueError: It is not this file's.
 
     >>> split_path('s3://bucket/export/2019/a::b.dcm', 'export/2019/a::b.dcm')
     (Remote(url='s3://bucket/export'), '/2019/a::b.dcm')
+    >>> split_path('https://host/a%20b/M%C3%BCller.dcm', 'a b/Müller.dcm')
+    (Remote(url='https://host/a%20b'), '/M%C3%BCller.dcm')
     """
-    inner = name[len(name.partition('/')[0]) :]
-    return Remote(path[: len(path) - len(inner)]), inner
+    # Of ends that begin after a slash, each is longer than the one before, decoded or not.
+    for slash in re.finditer('/', path):
+        place = path[slash.end() :]
+        if seen_name(path, place) == name:
+            inner = place[len(place.partition('/')[0]) :]
+            return Remote(path[: len(path) - len(inner)]), inner
+    raise ValueError(f'{name} is not the name of {path}')
 
 
 def is_gone(path: str, name: str) -> bool:
@@ -220,6 +216,24 @@ def version(info: Mapping[str, Any]) -> str:
     return ':'.join(str(info[key]) for key in _VERSION if info.get(key) is not None)
 
 
+def _leads_elsewhere(url: str, inner: str) -> bool:
+    """Does a listed path leave the source, or ask its server for more than a file?
+
+    What stands behind a ``?`` may be a signature, and the order of a page is no file.
+    """
+    return '..' in seen_name(url, inner).split('/') or (is_web(url) and bool(_ASKS.search(inner)))
+
+
+def _patient(how: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's settings for the web, where a download may take as long as it comes."""
+    from aiohttp import ClientTimeout
+
+    # By default aiohttp ends what takes five minutes. A silence ends it where signals, which
+    # are faster, do not come: in threads.
+    timeout = ClientTimeout(total=None, sock_connect=_SILENCE, sock_read=_SILENCE)
+    return {**how, 'client_kwargs': {'timeout': timeout, **how.get('client_kwargs', {})}}
+
+
 def _told_or_none(system: Any, entry: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         return {**entry, **told(system, entry['name'])}
@@ -228,10 +242,6 @@ def _told_or_none(system: Any, entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _line(error: Exception) -> str:
-    return f'{type(error).__name__}: {error}'.splitlines()[0][:200]
-
-
-def _without_secrets(text: str) -> str:
-    """An address as a message may show it."""
-    kind, _, rest = text.partition('://')
-    return f'{kind}://{re.sub(r"^[^/]*@", "…@", rest).partition("?")[0]}'
+    """An error's first line, without what addresses in it may ask for: it may be signed."""
+    line = f'{type(error).__name__}: {error}'.splitlines()[0]
+    return re.sub(r'\?\S+', '?…', line)[:200]
