@@ -214,6 +214,22 @@ def test_random_weights_are_the_seeds(tool, config, checkpoint, tmp_path, capsys
     assert (tmp_path / 'c' / 'knn' / 'per_image.csv').read_text() != tables[0]
 
 
+@pytest.mark.parametrize('fails', [False, True])
+def test_a_cost_that_cannot_be_counted_costs_no_result(tool, config, tmp_path, monkeypatch, fails):
+    def counter():
+        raise RuntimeError('no counter for this network')
+
+    if fails:
+        monkeypatch.setattr('usfm_mm.evaluation.cost.count_flops', counter)
+    options = ['--k', '3', '--cost', '--cfg-options', 'model.backbone.init_cfg=None']
+    tool.main([str(config), '--work-dir', str(tmp_path / 'a'), *options])
+    folder = tmp_path / 'a' / 'knn'
+    assert 'F1' in json.loads((folder / 'summary.json').read_text())['metrics']
+    assert (folder / 'cost.json').exists() != fails
+    text = 'the cost cannot be measured: RuntimeError: no counter for this network'
+    assert (folder / 'knn.log').read_text().count(text) == fails
+
+
 def test_weights_of_another_backbone_are_loaded_whole(tool, config, tmp_path):
     """A baseline's checkpoint is its whole model's; one that lacks a weight is an error."""
     text = config.read_text()

@@ -1,10 +1,14 @@
 """What a model costs, counted by hand."""
 
+import json
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 
-from usfm_mm.evaluation.cost import measure_cost
+from usfm_mm.engine.hooks import CostHook
+from usfm_mm.evaluation.cost import measure_cost, write_cost
 
 
 class Slow(nn.Module):
@@ -46,6 +50,32 @@ def test_parameters_may_go_into_modules_and_learn_afterwards():
     told = measure_cost(model, model, torch.zeros(4, 5), seconds=0)
     assert told['gflops'] * 1e9 == pytest.approx((2 * 5 * 3 * 2 + 2 * 4 * 5 * 2) / 4)
     assert all(weight.requires_grad for weight in model.parameters())
+
+
+def test_what_cannot_be_measured_is_one_warning_and_no_file(tmp_path):
+    model, told, file = Slow(), [], tmp_path / 'cost.json'
+    file.write_text('{}')  # of a former test
+    write_cost(file, model, lambda _: 1 / 0, torch.zeros(4, 3, 8, 8), told.append)
+    assert told == [f'no {file}: the cost cannot be measured: ZeroDivisionError: division by zero']
+    assert not file.exists()
+    assert all(weight.requires_grad for weight in model.parameters())
+    write_cost(file, model, model, dict(inputs=torch.zeros(4, 3, 8, 8)), told.append)
+    assert len(told) == 1
+    assert json.loads(file.read_text())['batch_size'] == 4
+
+
+@pytest.mark.parametrize('fails', [False, True])
+def test_the_hook_costs_no_test(tmp_path, fails):
+    model, told = Slow(), []
+    model.test_step = model.forward if not fails else lambda _: 1 / 0
+    logger = SimpleNamespace(warning=told.append)
+    runner = SimpleNamespace(model=model, work_dir=str(tmp_path), logger=logger)
+    (tmp_path / 'test').mkdir()
+    hook = CostHook()
+    hook.after_test_iter(runner, 0, dict(inputs=torch.zeros(2, 3, 8, 8)))
+    hook.after_test(runner)
+    assert (tmp_path / 'test' / 'cost.json').exists() != fails
+    assert len(told) == fails
 
 
 def test_speed_is_that_of_the_median_step(monkeypatch):

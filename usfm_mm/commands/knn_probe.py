@@ -147,14 +147,18 @@ def evaluate(
     return metric.evaluate(len(samples))
 
 
-def write_cost(model: nn.Module, loader: DataLoader, file: Path) -> None:
+def tell_cost(model: nn.Module, loader: DataLoader, file: Path) -> None:
     """Measure what the features of a batch cost."""
-    from usfm_mm.evaluation.cost import measure_cost
-    from usfm_mm.evaluation.knn import classifier_features
-    from usfm_mm.io.json_file import write_json
+    from mmengine.logging import MMLogger
 
-    batch = next(iter(loader))
-    write_json(file, measure_cost(model, lambda each: classifier_features(model, [each]), batch))
+    from usfm_mm.evaluation.cost import write_cost
+    from usfm_mm.evaluation.knn import classifier_features
+
+    def step(batch: Any) -> None:
+        classifier_features(model, [batch])
+
+    warn = MMLogger.get_current_instance().warning
+    write_cost(file, model, step, next(iter(loader)), warn)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -191,8 +195,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         classifier_features(model, track(loader, f'features of {name}'))
         for name, loader in (('training', train_loader), ('test', test_loader))
     )
-    if args.cost:
-        write_cost(model, test_loader, folder / 'cost.json')
     classes = list(test_set.metainfo['classes'])
     metrics = evaluate(train, test, classes, args.k, folder / 'per_image.csv')
     summary = dict(
@@ -205,6 +207,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         config=Path(args.config).name,
     )
     write_json(folder / 'summary.json', summary)
+    if args.cost:
+        tell_cost(model, test_loader, folder / 'cost.json')
     sheet = Table(
         title=f'{args.k}-NN, {len(train.paths)} training and {len(test.paths)} test images'
     )

@@ -5,6 +5,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 from usfm_mm.evaluation.flops import count_flops, device_name
 from usfm_mm.evaluation.throughput import batch_size_of
+from usfm_mm.io.json_file import write_json
 
 
 def measure_cost(
@@ -70,6 +72,32 @@ def measure_cost(
         batch_size=images,
         device=device_name(device),
     )
+
+
+def write_cost(
+    file: Path,
+    model: nn.Module,
+    step: Callable[[Any], Any],
+    batch: Any,
+    warn: Callable[[str], None],
+) -> None:
+    """Write :func:`measure_cost`; where it cannot be measured there is a warning and no file.
+
+    A test that has ended must not be lost for what it cost.
+
+    Args:
+        file: JSON; a former one goes in any case.
+        model: As there, also the next two.
+        step: What the model does with a batch.
+        batch: As the data loader gives it.
+        warn: Called with one sentence if need be.
+    """
+    file.unlink(missing_ok=True)
+    try:
+        write_json(file, measure_cost(model, step, batch))
+    except Exception as error:  # of any network and counter there is
+        reason = (str(error).splitlines() or [''])[0]
+        warn(f'no {file}: the cost cannot be measured: {type(error).__name__}: {reason}')
 
 
 def _peak_bytes(device: torch.device) -> int:

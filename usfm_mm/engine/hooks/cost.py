@@ -7,8 +7,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from usfm_mm.evaluation.cost import measure_cost
-from usfm_mm.io.json_file import write_json
+from usfm_mm.evaluation.cost import write_cost
 from usfm_mm.registry import HOOKS
 
 
@@ -17,7 +16,7 @@ class CostHook(Hook):
     """Writes ``work_dir/test/cost.json``: parameters, FLOPs, images/s and memory of a test step.
 
     Measured after the test on its first batch, by the main process
-    (:func:`~usfm_mm.evaluation.cost.measure_cost`).
+    (:func:`~usfm_mm.evaluation.cost.measure_cost`). What cannot be measured is a warning.
     """
 
     _batch: Any = None
@@ -34,7 +33,5 @@ class CostHook(Hook):
         if self._batch is None or not is_main_process():
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        write_json(
-            Path(runner.work_dir, 'test', 'cost.json'),
-            measure_cost(model, model.test_step, self._batch),
-        )
+        file = Path(runner.work_dir, 'test', 'cost.json')
+        write_cost(file, model, model.test_step, self._batch, runner.logger.warning)
