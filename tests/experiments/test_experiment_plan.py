@@ -63,6 +63,20 @@ def test_every_combination_is_a_run_behind_its_pre_training():
     assert first.command == (SEG, *own, *seed)
 
 
+def test_worse_images_are_for_tests_of_single_images_whatever_the_task_is_called():
+    configs = {
+        'clips': 'usfm/table_label_linear',
+        'pairs': 'usfm/enhance_custom_cyclegan',
+        'knn': 'usfm/cls_custom_probe',
+        'masks': SEG,
+        'probe': 'usfm/cls_custom_probe',
+    }
+    data = {task: dict(task=task, root='data') for task in configs}
+    told = dict(robustness=[2], data=data, methods={'m': configs})
+    runs = plan(make_experiment('x', told), Path('w'))
+    assert {run.task for run in runs if run.corruptions} == {'masks', 'probe'}
+
+
 @pytest.mark.parametrize(
     ('changed', 'message'),
     [

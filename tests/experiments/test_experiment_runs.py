@@ -140,6 +140,36 @@ def test_worse_images_are_tested_later_too_without_training_again(file, tmp_path
     assert text.count('| 50.0 % |') == 2 * 2 * 4  # the stub's: methods, shares, kinds
 
 
+def test_a_test_keeps_its_measures_while_those_on_worse_images_are_left(file, tmp_path, stubs):
+    work_dir = str(tmp_path / 'w')
+    main([str(file), '--work-dir', work_dir])
+    results = tmp_path / 'w' / 'both' / 'results.md'
+    before = results.read_text().split('## Intervals')[0].split('## Runs')[0]
+    content = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump(content | dict(robustness=[1])))
+    with pytest.raises(ChildProcessError, match='12 of 15 runs .*: tests with worse images are le'):
+        main([str(file), '--work-dir', work_dir, '--table'])
+    after = results.read_text().split('## Not done')[0]
+    assert before.strip() == after.strip()
+    runs = plan(read_experiment(file), tmp_path / 'w')
+    (run,) = (run for run in runs if (run.method, run.percent, run.seed) == ('b', 20, 1))
+    blocked = run.corrupted('gain:1') / 'test'
+    blocked.parent.mkdir(parents=True)
+    blocked.touch()  # a file where the test needs a folder
+    with pytest.raises(ChildProcessError, match='1 of 15 runs are not done'):
+        main([str(file), '--work-dir', work_dir])
+    text = results.read_text()
+    assert before.split('## ')[1].strip() in text
+    assert '| b, busi, 20 %, seed 1 | failed | ' in text
+    log = (run.folder / 'log.txt').read_text()
+    blocked.unlink()
+    main([str(file), '--work-dir', work_dir])
+    new = (run.folder / 'log.txt').read_text().removeprefix(log).splitlines()
+    assert new  # it goes on where it failed: nothing is trained or tested again
+    assert all(' --corrupt ' in line for line in new)
+    assert not any(' --corrupt speckle:1 ' in line for line in new)
+
+
 def test_the_same_command_runs_nothing_twice(file, tmp_path, stubs, capsys):
     work_dir = tmp_path / 'w'
     main([str(file), '--work-dir', str(work_dir), '--jobs', '3'])

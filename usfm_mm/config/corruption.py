@@ -1,9 +1,31 @@
 """usfm test --corrupt: worse images in a test's pipeline."""
 
+from functools import cache
+
 from mmengine.config import Config, ConfigDict
 
 _LOADING = 'LoadImageFromFile'
 _STEP = 'usfm_mm.CorruptImage'
+
+
+@cache
+def loads_single_images(config: str) -> bool:
+    """Whether the test of a config can be made worse; those of clips and pairs cannot.
+
+    Args:
+        config: As :func:`~usfm_mm.config.files.find_config` takes it.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+    """
+    from usfm_mm.config.options import load_plain
+
+    return bool(_places(load_plain(config)))
+
+
+def _places(cfg: Config) -> list[int]:
+    pipeline = cfg.test_dataloader.dataset.get('pipeline') or []
+    return [n for n, step in enumerate(pipeline) if step['type'] == _LOADING]
 
 
 def set_corruption(cfg: Config, text: str) -> None:
@@ -22,12 +44,11 @@ def set_corruption(cfg: Config, text: str) -> None:
     if kind not in LADDER or severity not in map(str, range(1, SEVERITIES + 1)):
         kinds = ', '.join(LADDER)
         raise ValueError(f'--corrupt {text}: give KIND:SEVERITY, of {kinds} and 1 to {SEVERITIES}')
-    pipeline = cfg.test_dataloader.dataset.get('pipeline') or []
-    places = [n for n, step in enumerate(pipeline) if step['type'] == _LOADING]
+    places = _places(cfg)
     if not places:
         raise ValueError(f'--corrupt is for tests of single images; {cfg.filename} loads others')
     step = ConfigDict(type=_STEP, kind=kind, severity=int(severity))
-    pipeline.insert(places[0] + 1, step)
+    cfg.test_dataloader.dataset.pipeline.insert(places[0] + 1, step)
 
 
 def corruption_of(cfg: Config) -> str | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from usfm_mm.experiments.outcomes import answers_of
 from usfm_mm.experiments.plan import ADAPT, Experiment, Run
-from usfm_mm.experiments.states import is_done
+from usfm_mm.experiments.states import is_tested
 
 BINS = 10
 """Fewer than the error's 15: test sets are small, and a point of few images says little."""
@@ -20,7 +20,7 @@ def draw_reliability(experiment: Experiment, runs: Sequence[Run], folder: Path) 
 
     Args:
         experiment: For its shares.
-        runs: Of which those of classifiers that are done count.
+        runs: Of which those of classifiers that were tested count.
         folder: To write to.
 
     Returns:
@@ -28,7 +28,7 @@ def draw_reliability(experiment: Experiment, runs: Sequence[Run], folder: Path) 
     """
     answers: dict[str, dict[str, list[tuple[np.ndarray, np.ndarray]]]] = {}
     for run in runs:
-        if run.stage == ADAPT and run.percent == max(experiment.percent) and is_done(run):
+        if run.stage == ADAPT and run.percent == max(experiment.percent) and is_tested(run):
             found = answers_of(run.results)
             if found is not None:
                 answers.setdefault(run.data, {}).setdefault(run.method, []).append(found)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from usfm_mm.experiments.plan import ADAPT, Run
-from usfm_mm.experiments.states import DONE, is_done, read_state
+from usfm_mm.experiments.states import DONE, has_test, is_done, is_tested, read_state
 from usfm_mm.io.atomic import atomic_path
 
 COLUMNS = (
@@ -27,7 +27,8 @@ TOLD = ('config', 'command', 'commit', 'device', 'versions', 'seconds', 'error')
 def collect(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """A row for each measure of each run.
 
-    A run that is not done has one row without measure and value: none is left out.
+    A run without results has one row without measure and value: none is left out. One whose tests
+    with worse images have not all ended has the measures that are there, and is not done.
 
     Returns:
         Rows with ``COLUMNS``; ``value`` in the measure's own unit, ``seconds`` of all the run's
@@ -41,7 +42,7 @@ def collect(runs: Sequence[Run]) -> list[dict[str, Any]]:
         row |= dict(method=run.method)
         row |= dict(percent=run.percent, seed=run.seed, state=state, folder=str(run.folder))
         row |= {name: told.get(name) for name in TOLD}
-        measured: dict[str, Any] = _metrics(run) if state == DONE else {}
+        measured: dict[str, Any] = _metrics(run) if state == DONE or is_tested(run) else {}
         for name, value in (measured or {'': None}).items():
             full = row | dict(measure=name, value=value)
             rows.append({column: full[column] for column in COLUMNS})
@@ -92,9 +93,11 @@ def _cost(run: Run) -> dict[str, float]:
 
 
 def _corrupted(run: Run) -> dict[str, float]:
-    """Measures of the tests with worse images, as ``'gain:3/DSC'``."""
+    """Measures of the tests with worse images that have ended, as ``'gain:3/DSC'``."""
     found: dict[str, float] = {}
     for corruption in run.corruptions:
+        if not has_test(run.corrupted(corruption)):
+            continue
         file = run.corrupted(corruption) / 'test' / 'summary.json'
         metrics = json.loads(file.read_text(encoding='utf-8'))['metrics']
         found |= {f'{corruption}/{name}': value for name, value in metrics.items()}

@@ -8,16 +8,16 @@ import numpy as np
 
 from usfm_mm.experiments.outcomes import Outcomes, patients_of, read_outcomes
 from usfm_mm.experiments.plan import ADAPT, Experiment, Run
-from usfm_mm.experiments.states import is_done
+from usfm_mm.experiments.states import is_tested
 
 Cases = dict[tuple[str, int], dict[str, Outcomes]]
 
 
 def cases_of(runs: Sequence[Run]) -> Cases:
-    """Outcomes of the finished runs by data and share, then by method."""
+    """Outcomes of the runs that were tested by data and share, then by method."""
     folders: dict[tuple[str, int], dict[str, dict[int, Path]]] = {}
     for run in runs:
-        if run.stage == ADAPT and is_done(run):
+        if run.stage == ADAPT and is_tested(run):
             methods = folders.setdefault((run.data, run.percent), {})
             methods.setdefault(run.method, {})[run.seed] = run.results
     found: Cases = {}

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +22,7 @@ from usfm_mm.experiments.states import (
     RUNNING,
     has_test,
     is_done,
+    is_tested,
     planned,
     read_state,
     write_state,
@@ -59,16 +60,21 @@ def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None 
             return CUT
         if is_done(run):
             return DONE
-        tested = read_state(run)['state'] == DONE and run.summary.is_file()
-        told = dict(read_state(run), state=RUNNING, command=planned(run), error='')
+        tested = is_tested(run)
+        told = dict(read_state(run), state=RUNNING, command=planned(run), error='', tested=tested)
         told |= dict(config=run.command[0], seed=run.seed, commit=machine.commit())
         told |= dict(device=machine.device(), versions=machine.versions())
         write_state(run, told)
         began = time.monotonic()
         log = stack.enter_context(open(run.folder / 'log.txt', 'a', encoding='utf-8'))
         try:
-            for command in _steps(run, tested):
+            for command in () if tested else _main_steps(run):
                 _call(command(), log, lock, stop, environment or {})
+            told['tested'] = run.stage != PRETRAIN
+            write_state(run, told)  # whatever becomes of the tests with worse images
+            for corruption in run.corruptions:
+                if not has_test(run.corrupted(corruption)):
+                    _call(testing(run, corruption), log, lock, stop, environment or {})
             told['state'] = DONE
         except Cut as reason:
             told |= dict(state=CUT, error=str(reason))
@@ -79,16 +85,8 @@ def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None 
         return told['state']
 
 
-def _steps(run: Run, tested: bool) -> Iterator[Callable[[], list[str]]]:
-    # A command is made when the one before it has ended.
-    if not tested:
-        yield from _main_steps(run)
-    for corruption in run.corruptions:
-        if not has_test(run.corrupted(corruption)):
-            yield partial(testing, run, corruption)
-
-
 def _main_steps(run: Run) -> Iterator[Callable[[], list[str]]]:
+    # A command is made when the one before it has ended.
     if run.task == KNN:
         yield lambda: neighbours(run)
         return
@@ -157,13 +155,20 @@ def _own(run: Run) -> list[str]:
 
 
 def all_lists(run: Run) -> dict[str, str]:
-    """Lists of a run's config under the data root, of its share of the training images too."""
+    """Lists of a run's config under the data root, of its share of the training images too.
+
+    Raises:
+        ValueError: The config has none that name an image a line.
+    """
     from usfm_mm.config.options import load_plain
 
     config = load_plain(run.command[0])
     found = {
-        name: config[f'{name}_dataloader'].dataset.ann_file for name in ('train', 'val', 'test')
+        name: config[f'{name}_dataloader'].dataset.get('ann_file') or ''
+        for name in ('train', 'val', 'test')
     }
+    if not all(file.endswith('.txt') for file in found.values()):
+        raise ValueError(f'unseen: is for lists of images, and {run.command[0]} has none')
     share = share_list(run.command[0], run.percent)
     return {**found, 'whole': found['train'], 'train': share}
 

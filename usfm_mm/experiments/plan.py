@@ -10,7 +10,6 @@ from usfm_mm.experiments.unseen import Unseen
 PRETRAIN = 'pretrain'
 """Stage, and folder of its runs."""
 ADAPT = 'adapt'
-_UNCORRUPTED = ('knn', 'enhance')
 KNN = 'knn'
 """Task whose runs train nothing: neighbours vote on frozen features."""
 
@@ -176,7 +175,7 @@ def plan(experiment: Experiment, work_dir: Path) -> list[Run]:
                 runs / data / name / f'{percent}_percent_seed_{seed}',
                 _command(experiment.options, method, of, seed),
                 places[method.pretrained] if method.pretrained else None,
-                () if of.task in _UNCORRUPTED else corruptions,
+                _corrupted(corruptions, method, of),
                 of.unseen,
             )
             for percent in experiment.percent
@@ -185,6 +184,15 @@ def plan(experiment: Experiment, work_dir: Path) -> list[Run]:
             if of.task in method.commands
         ]
     return found
+
+
+def _corrupted(corruptions: tuple[str, ...], method: Method, data: Data) -> tuple[str, ...]:
+    """Those that the config's test can be done with: k-NN, clips and pairs know none."""
+    if not corruptions or data.task == KNN:
+        return ()
+    from usfm_mm.config.corruption import loads_single_images  # imports OpenMMLab
+
+    return corruptions if loads_single_images(method.commands[data.task][0]) else ()
 
 
 def _command(

@@ -43,6 +43,12 @@ def is_done(run: Run) -> bool:
     return run.summary.is_file() and all(has_test(folder) for folder in tests)
 
 
+def is_tested(run: Run) -> bool:
+    """Whether the test on the images as they are has ended; those on worse ones may be left."""
+    told = read_state(run)
+    return (told['state'] == DONE or bool(told.get('tested'))) and run.summary.is_file()
+
+
 def has_test(folder: Path) -> bool:
     """Whether a test with worse images has ended."""
     return (folder / 'test' / 'summary.json').is_file()
