@@ -84,7 +84,7 @@ def test_at_the_end_of_training(build_run):
     standard /= saved['features'].std(0)
     unit = standard / np.linalg.norm(standard, axis=1, keepdims=True)
     again = silhouette_by_organ(unit, saved['organs'].tolist())
-    assert record['features'] == 'mean+std'
+    assert record['features'] == saved['kind'] == 'mean+std'
     assert record['silhouette'] == pytest.approx(again['silhouette'], abs=1e-5)
     buffer = runner.message_hub.get_scalar('embedding/silhouette')
     assert buffer.current() == pytest.approx(record['silhouette'])
@@ -96,7 +96,8 @@ def test_features_are_moments_of_the_tokens_of_unmasked_images(build_run, organ_
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     runner._val_loop = None
     hook = EmbeddingHook(images_per_organ=100)
-    features, organs = hook._features(runner)
+    features, organs, kind = hook._features(runner)
+    assert kind == 'mean+std'
     assert organs == ['breast'] * 8 + ['heart'] * 8 + ['liver'] * 8
     assert features.dtype == np.float32
     image = cv2.imread(str(organ_folder / 'heart' / '2.png'), cv2.IMREAD_GRAYSCALE)

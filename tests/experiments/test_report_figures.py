@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -14,13 +15,18 @@ from sklearn.metrics import recall_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from usfm_mm.experiments.collecting import collect
-from usfm_mm.experiments.embeddings import nearest_organs, organ_features_table
+from usfm_mm.experiments.embeddings import (
+    nearest_organs,
+    organ_features_table,
+    read_features,
+)
 from usfm_mm.experiments.organs import organ_table
 from usfm_mm.experiments.outcomes import answers_of
 from usfm_mm.experiments.plan import PRETRAIN, plan
 from usfm_mm.experiments.reading import make_experiment
 from usfm_mm.experiments.reconstructions import show_reconstructions
 from usfm_mm.experiments.report import report
+from usfm_mm.experiments.sections import sections_of
 from usfm_mm.experiments.states import planned, write_state
 from usfm_mm.io.image import encode_png, read_grey
 from usfm_mm.io.table import write_table
@@ -79,7 +85,8 @@ def finish_pretraining(run, rng):
     if run.method == 'USFM':
         features += 40 * np.eye(6)[np.repeat([0, 1, 2], 8)]
     features[:, 5] *= 1000  # brightness, say, which must not decide
-    np.savez(run.folder / 'embedding' / 'epoch_001.npz', features=features, organs=organs)
+    told = dict(features=features, organs=organs, kind='mean+std')
+    np.savez(run.folder / 'embedding' / 'epoch_001.npz', **told)
     image = np.full((10, 20), 20 * run.seed + (run.method == 'USFM'), np.uint8)
     (run.folder / 'reconstruction' / 'epoch_001.png').write_bytes(encode_png(image))
 
@@ -108,6 +115,8 @@ def finish_pairs(run):
     ]
     write_table(run.results / 'per_image.csv', rows)
     metrics = values | {f'{name}/{organ}': values[name] for name in NAMES for organ in ORGANS}
+    cost = dict(parameters_m=85.8, gflops=16.9, images_per_s=9.0, memory_mb=900.0)
+    (run.results / 'cost.json').write_text(json.dumps(cost))
     metrics['gain:1/SSIM'] = 7.0  # of images that were made worse
     run.summary.write_text(json.dumps(dict(metrics=metrics)))
 
@@ -129,6 +138,7 @@ def test_organs_are_apart_with_what_was_before_and_the_papers_rows(done):
     assert own['NMI'] == '58.0 ± 7.1'
     assert printed['SSIM'].startswith('76.6')  # its Table 4
     assert len(table) == 12
+    assert {name for row in table for name in row} == {'data', 'labels', 'organ', 'method', *NAMES}
 
 
 def test_one_organ_needs_no_table_of_its_own(done):
@@ -161,6 +171,35 @@ def test_features_are_measured_in_their_own_space(done):
     assert float(table['USFM']['5 nearest, %'].split()[0]) > 95
     assert abs(float(table['USFM-woS']['silhouette, %'].split()[0])) < 20
     assert float(table['USFM-woS']['5 nearest, %'].split()[0]) < 70
+
+
+def test_features_of_an_older_kind_are_left_out_with_a_word(done, tmp_path):
+    experiment, runs, folder = done
+    copied = shutil.copytree(folder / 'runs' / 'pretrain', tmp_path / 'pretrain')
+    moved = [
+        replace(run, folder=copied / run.folder.relative_to(folder / 'runs' / 'pretrain'))
+        for run in runs
+        if run.stage == PRETRAIN
+    ]
+    place = copied / 'USFM' / 'seed_1' / 'embedding'
+    with np.load(place / 'epoch_001.npz') as held:
+        former = dict(features=held['features'][:, :3], organs=held['organs'])
+    np.savez(place / 'epoch_001.npz', **former)  # as it was: no kind, and the mean alone
+    held, told = read_features(moved)
+    assert {(each.run.method, each.run.seed) for each in held} == {
+        ('USFM', 0), ('USFM-woS', 0), ('USFM-woS', 1),
+    }  # fmt: skip
+    assert told == 'Left out, as the others have features mean+std: USFM seed 1 (mean).'
+    table = {row['pre-training']: row for row in organ_features_table(moved)}
+    assert table['USFM']['silhouette, %'].endswith(' (1 of 2 seeds)')
+    assert 'of' not in table['USFM-woS']['silhouette, %']
+    (part,) = sections_of(experiment, [], {}, [], moved)
+    assert part['text'].endswith(told)
+    for seed in (0, 1):
+        np.savez(copied / 'USFM' / f'seed_{seed}' / 'embedding' / 'epoch_001.npz', **former)
+        np.savez(copied / 'USFM-woS' / f'seed_{seed}' / 'embedding' / 'epoch_001.npz', **former)
+    held, told = read_features(moved)  # all of them older: nothing is mixed
+    assert (len(held), told) == (4, '')
 
 
 @pytest.mark.parametrize('k', [1, 5])

@@ -1,6 +1,7 @@
 """What pre-trained encoders know of organs: the paper's Fig. 7, and numbers beside it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +10,52 @@ import numpy as np
 from usfm_mm.experiments.plan import PRETRAIN, Run
 from usfm_mm.experiments.states import is_done
 from usfm_mm.experiments.tables import cell
-from usfm_mm.inference.feature_space import comparable
+from usfm_mm.inference.feature_space import KINDS, comparable, kind_of
 
 NEIGHBOURS = 5
 
 
-def read_features(run: Run) -> tuple[np.ndarray, list[str]] | None:
-    """Features that a pre-training left (``EmbeddingHook``), as they are compared; or None.
+@dataclass(frozen=True)
+class OrganFeatures:
+    """What a pre-training left.
+
+    Attributes:
+        run: The pre-training.
+        features: float64 ``[N, D]``, as they are compared: standardised, rows of length 1.
+        organs: N names.
+        kind: What the features are made of, one of ``KINDS``.
+    """
+
+    run: Run
+    features: np.ndarray
+    organs: list[str]
+    kind: str
+
+
+def read_features(runs: Sequence[Run]) -> tuple[list[OrganFeatures], str]:
+    """Features that pre-trainings left (``EmbeddingHook``), all of one kind, the newest.
 
     Returns:
-        float64 ``[N, D]``, standardised, rows of length 1; and N organs.
+        Those of finished pre-trainings that have some, in the order of the runs; and a sentence of
+        which are left out, empty where none is.
     """
-    files = sorted((run.folder / 'embedding').glob('epoch_*.npz'))
-    if run.stage != PRETRAIN or not is_done(run) or not files:
-        return None
-    with np.load(files[-1]) as held:
-        return comparable(held['features'], held['features']), held['organs'].tolist()
+    found = []
+    for run in runs:
+        files = sorted((run.folder / 'embedding').glob('epoch_*.npz'))
+        if run.stage == PRETRAIN and is_done(run) and files:
+            with np.load(files[-1]) as held:
+                kind = kind_of({'features': str(held['kind'])} if 'kind' in held else {})
+                vectors, organs = held['features'], held['organs'].tolist()
+            found.append(OrganFeatures(run, comparable(vectors, vectors), organs, kind))
+    newest = next((kind for kind in KINDS if any(each.kind == kind for each in found)), '')
+    others = [each for each in found if each.kind != newest]
+    names = ', '.join(f'{each.run.method} seed {each.run.seed} ({each.kind})' for each in others)
+    told = f'Left out, as the others have features {newest}: {names}.' if others else ''
+    return [each for each in found if each.kind == newest], told
 
 
 def nearest_organs(features: np.ndarray, organs: Sequence[str], k: int = NEIGHBOURS) -> float:
-    """Share of images whose nearest other images are mostly of their organ, mean over organs, in %.
+    """Share of images of whose nearest others their organ is the most frequent; mean of organs, %.
 
     On cosine distances; each image is left out of its own neighbours. Where organs are equally
     frequent among them the nearer one counts.
@@ -54,13 +81,12 @@ def nearest_organs(features: np.ndarray, organs: Sequence[str], k: int = NEIGHBO
 def organ_features_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     """A row per pre-training: silhouette and nearest neighbours by organ, over its seeds."""
     found: dict[str, list[tuple[float, float, int]]] = {}
-    for run in runs:
-        held = read_features(run)
-        if held is not None:
-            from usfm_mm.evaluation.silhouette import silhouette_by_organ
+    for held in read_features(runs)[0]:
+        from usfm_mm.evaluation.silhouette import silhouette_by_organ
 
-            apart = silhouette_by_organ(*held)['silhouette']
-            found.setdefault(run.method, []).append((apart, nearest_organs(*held), len(held[1])))
+        apart = silhouette_by_organ(held.features, held.organs)['silhouette']
+        near = nearest_organs(held.features, held.organs)
+        found.setdefault(held.run.method, []).append((apart, near, len(held.organs)))
     seeds = {name: sum(r.stage == PRETRAIN and r.method == name for r in runs) for name in found}
     return [
         {
@@ -80,10 +106,8 @@ def draw_embeddings(runs: Sequence[Run], folder: Path) -> str:
         The SVG's text from its first element on; empty where no pre-training left features.
     """
     panels: dict[str, Any] = {}
-    for run in runs:
-        held = read_features(run)
-        if held is not None and run.method not in panels:
-            panels[run.method] = held
+    for held in read_features(runs)[0]:
+        panels.setdefault(held.run.method, (held.features, held.organs))
     if not panels:
         return ''
     from usfm_mm.visualization.components import principal_panels

@@ -4,9 +4,10 @@ import csv
 import statistics
 from collections.abc import Sequence
 
+from usfm_mm.experiments.collecting import COST
 from usfm_mm.experiments.paper import paper_cell
 from usfm_mm.experiments.plan import ADAPT, Experiment, Run
-from usfm_mm.experiments.states import is_done
+from usfm_mm.experiments.states import is_tested
 from usfm_mm.experiments.tables import Rows, cell, groups, measures_of
 
 PAPER = " (the paper's)"
@@ -26,7 +27,8 @@ def organ_table(experiment: Experiment, rows: Rows, runs: Sequence[Run]) -> list
         Mean ± standard deviation over the seeds; empty where no data set has several organs.
     """
     own = [row for row in rows if row['task'] == _TASK]
-    measures = measures_of(own, _TASK)
+    # What a model costs is not told by organ.
+    measures = [name for name in measures_of(own, _TASK) if name not in COST]
     table = []
     for data, percent in dict.fromkeys(group[:2] for group in groups(own)):
         here = [row for row in own if (row['data'], row['percent']) == (data, percent)]
@@ -61,7 +63,7 @@ def _before(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
     """Measures of the images as they were, by organ: the same for all methods."""
     values: dict[str, dict[str, list[float]]] = {}
     for run in runs:
-        if run.stage != ADAPT or not is_done(run):
+        if run.stage != ADAPT or not is_tested(run):
             continue
         with (run.results / 'per_image.csv').open(newline='', encoding='utf-8') as file:
             for row in csv.DictReader(file):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from usfm_mm.experiments.comparing import Cases, against_best_other
-from usfm_mm.experiments.embeddings import organ_features_table
+from usfm_mm.experiments.embeddings import organ_features_table, read_features
 from usfm_mm.experiments.organs import PAPER, organ_table
 from usfm_mm.experiments.paper import paper_cell, paper_numbers
 from usfm_mm.experiments.plan import Experiment, Run
@@ -75,7 +75,8 @@ def sections_of(
         (
             'Features by organ',
             'Of pre-trained encoders, before any label: the silhouette of organs, and the share of '
-            'images of which most of the nearest others are of their organ, mean over organs.',
+            'images whose organ is the most frequent one among the nearest others, mean over '
+            f'organs. {read_features(runs)[1]}'.rstrip(),
             organ_features_table(runs),
         ),
         (

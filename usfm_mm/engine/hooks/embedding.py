@@ -15,7 +15,7 @@ from usfm_mm.engine.show_image import show_image
 from usfm_mm.engine.validated_weights import validated_weights
 from usfm_mm.evaluation.silhouette import silhouette_by_organ
 from usfm_mm.inference.extract import extract_features
-from usfm_mm.inference.feature_space import FEATURES, comparable
+from usfm_mm.inference.feature_space import comparable
 from usfm_mm.io.json_file import write_json
 from usfm_mm.models.features import extractor_of
 from usfm_mm.registry import HOOKS
@@ -34,8 +34,8 @@ class EmbeddingHook(Hook):
     Up to ``images_per_organ`` images of each organ, a seeded choice from the training and
     validation data sets, are resized to the model's size, unmasked, and encoded: mean and standard
     deviation of the patch tokens after the final norm. Into ``work_dir/embedding`` go ``NAME.npz``
-    (features and organs), ``NAME.png`` (UMAP), and ``NAME.json`` with the silhouette by organ; NAME
-    is ``epoch_XXX``.
+    (features, organs, and the kind of the features), ``NAME.png`` (UMAP), and ``NAME.json`` with
+    the silhouette by organ; NAME is ``epoch_XXX``.
 
     The silhouette is measured in the feature space, not in the picture, where UMAP would have
     pulled clusters apart; of features that are standardised by these images and brought to length
@@ -101,10 +101,11 @@ class EmbeddingHook(Hook):
 
     def _write(self, runner: Any, epoch: int) -> None:
         stem = Path(runner.work_dir, 'embedding', f'epoch_{epoch:03d}')
-        features, organs = self._features(runner)
+        features, organs, kind = self._features(runner)
         stem.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(stem.with_suffix('.npz'), features=features, organs=np.asarray(organs))
-        record: dict[str, Any] = dict(epoch=epoch, images=len(organs), features=FEATURES)
+        names = np.asarray(organs)
+        np.savez(stem.with_suffix('.npz'), features=features, organs=names, kind=np.asarray(kind))
+        record: dict[str, Any] = dict(epoch=epoch, images=len(organs), features=kind)
         compared = comparable(features, features)
         record.update(silhouette_by_organ(compared, organs))
         write_json(stem.with_suffix('.json'), record)
@@ -118,7 +119,7 @@ class EmbeddingHook(Hook):
         show_image(runner, 'embedding', figure_to_array(figure), runner.iter)
         runner.logger.info(f'Embedding: {path}')
 
-    def _features(self, runner: Any) -> tuple[np.ndarray, list[str]]:
+    def _features(self, runner: Any) -> tuple[np.ndarray, list[str], str]:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if type(runner.model).__name__.endswith('FullyShardedDataParallel'):
             raise EmbeddingUnavailable('the model is sharded over processes (FSDP)')
@@ -137,10 +138,11 @@ class EmbeddingHook(Hook):
                 f'{self.images_per_organ})'
             )
         images = (stored_image(datasets[which], index) for _, which, index in chosen)
-        features = extract_features(extractor_of(model), images, self.batch_size)
+        extractor = extractor_of(model)
+        features = extract_features(extractor, images, self.batch_size)
         if not np.isfinite(features).all():
             raise EmbeddingUnavailable('the features are not finite; did the training diverge?')
-        return features, [organ for organ, _, _ in chosen]
+        return features, [organ for organ, _, _ in chosen], extractor.features
 
     def _choose(self, datasets: list[Any]) -> list[tuple[str, int, int]]:
         """Organ, data set and position of each image, none twice."""
