@@ -79,6 +79,8 @@ def test_a_list_without_images_is_refused(root, tmp_path):
     run = plan(experiment(root), tmp_path / 'w')[0]
     with pytest.raises(ValueError, match='no image for val where center is not B'):
         execution.training(run)
+    with pytest.raises(ValueError, match='no image for val where center is not B'):
+        check_runs(experiment(root), [run])
 
 
 def test_what_the_index_does_not_know_is_never_trained_on(root, tmp_path):
@@ -87,3 +89,78 @@ def test_what_the_index_does_not_know_is_never_trained_on(root, tmp_path):
     run = plan(experiment(root), tmp_path / 'w')[-1]
     with pytest.raises(ValueError, match=r"'other\.png 1' of a list is not in index\.csv"):
         execution.training(run)
+
+
+def index_of(root, edit):
+    """Lines of the index, the header first, as ``edit`` leaves them."""
+    file = root / 'index.csv'
+    lines = file.read_text().splitlines()
+    edit(lines)
+    file.write_text('\n'.join([*lines, '']))
+
+
+@pytest.mark.parametrize('task', ['seg', 'cls'])
+def test_images_of_unknown_centres_are_neither_trained_on_nor_tested(root, tmp_path, task):
+    def edit(lines):
+        for number in (1, 7, 10):  # of training, validation and test
+            lines[1 + number] = lines[1 + number].replace(',C', ',')
+
+    index_of(root, edit)
+    (run,) = (run for run in plan(experiment(root, task), tmp_path / 'w') if run.percent == 100)
+    told = check_runs(experiment(root, task), [run])
+    assert told == [
+        f'd: 3 images are neither trained on nor tested: {root / "index.csv"} has no center of them'
+    ]
+    files = lists_of(execution.training(run))
+    numbers = {
+        name: [int(line.removesuffix('.png 1')[3:]) for line in file.read_text().splitlines()]
+        for name, file in files.items()
+    }
+    assert numbers == dict(train=[0, 3, 4], val=[6], test=[2, 5, 8, 11])
+    left = (run.folder / 'lists' / 'left_out.txt').read_text().splitlines()
+    assert [int(line.removesuffix('.png 1')[3:]) for line in left] == [1, 7, 10]
+
+
+@pytest.mark.parametrize(
+    ('edit', 'message'),
+    [
+        (lambda lines: lines.__setitem__(3, 'images/a b2.png'), 'line 4: 1 cells under 2 names'),
+        (lambda lines: lines.__setitem__(3, lines[3] + ',x'), 'line 4: 3 cells under 2 names'),
+        (lambda lines: lines.__setitem__(0, 'file,center'), "no column 'path' .file, center.: add"),
+        (
+            lambda lines: lines.append('other/a b2.png,A'),
+            r'index\.csv: several files are called a b2\.png, and their center is A, B: rename',
+        ),
+    ],
+)  # fmt: skip
+def test_an_index_that_cannot_be_read_is_told_before_anything_runs(root, tmp_path, edit, message):
+    index_of(root, edit)
+    with pytest.raises(ValueError, match=message):
+        check_runs(experiment(root), plan(experiment(root), tmp_path / 'w'))
+    assert not (tmp_path / 'w').exists()
+
+
+def test_blank_lines_and_marks_of_spreadsheets_are_nothing(root, tmp_path):
+    file = root / 'index.csv'
+    file.write_text(file.read_text() + '\n', encoding='utf-8-sig')
+    for name in ('val', 'train'):
+        file = root / 'splits' / f'cls_{name}.txt'
+        file.write_text(f'\n{file.read_text()}\n')
+    run = plan(experiment(root), tmp_path / 'w')[-1]
+    assert check_runs(experiment(root), [run]) == []
+    val = lists_of(execution.training(run))['val'].read_text()
+    assert val == 'a b6.png 1\na b7.png 1\n'
+
+
+def test_missing_lists_and_configs_without_any_are_named(root, tmp_path):
+    (root / 'splits' / 'cls_val.txt').unlink()
+    runs = plan(experiment(root), tmp_path / 'w')
+    with pytest.raises(FileNotFoundError, match=r'cls_val\.txt: no such list; "usfm prepare"'):
+        check_runs(experiment(root), runs)
+    (root / 'splits' / 'table_train.csv').touch()
+    data = dict(task='table', root=str(root), unseen=dict(center='B'))
+    table = make_experiment(
+        'x', dict(data={'d': data}, methods={'m': dict(table='usfm/table_label_linear')})
+    )
+    with pytest.raises(ValueError, match='unseen: is for lists of images, and usfm/table_label'):
+        check_runs(table, plan(table, tmp_path / 'w'))

@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         show_plan(experiment, runs, args.jobs, console)
         return
     if not args.table:
-        check_runs(experiment, runs)  # what is wrong is told before hours are spent
+        for sentence in check_runs(experiment, runs):  # before hours are spent
+            console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave trainings behind
         run_all(runs, args.jobs, args.gpus, Progress(runs, console))
     report(experiment, runs, args.work_dir / experiment.name, console)

@@ -3,27 +3,48 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from usfm_mm.experiments.execution import share_list
+from usfm_mm.experiments.execution import all_lists, share_list
 from usfm_mm.experiments.plan import ADAPT, Experiment, Run
 from usfm_mm.experiments.states import check_unchanged
-from usfm_mm.experiments.unseen import unseen_images
+from usfm_mm.experiments.unseen import unseen_lists
 
 
-def check_runs(experiment: Experiment, runs: Sequence[Run]) -> None:
+def check_runs(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
     """See that data and lists are there and that folders are those of this experiment.
+
+    Returns:
+        What a person should know before the runs begin.
 
     Raises:
         FileNotFoundError: Data or lists are missing.
-        ValueError: A folder was made by another command, or there is nothing unseen to test on.
+        ValueError: A folder was made by another command, or what is unseen cannot be told apart.
     """
     missing = missing_files(experiment, runs)
     if missing:
         raise FileNotFoundError(missing[0])
-    for data in experiment.data.values():
-        if data.unseen:
-            unseen_images(data.unseen)
+    told = unknown_images(runs)
     for run in runs:
         check_unchanged(run)
+    return told
+
+
+def unknown_images(runs: Sequence[Run]) -> list[str]:
+    """A sentence for each data set with ``unseen`` of whose images some have no value.
+
+    Raises:
+        FileNotFoundError: As :func:`~usfm_mm.experiments.unseen.unseen_lists`.
+        ValueError: Likewise, of any share of any method.
+    """
+    found = {}
+    for case, run in {(run.data, run.percent, run.command[0]): run for run in runs}.items():
+        if run.unseen:
+            left = len(unseen_lists(run.unseen, all_lists(run))['left_out'])
+            index = run.unseen.root / 'index.csv'
+            found[case[0]] = left and (
+                f'{run.data}: {left} images are neither trained on nor tested: {index} has no '
+                f'{run.unseen.column} of them'
+            )
+    return [sentence for sentence in found.values() if sentence]
 
 
 def _weights(run: Run) -> list[str]:
