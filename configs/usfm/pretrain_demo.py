@@ -14,7 +14,7 @@ val_dataloader = test_dataloader = dict(
     batch_size=32, dataset=dict(data_root=data_root, split=None)
 )
 model = dict(data_preprocessor=dict(mean=[15.5], std=[27.2]))
-optim_wrapper = dict(type='usfm_mm.BF16OptimWrapper', optimizer=dict(lr=1.5e-3))
+optim_wrapper = dict(type='usfm_mm.BF16OptimWrapper', only_native=True, optimizer=dict(lr=1.5e-3))
 train_cfg = dict(max_epochs=10, val_interval=10)
 _base_.param_scheduler[0].end = _base_.param_scheduler[1].begin = 1
 default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=250, max_keep_ckpts=1))
