@@ -72,11 +72,11 @@ def _of_mmpretrain(name: str, size: int) -> Named:
 
     cfg = Config.fromfile(_mmpretrain_config(name))
     settings = dict(cfg.model.get('backbone') or {})
-    given = [settings.get('type')]
+    kind = settings.get('type')
     settings = {key: value for key, value in settings.items() if key not in _TRAINING}
-    if not given[0]:
+    if not kind:
         raise ValueError(f'--encoder mmpretrain/{name}: its config has no backbone')
-    settings['type'] = f'mmpretrain.{given[0]}'
+    settings['type'] = f'mmpretrain.{kind}'
     known = inspect.signature(MODELS.get(settings['type'])).parameters
     settings |= {key: value for key, value in _AS_MAPS.items() if key in known}
     patch = max(_listed(settings.get('patch_size', 1)))

@@ -1,9 +1,8 @@
 """The bars of an ablation: methods that start from several pre-trainings (the paper's Fig. 11)."""
 
 from pathlib import Path
-from typing import Any
 
-from usfm_mm.experiments.paper import paper_numbers
+from usfm_mm.experiments.paper import paper_points
 from usfm_mm.experiments.plan import Experiment
 from usfm_mm.experiments.tables import Rows
 
@@ -29,22 +28,13 @@ def draw_ablation(experiment: Experiment, found: Rows, folder: Path) -> str:
         data = experiment.data[row['data']]
         title = f'{row["data"]}, {row["measure"]} %'
         panels.setdefault(title, {})[row['method']] = (row['value'], row['low'], row['high'])
-        paper[title] = _printed(data.paper, data.task, row['measure'], row['percent'])
+        printed = paper_points(data.paper, data.task, row['measure'])
+        paper[title] = {
+            method: of[row['percent']] for method, of in printed.items() if row['percent'] in of
+        }
     if not panels:
         return ''
     from usfm_mm.visualization.bars import bars
-    from usfm_mm.visualization.figures import save_figure, save_svg
+    from usfm_mm.visualization.figures import save_both
 
-    figure = bars(panels, paper)
-    save_figure(figure, folder / 'ablation.png')
-    text = save_svg(figure, folder / 'ablation.svg').read_text(encoding='utf-8')
-    return text[text.index('<svg') :]
-
-
-def _printed(organ: str, task: str, measure: str, percent: int) -> dict[str, float]:
-    asked: dict[str, Any] = dict(organ=organ, task=task, measure=measure, percent=str(percent))
-    return {
-        row['method']: float(row['mean'])
-        for row in paper_numbers()
-        if organ and all(row[key] == value for key, value in asked.items())
-    }
+    return save_both(bars(panels, paper), folder, 'ablation')

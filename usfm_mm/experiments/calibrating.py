@@ -35,7 +35,7 @@ def draw_reliability(experiment: Experiment, runs: Sequence[Run], folder: Path) 
     if not answers:
         return ''
     from usfm_mm.evaluation.calibration import reliability  # imports OpenMMLab
-    from usfm_mm.visualization.figures import save_figure, save_svg
+    from usfm_mm.visualization.figures import save_both
     from usfm_mm.visualization.reliability import reliability_diagram
 
     panels: dict[str, dict[str, np.ndarray]] = {}
@@ -43,7 +43,4 @@ def draw_reliability(experiment: Experiment, runs: Sequence[Run], folder: Path) 
         for method, own in methods.items():
             confidence, right = (np.concatenate(part) for part in zip(*own, strict=True))
             panels.setdefault(data, {})[method] = reliability(confidence, right, BINS)
-    figure = reliability_diagram(panels)
-    save_figure(figure, folder / 'reliability.png')
-    text = save_svg(figure, folder / 'reliability.svg').read_text(encoding='utf-8')
-    return text[text.index('<svg') :]
+    return save_both(reliability_diagram(panels), folder, 'reliability')

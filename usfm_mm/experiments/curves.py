@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from usfm_mm.experiments.paper import paper_numbers
+from usfm_mm.experiments.paper import paper_points
 from usfm_mm.experiments.plan import Experiment
 
 
@@ -28,23 +28,12 @@ def draw_curves(experiment: Experiment, rows: Sequence[dict[str, Any]], folder: 
         title = f'{row["data"]}, {row["measure"]} %'
         point = (row['percent'], row['value'], row['low'], row['high'])
         panels.setdefault(title, {}).setdefault(row['method'], []).append(point)
-        paper[title] = _printed(data.paper, data.task, row['measure'])
+        printed = paper_points(data.paper, data.task, row['measure'])
+        # That of 100 % alone is no curve.
+        paper[title] = {name: list(of.items()) for name, of in printed.items() if len(of) > 1}
     if not panels:
         return ''
-    from usfm_mm.visualization.figures import save_figure, save_svg
+    from usfm_mm.visualization.figures import save_both
     from usfm_mm.visualization.label_efficiency import label_efficiency
 
-    figure = label_efficiency(panels, paper)
-    save_figure(figure, folder / 'label_efficiency.png')
-    text = save_svg(figure, folder / 'label_efficiency.svg').read_text(encoding='utf-8')
-    return text[text.index('<svg') :]
-
-
-def _printed(organ: str, task: str, measure: str) -> dict[str, list[tuple[int, float]]]:
-    """What the paper prints of shares, of methods of which it prints more than that of 100 %."""
-    found: dict[str, list[tuple[int, float]]] = {}
-    for row in paper_numbers():
-        if organ and (row['organ'], row['task'], row['measure']) == (organ, task, measure):
-            point = (int(row['percent']), float(row['mean']))
-            found.setdefault(row['method'], []).append(point)
-    return {method: points for method, points in found.items() if len(points) > 1}
+    return save_both(label_efficiency(panels, paper), folder, 'label_efficiency')

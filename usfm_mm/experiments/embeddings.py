@@ -111,9 +111,6 @@ def draw_embeddings(runs: Sequence[Run], folder: Path) -> str:
     if not panels:
         return ''
     from usfm_mm.visualization.components import principal_panels
-    from usfm_mm.visualization.figures import save_figure, save_svg
+    from usfm_mm.visualization.figures import save_both
 
-    figure = principal_panels(panels)
-    save_figure(figure, folder / 'features.png')
-    text = save_svg(figure, folder / 'features.svg').read_text(encoding='utf-8')
-    return text[text.index('<svg') :]
+    return save_both(principal_panels(panels), folder, 'features')

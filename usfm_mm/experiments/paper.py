@@ -24,6 +24,20 @@ def paper_numbers() -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
+def paper_points(organ: str, task: str, measure: str) -> dict[str, dict[int, float]]:
+    """The paper's means by method, then by share of the labels in %; none of an empty organ.
+
+    Example:
+        >>> paper_points('Breast', 'seg', 'DSC')['USFM'][100]
+        84.3
+    """
+    found: dict[str, dict[int, float]] = {}
+    for row in paper_numbers():
+        if organ and (row['organ'], row['task'], row['measure']) == (organ, task, measure):
+            found.setdefault(row['method'], {})[int(row['percent'])] = float(row['mean'])
+    return found
+
+
 def paper_cell(organ: str, task: str, method: str, percent: int, measure: str) -> str:
     """The paper's number as it prints it; empty where it prints none."""
     asked: dict[str, Any] = dict(organ=organ, task=task, method=method, measure=measure)

@@ -89,6 +89,17 @@ def save_svg(figure: Figure, path: str | Path) -> Path:
     return path
 
 
+def save_both(figure: Figure, folder: Path, name: str) -> str:
+    """Write a figure as ``NAME.png`` and ``NAME.svg``.
+
+    Returns:
+        The SVG's text from its first element on, to stand in a page.
+    """
+    save_figure(figure, folder / f'{name}.png')
+    text = save_svg(figure, folder / f'{name}.svg').read_text(encoding='utf-8')
+    return text[text.index('<svg') :]
+
+
 def class_colours(count: int) -> list[str]:
     """Colours of foreground classes as ``#rrggbb``, bright on grey images and evenly spread.
 
