@@ -109,7 +109,7 @@ def test_images_of_unknown_centres_are_neither_trained_on_nor_tested(root, tmp_p
     (run,) = (run for run in plan(experiment(root, task), tmp_path / 'w') if run.percent == 100)
     told = check_runs(experiment(root, task), [run])
     assert told == [
-        f'd: 3 images are neither trained on nor tested: {root / "index.csv"} has no center of them'
+        f'd: 3 image(s) neither trained on nor tested: {root / "index.csv"} has no center of them'
     ]
     files = lists_of(execution.training(run))
     numbers = {

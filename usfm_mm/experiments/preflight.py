@@ -41,7 +41,7 @@ def unknown_images(runs: Sequence[Run]) -> list[str]:
             left = len(unseen_lists(run.unseen, all_lists(run))['left_out'])
             index = run.unseen.root / 'index.csv'
             found[case[0]] = left and (
-                f'{run.data}: {left} images are neither trained on nor tested: {index} has no '
+                f'{run.data}: {left} image(s) neither trained on nor tested: {index} has no '
                 f'{run.unseen.column} of them'
             )
     return [sentence for sentence in found.values() if sentence]
