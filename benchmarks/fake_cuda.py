@@ -76,6 +76,7 @@ def fake_values() -> Iterator[ValuesMadeUp]:
             patch('torch.cuda.amp.common.amp_definitely_not_available', lambda: False)
         )
         stack.enter_context(patch('torch.cuda.is_bf16_supported', lambda *_, **__: True))
+        stack.enter_context(patch('torch.cuda.get_device_capability', lambda *_: (8, 0)))
         # PyTorch chooses a kernel by what the driver tells of the GPU. With a bias, which flash
         # attention does not take, it is this one.
         stack.enter_context(

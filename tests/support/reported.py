@@ -24,7 +24,7 @@ CODE = """
 import json, sys
 from pathlib import Path
 from mmengine.config import Config
-from usfm_mm.compat import set_up_cpu
+from usfm_mm.compat import leave_process_group, set_up_cpu
 from usfm_mm.config.options import build_runner
 
 sys.modules['umap'] = None  # its picture is not compared
@@ -64,6 +64,7 @@ for path in sys.argv[2:]:
         build_runner(config(path, 'resumed')).train()
     if sys.argv[1] in ('compute', 'report'):
         report(config(path, 'again'))
+leave_process_group()
 """
 
 
