@@ -51,6 +51,8 @@ def make_small(arguments):
     elif command == 'knn':
         rest += [*model_options(rest[0]), *SHORT[command]]
     elif command == 'compare':
+        # A method's own options are words of one argument.
+        rest = [' '.join(map(fit_number, argument.split(' '))) for argument in rest]
         rest += ['--seeds', '0', '--percent', '100']
         make_compare_small()
     else:
