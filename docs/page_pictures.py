@@ -34,6 +34,7 @@ def drop(page: Page, file: Path, tab: str, selector: str) -> None:
 def shoot(page: Page, name: str) -> None:
     """Take a picture of the page, with few colours."""
     page.mouse.move(0, 0)
+    page.wait_for_function('!document.querySelector(".pending")')  # Gradio's answers to come
     page.wait_for_timeout(1000)  # what fades in
     image = cv2.imdecode(np.frombuffer(page.screenshot(full_page=True), np.uint8), cv2.IMREAD_COLOR)
 
