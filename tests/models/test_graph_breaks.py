@@ -5,20 +5,11 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
+from benchmarks.peak_memory import make_batch
 from support.downstream import ROOT
 
 dynamo = pytest.importorskip('torch._dynamo')
 CONFIGS = ('usfm/pretrain_3mus', 'ablations/pretrain_usfm_wof')
-
-
-def batch(size=64, count=2):
-    side = size // 32
-    return dict(
-        inputs=torch.zeros(count, 1, size, size, dtype=torch.uint8),
-        patch_mask=torch.zeros(count, side, side, dtype=torch.bool),
-        bands=torch.zeros(count, 7, dtype=torch.bool),
-        organ_id=torch.zeros(count, dtype=torch.int64),
-    )
 
 
 @pytest.mark.slow
@@ -40,10 +31,10 @@ def test_no_graph_breaks(name):
             data = model.data_preprocessor(data, True)
             return model.parse_losses(model(**data, mode='loss'))[0]
 
-    step(batch())  # empty bands are warned of once, outside the graph
+    step(make_batch(2, 64))  # empty bands are warned of once, outside the graph
     dynamo.reset()
     try:
-        found = dynamo.explain(step)(batch())
+        found = dynamo.explain(step)(make_batch(2, 64))
     finally:
         dynamo.reset()
     assert [reason.reason for reason in found.break_reasons] == []

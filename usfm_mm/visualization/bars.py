@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from usfm_mm.visualization.figures import COLOURS, DPI
+from usfm_mm.visualization.figures import method_panels
 
 Bar = tuple[float, float, float]
 """Value, and both ends of its interval."""
-_COLUMNS = 3
 
 
 def bars(
@@ -27,13 +26,9 @@ def bars(
         >>> [round(bar.get_height()) for bar in figure.axes[0].patches]
         [50, 60]
     """
-    columns = min(len(panels), _COLUMNS)
-    lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(3.4 * columns, 2.9 * lines), dpi=DPI, layout='constrained')
-    methods = list(dict.fromkeys(method for own in panels.values() for method in own))
-    colours = {method: COLOURS[i % len(COLOURS)] for i, method in enumerate(methods)}
-    for number, (title, own) in enumerate(panels.items()):
-        axes = figure.add_subplot(lines, columns, number + 1)
+    figure, every, colours = method_panels(panels, height=2.9)
+    for title, own in panels.items():
+        axes = every[title]
         axes.bar(
             range(len(own)),
             [value for value, _, _ in own.values()],
@@ -48,5 +43,4 @@ def bars(
                 axes.plot(place, value, 's', color='k', markerfacecolor='none', markersize=5)
         axes.set_xticks(range(len(own)), list(own), rotation=30, ha='right', fontsize=7)
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
-        axes.set_title(title, fontsize=9)
     return figure

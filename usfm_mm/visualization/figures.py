@@ -5,10 +5,13 @@ state behind and may be made from any thread of a run.
 """
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
@@ -18,6 +21,7 @@ from PIL import Image  # comes with matplotlib
 from usfm_mm.io.atomic import write_atomic
 
 DPI = 100
+_COLUMNS = 3  # of panels
 # Twelve organs (3M-US) must stay distinguishable, also for the colour-blind and in print: ten
 # colours, and the marker changes when they come round again.
 COLOURS = [
@@ -32,6 +36,34 @@ COLOURS = [
     '#882255',
     '#777777',
 ]
+
+
+def method_panels(
+    panels: Mapping[str, Mapping[str, Any]], height: float
+) -> tuple[Figure, dict[str, Axes], dict[str, str]]:
+    """An empty panel for each data set, three in a row, and a colour for each method.
+
+    Args:
+        panels: By the panel's title, what is drawn by method.
+        height: Of a row, in inches.
+
+    Returns:
+        The figure, its axes by title, and colours by method.
+
+    Example:
+        >>> figure, axes, colours = method_panels({'BUSI': {'USFM': 1}}, height=3)
+        >>> list(axes), colours
+        (['BUSI'], {'USFM': '#4477aa'})
+    """
+    columns = min(len(panels), _COLUMNS)
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.4 * columns, height * lines), dpi=DPI, layout='constrained')
+    axes = {}
+    for number, title in enumerate(panels, 1):
+        axes[title] = figure.add_subplot(lines, columns, number)
+        axes[title].set_title(title, fontsize=9)
+    methods = dict.fromkeys(method for own in panels.values() for method in own)
+    return figure, axes, {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(methods)}
 
 
 def figure_to_array(figure: Figure) -> np.ndarray:

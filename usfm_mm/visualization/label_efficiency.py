@@ -5,11 +5,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from usfm_mm.visualization.figures import COLOURS, DPI
+from usfm_mm.visualization.figures import method_panels
 
 Point = tuple[int, float, float, float]
 """Share of the labels in %, value, and both ends of its interval."""
-_COLUMNS = 3
 
 
 def label_efficiency(
@@ -27,13 +26,9 @@ def label_efficiency(
         >>> [axes.get_title() for axes in figure.axes]
         ['BUSI, DSC %']
     """
-    columns = min(len(panels), _COLUMNS)
-    lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(3.4 * columns, 2.9 * lines), dpi=DPI, layout='constrained')
-    methods = list(dict.fromkeys(method for own in panels.values() for method in own))
-    colours = {method: COLOURS[i % len(COLOURS)] for i, method in enumerate(methods)}
-    for number, (title, own) in enumerate(panels.items()):
-        axes = figure.add_subplot(lines, columns, number + 1)
+    figure, every, colours = method_panels(panels, height=2.9)
+    for title, own in panels.items():
+        axes = every[title]
         for method, points in own.items():
             shares, values, lows, highs = zip(*sorted(points), strict=True)
             style: dict[str, Any] = dict(
@@ -44,7 +39,6 @@ def label_efficiency(
         for method, printed in (paper or {}).get(title, {}).items():
             style = dict(color=colours.get(method, 'k'), label=f"{method} (the paper's)")
             axes.plot(*zip(*printed, strict=True), 's', markerfacecolor='none', **style)
-        axes.set(title=title, xlabel='labels, %')
-        axes.title.set_fontsize(9)
+        axes.set_xlabel('labels, %')
         axes.legend(frameon=False, fontsize=6)
     return figure

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from usfm_mm.visualization.figures import COLOURS, DPI
+from usfm_mm.visualization.figures import method_panels
 
-_COLUMNS = 3
 _LARGEST = 120  # points^2 of a mark that stands for all images
 
 
@@ -23,13 +22,9 @@ def reliability_diagram(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figur
         >>> [axes.get_title() for axes in figure.axes]
         ['BUSI']
     """
-    columns = min(len(panels), _COLUMNS)
-    lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(3.4 * columns, 3.2 * lines), dpi=DPI, layout='constrained')
-    methods = list(dict.fromkeys(method for own in panels.values() for method in own))
-    colours = {method: COLOURS[i % len(COLOURS)] for i, method in enumerate(methods)}
-    for number, (title, own) in enumerate(panels.items()):
-        axes = figure.add_subplot(lines, columns, number + 1)
+    figure, every, colours = method_panels(panels, height=3.2)
+    for title, own in panels.items():
+        axes = every[title]
         axes.plot([0, 1], [0, 1], color='0.7', linewidth=1, linestyle='--')
         for method, found in own.items():
             sure, right, share = found.T
@@ -37,6 +32,5 @@ def reliability_diagram(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figur
             axes.scatter(sure, right, s=_LARGEST * share, color=colours[method], linewidths=0)
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel='confidence', ylabel='share that is right')
         axes.set_aspect('equal')
-        axes.set_title(title, fontsize=9)
         axes.legend(frameon=False, fontsize=6, loc='upper left')
     return figure
