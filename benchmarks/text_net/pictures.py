@@ -11,6 +11,7 @@ from usfm_mm.io.image import read_grey
 
 PATTERNS = ('HC18/training_set/*HC.png', 'USGRA/dataset/**/images/*.png', 'PICMUS/**/*.png')
 _FRAMES = 8
+_READ = 0.7
 
 
 def is_trained_on(path: Path) -> bool:
@@ -35,7 +36,7 @@ def load(data: Path) -> list[np.ndarray]:
 
 
 def clean(pictures: list[np.ndarray]) -> list[np.ndarray]:
-    """Those in which another reader, PP-OCRv4, finds no line of text."""
+    """Those in which another reader, PP-OCRv4, reads no word; where it only suspects one, it errs."""
     from rapidocr_onnxruntime import RapidOCR
 
     reader = RapidOCR()
@@ -43,8 +44,8 @@ def clean(pictures: list[np.ndarray]) -> list[np.ndarray]:
     for picture in pictures:
         zoom = float(np.clip(736 / min(picture.shape), 1, 3))
         larger = cv2.resize(picture, None, fx=zoom, fy=zoom)
-        lines, _ = reader(cv2.cvtColor(larger, cv2.COLOR_GRAY2BGR), use_rec=False, use_cls=False)
-        if not lines:
+        lines, _ = reader(cv2.cvtColor(larger, cv2.COLOR_GRAY2BGR))
+        if not any(len(text) > 2 and float(score) > _READ for _, text, score in lines or ()):
             kept.append(picture)
     return kept
 
