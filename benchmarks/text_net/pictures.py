@@ -36,7 +36,7 @@ def load(data: Path) -> list[np.ndarray]:
 
 
 def clean(pictures: list[np.ndarray]) -> list[np.ndarray]:
-    """Those in which another reader, PP-OCRv4, reads no word; where it only suspects one, it errs."""
+    """Those in which another reader, PP-OCRv4, reads no word; what it only suspects is none."""
     from rapidocr_onnxruntime import RapidOCR
 
     reader = RapidOCR()
@@ -107,6 +107,22 @@ def _cut(rng: random.Random, picture: np.ndarray, side: int) -> np.ndarray:
 def _resized(picture: np.ndarray, across: float, down: float) -> np.ndarray:
     method = cv2.INTER_AREA if down < 1 else cv2.INTER_LINEAR
     return cv2.resize(picture, None, fx=across, fy=down, interpolation=method)
+
+
+def draw_flow(rng: random.Random, image: np.ndarray) -> None:
+    """Bright branches and spots in an ellipse, in place: flow as Doppler shows it, turned grey."""
+    side = len(image)
+    noise = np.random.default_rng(rng.randrange(2**31)).normal(size=(side, side))
+    sigma = dict(sigmaX=rng.uniform(1, 6), sigmaY=rng.uniform(1, 6))
+    smooth = cv2.GaussianBlur(noise.astype(np.float32), (0, 0), **sigma)
+    flow = smooth > smooth.std() * rng.uniform(0.5, 1.8)
+    within = np.zeros_like(image)
+    axes = rng.randint(20, side // 2), rng.randint(10, side // 3)
+    centre = rng.randrange(side), rng.randrange(side)
+    cv2.ellipse(within, centre, axes, rng.randrange(180), 0, 360, 1, -1)
+    flow &= within > 0
+    level = smooth / smooth.max() * rng.uniform(0, 120) + rng.uniform(90, 220)
+    image[flow] = np.clip(level, 0, 255).astype(np.uint8)[flow]
 
 
 def draw_graphics(rng: random.Random, image: np.ndarray) -> None:
