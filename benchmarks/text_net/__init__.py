@@ -1,6 +1,6 @@
 """Training of the network that finds burned-in text: usfm_mm/database/screen/text_net.onnx.
 
-    python -m benchmarks.text_net.train --data ../shared/data --steps 6000 --out text_net.onnx
+    python -m benchmarks.text_net.train --data ../shared/data --steps 4500 --out text_net.onnx
 
 Texts of eleven scripts are drawn into real pictures without text, and into made-up speckle; the
 network learns where they are. Nothing of COVID-BLUES, BUSI and USAnotAI is used, whose licences

@@ -1,6 +1,6 @@
 """Train the network that finds burned-in text, and write it as ONNX.
 
-    python -m benchmarks.text_net.train --data ../shared/data --steps 6000 --out text_net.onnx
+    python -m benchmarks.text_net.train --data ../shared/data --steps 4500 --out text_net.onnx
 
 16 pieces of 256 x 256 pixels a step; AdamW, half a cosine; what is written is the running mean of
 the weights, in half precision. A checkpoint beside the output is gone on with.
@@ -77,7 +77,9 @@ def train(pictures: list[np.ndarray], steps: int, seed: int, workers: int, kept:
         optimizer.load_state_dict(state['optimizer'])
         mean, first = state['mean'], state['step']
     samples = Samples(pictures, seed + first)
-    loader = iter(DataLoader(samples, BATCH, num_workers=workers))
+    # Spawned: a fork of a process that has run another reader's threads would wait for ever.
+    spawned = 'spawn' if workers else None
+    loader = iter(DataLoader(samples, BATCH, num_workers=workers, multiprocessing_context=spawned))
     losses, start = [], time.monotonic()
     for step in range(first, steps):
         rate = RATE * min(1, (step + 1) / WARM_UP) * (1 + math.cos(math.pi * step / steps)) / 2
@@ -136,7 +138,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--data', type=Path, default=Path('../shared/data'))
-    parser.add_argument('--steps', type=int, default=6000)
+    parser.add_argument('--steps', type=int, default=4500)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=1)
     parser.add_argument('--out', type=Path, required=True)
