@@ -51,12 +51,16 @@ def clean(pictures: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def speckle(rng: random.Random, side: int) -> np.ndarray:
-    """Made-up tissue: the compressed envelope of noise, with a slow change of level."""
+    """Made-up tissue: the envelope of noise, mostly compressed, with a slow change of level."""
     numbers = np.random.default_rng(rng.randrange(2**31))
-    sigma = dict(sigmaX=rng.uniform(0.8, 5), sigmaY=rng.uniform(0.6, 2.5))
+    alike = rng.random() < 0.5
+    sigma = dict(sigmaX=rng.uniform(0.6, 5), sigmaY=0 if alike else rng.uniform(0.6, 2.5))
     parts = [numbers.normal(size=(side, side)).astype(np.float32) for _ in range(3)]
     envelope = np.hypot(*(cv2.GaussianBlur(part, (0, 0), **sigma) for part in parts[:2]))
     slow = cv2.GaussianBlur(parts[2], (0, 0), rng.uniform(8, 40))
+    if rng.random() < 0.4:
+        linear = envelope / envelope.mean() * np.exp(slow / (slow.std() + 1e-6) * rng.uniform(0, 1))
+        return np.clip(linear * rng.uniform(25, 110), 0, 255).astype(np.uint8)
     decibels = 20 * np.log10(envelope / envelope.mean() + 1e-3)
     decibels += slow / (slow.std() + 1e-6) * rng.uniform(0, 12)
     span = rng.uniform(30, 70)
@@ -66,9 +70,9 @@ def speckle(rng: random.Random, side: int) -> np.ndarray:
 def background(rng: random.Random, pictures: list[np.ndarray], side: int) -> np.ndarray:
     """A piece of tissue or screen without text, uint8 [side, side]."""
     kind = rng.random()
-    if kind < 0.12:
+    if kind < 0.2:
         image = speckle(rng, side)
-    elif kind < 0.16:
+    elif kind < 0.24:
         image = np.full((side, side), rng.choice([0, 0, rng.randrange(256)]), np.uint8)
     else:
         image = _cut(rng, rng.choice(pictures), side)
@@ -80,6 +84,11 @@ def background(rng: random.Random, pictures: list[np.ndarray], side: int) -> np.
         image = np.rot90(image, turns).copy()
         image[:width] = rng.choice([0, 0, 0, 20])
         image = np.rot90(image, -turns)
+    if rng.random() < 0.25:  # black around, as the search adds
+        image = np.ascontiguousarray(image)
+        for turns in range(4):
+            if rng.random() < 0.6:
+                np.rot90(image, turns)[: rng.choice([16, 16, rng.randint(4, 30)])] = 0
     return np.ascontiguousarray(image)
 
 

@@ -27,7 +27,7 @@ def sample(rng: random.Random, pictures: list[np.ndarray]) -> tuple[np.ndarray, 
     image = background(rng, pictures, SIDE)
     if rng.random() < 0.25:
         draw_graphics(rng, image)
-    if rng.random() < 0.12:
+    if rng.random() < 0.15:
         draw_flow(rng, image)
     lines = np.zeros_like(image)
     if rng.random() < 0.75:
