@@ -10,63 +10,26 @@ from support.made_up import speckle
 from usfm_mm.database.extract import extract
 from usfm_mm.database.readers.clip import Box
 from usfm_mm.database.screen import text, view
-from usfm_mm.database.screen.ocr import Line
 from usfm_mm.database.screen.text import cover_text, find_text
+from usfm_mm.database.screen.text_net import Region
 from usfm_mm.database.types import Options
 from usfm_mm.io.image import encode_png, read_grey
 
-SIDE = 600
-
-
-def found(monkeypatch, score, height, upright=('', 0.0), turned=('', 0.0), side=SIDE):
-    """Does a detected line of this height, 100 pixels long, count as text?"""
-    zoom = min(max(736 / side, 1), 3)
-    left, top = 100.0, 100.0
-    corners = np.float32([[left, top], [left + 400, top], [left + 400, top + height]])
-    corners = np.vstack([corners, [[left, top + height]]]).astype(np.float32)
-    line = Line(corners * np.float32(zoom) + 24, score)
-    monkeypatch.setattr(text, 'detect', lambda image: [line])
-    monkeypatch.setattr(text, 'read', lambda image, line, upside: turned if upside else upright)
-    return find_text(np.zeros((side, side), np.uint8))
-
-
-@pytest.mark.parametrize(
-    ('score', 'height', 'upright', 'counts'),
-    [
-        # the detector is sure, and the line is no taller than a twelfth: 50 pixels
-        (0.61, 49, ('', 0.0), True),
-        (0.59, 49, ('', 0.0), False),
-        (0.61, 51, ('', 0.0), False),
-        (0.95, 51, ('', 0.0), False),
-        # a word that is read for sure, up to a third: 200 pixels
-        (0.5, 198, ('DOE', 0.51), True),
-        (0.5, 198, ('DOE', 0.49), False),
-        (0.5, 202, ('DOE', 0.99), False),
-        # one or two characters, up to a sixth: 100 pixels
-        (0.5, 99, ('42', 0.51), True),
-        (0.5, 101, ('42', 0.99), False),
-        (0.5, 101, ('421', 0.99), True),
-        # likely, up to a twentieth: 30 pixels
-        (0.5, 29, ('DOE', 0.21), True),
-        (0.5, 29, ('DOE', 0.19), False),
-        (0.5, 31, ('DOE', 0.21), False),
-        (0.5, 29, ('', 0.99), False),
-    ],
-)
-def test_what_counts_as_text(monkeypatch, score, height, upright, counts):
-    assert bool(found(monkeypatch, score, height, upright)) == counts
-    # read upside down, it counts alike
-    assert bool(found(monkeypatch, score, height, turned=upright)) == counts
-
-
-def test_the_smallest_line_counts_in_a_small_picture(monkeypatch):
-    assert found(monkeypatch, 0.61, 9.8, side=100)
-    assert not found(monkeypatch, 0.61, 10.2, side=100)
-    assert found(monkeypatch, 0.5, 9.8, ('a', 0.21), side=100)
+@pytest.mark.parametrize(('score', 'counts'), [(0.61, True), (0.59, False)])
+def test_what_counts_as_text(monkeypatch, score, counts):
+    monkeypatch.setattr(text, 'find_regions', lambda image: [Region(Box(9, 9, 50, 20), score)])
+    assert bool(find_text(np.zeros((100, 100), np.uint8))) == counts
 
 
 def test_margin_is_two_pixels_and_15_percent_of_the_height(monkeypatch):
-    assert found(monkeypatch, 0.9, 38) == [Box(92, 92, 508, 146)]
+    """Within the picture."""
+    boxes = [Box(100, 100, 500, 140), Box(300, 200, 320, 500), Box(0, 390, 40, 400)]
+    monkeypatch.setattr(text, 'find_regions', lambda image: [Region(box, 1.0) for box in boxes])
+    assert find_text(np.zeros((400, 600), np.uint8)) == [
+        Box(92, 92, 508, 148),
+        Box(295, 195, 325, 400),
+        Box(0, 386, 44, 400),
+    ]
 
 
 LINES = {
@@ -118,12 +81,12 @@ def lines(count, width=100, height=12):
     return [Box(10, 20 * i, 10 + width, 20 * i + height) for i in range(count)]
 
 
-def test_a_report_page_has_five_lines_and_twice_the_area_of_its_picture():
+def test_a_report_page_is_3_percent_text_and_twice_the_area_of_its_picture():
     picture = view.Found(Box(200, 0, 250, 60), None)  # 3,000 pixels; five lines have 6,000
-    assert not view._is_page(lines(5), [picture])
-    assert view._is_page([*lines(4), Box(10, 80, 111, 92)], [picture])
-    assert not view._is_page(lines(4, width=400), [picture])
-    assert view._is_page(lines(5), [])
+    assert not view._is_page(lines(5), [picture], 100_000)
+    assert view._is_page([*lines(4), Box(10, 80, 111, 92)], [picture], 100_000)
+    assert not view._is_page(lines(5), [], 200_000)
+    assert view._is_page(lines(5), [], 199_000)
 
 
 def test_a_small_picture_without_text_is_the_whole_screen(monkeypatch):

@@ -26,7 +26,7 @@ PARTS = {
         "'usfm-mm[enhance]' && pip install --no-deps mmagic==1.2.0",
     ),
     'databases': (
-        ('pydicom', 'av', 'SimpleITK', 'rapidocr_onnxruntime', 'imagehash', 'nibabel', 'yaml'),
+        ('pydicom', 'av', 'SimpleITK', 'onnxruntime', 'imagehash', 'nibabel', 'yaml'),
         "'usfm-mm[data]'",
     ),
     'annotations (COCO, CVAT, YOLO)': (

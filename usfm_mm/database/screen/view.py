@@ -12,9 +12,9 @@ from usfm_mm.database.screen.text import find_text, paint_over
 
 # Rounds of search: covered text uncovers some that stood too near to it.
 _ROUNDS = 2
-# A page of text with no picture, or with a picture much smaller than the text.
-_PAGE_LINES = 5
-_PAGE_AREA = 2.0
+# A page of text with no picture, or with a picture much smaller than the text: part of the screen,
+# and of the pictures.
+_PAGE_PART, _PAGE_AREA = 0.03, 2.0
 # Part of the screen; without text, a smaller picture is not taken for one on a screen.
 _LEAST_PART = 0.25
 # Grey levels that video compression leaves of black.
@@ -75,7 +75,7 @@ def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...], still: bool) -> 
             continue
         text = standing_text(part)
         found = find_pictures(part, text, _motion([region.cut(frame) for frame in frames]))
-        if _is_page(text, found):
+        if _is_page(text, found, part.size):
             pages.append(_view(_whole(region), region, part, text, screen.shape, still))
             continue
         if not text and sum(each.box.width * each.box.height for each in found) < (
@@ -115,11 +115,10 @@ def standing_text(screen: np.ndarray) -> list[Box]:
     return boxes
 
 
-def _is_page(text: list[Box], pictures: list[Found]) -> bool:
-    if len(text) < _PAGE_LINES:
-        return False
+def _is_page(text: list[Box], pictures: list[Found], screen: int) -> bool:
     area = sum(box.width * box.height for box in text)
-    return area > _PAGE_AREA * sum(found.box.width * found.box.height for found in pictures)
+    shown = sum(found.box.width * found.box.height for found in pictures)
+    return area > max(_PAGE_PART * screen, _PAGE_AREA * shown)
 
 
 def _view(

@@ -1,0 +1,99 @@
+"""The network that finds text: where it says that text is, on made-up and real pictures."""
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from support.made_up import speckle
+from usfm_mm.database.screen import text_net
+from usfm_mm.database.screen.text_net import FILE, find_regions, probabilities
+from usfm_mm.io.image import read_grey
+
+
+def written(height, width, x, y, text='DOE', scale=0.6):
+    image = speckle(0, height, width) // 2
+    before = image.copy()
+    cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, 255, 1, cv2.LINE_AA)
+    return image, np.asarray(cv2.absdiff(image, before)) > 10
+
+
+@pytest.mark.parametrize(('height', 'width'), [(300, 400), (301, 403), (333, 290), (64, 97), (3, 9)])
+def test_a_cell_has_four_pixels_whatever_the_size(height, width):
+    found = probabilities(np.zeros((height, width), np.uint8))
+    assert found.shape == (-(-height // 4), -(-width // 4))
+    assert 0 <= found.min() <= found.max() < 0.3
+
+
+@pytest.mark.parametrize('x', [20, 21, 22, 23, 150, 290])
+def test_the_box_lies_around_the_ink(x):
+    image, ink = written(300, 350, x, 40 + x // 2)
+    (region,) = find_regions(image)
+    rows, columns = np.nonzero(ink)
+    box = region.box
+    assert region.score > 0.9
+    for edge, truth in zip(
+        (box.left, box.top, box.right - 1, box.bottom - 1),
+        (columns.min(), rows.min(), columns.max(), rows.max()),
+        strict=True,
+    ):
+        assert abs(edge - truth) <= 6
+
+
+def test_a_small_picture_is_enlarged(monkeypatch):
+    """Its boxes are in its own pixels."""
+    image, ink = written(120, 160, 60, 60, scale=0.4)
+    assert text_net._SHORT_SIDE > 120
+    (region,) = find_regions(image)
+    rows, columns = np.nonzero(ink)
+    assert abs(region.box.left - columns.min()) <= 4
+    assert abs(region.box.bottom - 1 - rows.max()) <= 4
+
+
+def test_text_at_the_edge_is_found():
+    for x, y in ((0, 14), (240, 14), (0, 255), (262, 255)):
+        image, ink = written(256, 300, x, y)
+        covered = np.zeros(image.shape, bool)
+        for region in find_regions(image):
+            region.box.cut(covered)[:] = True
+        assert covered[ink].mean() > 0.8, (x, y)
+
+
+def test_the_file_is_small_and_says_how_it_was_made():
+    model = onnx.load(str(FILE))
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    assert set(about) == {'commit', 'options'}
+    assert FILE.stat().st_size < 500_000
+    weights = sum(numpy_helper.to_array(each).size for each in model.graph.initializer)
+    assert 190_000 < weights < 200_000
+
+
+def test_callipers_rulers_and_curves_are_no_text():
+    image = speckle(1, 300, 400) // 2
+    for x in range(40, 360, 40):
+        cv2.drawMarker(image, (x, 150), 255, cv2.MARKER_CROSS, 9)
+        cv2.line(image, (396, x // 2), (400, x // 2), 255, 1)
+    cv2.ellipse(image, (200, 220), (60, 30), 20, 0, 360, 255, 1)
+    assert [region for region in find_regions(image) if region.score > 0.6] == []
+
+
+def test_real_labels_are_found_where_another_reader_finds_words(shared_data):
+    """BUSI's, which were no part of the training: what PP-OCRv4 reads for sure, in 40 pictures."""
+    from rapidocr_onnxruntime import RapidOCR
+
+    reader, words = RapidOCR(), []
+    for path in sorted((shared_data / 'BUSI').rglob('*).png'))[::8]:
+        image = read_grey(path)
+        covered = np.zeros(image.shape, bool)
+        for region in find_regions(image):
+            region.box.cut(covered)[:] = True
+        larger = cv2.resize(image, None, fx=3, fy=3)
+        found, _ = reader(cv2.cvtColor(larger, cv2.COLOR_GRAY2BGR))
+        for corners, word, score in found or ():
+            if len(word) > 2 and float(score) > 0.8:
+                left, top = (np.min(corners, axis=0) / 3).astype(int)
+                right, bottom = (np.max(corners, axis=0) / 3).astype(int)
+                words.append(covered[top:bottom, left:right].mean())
+    assert len(words) >= 10
+    assert min(words) > 0.6
