@@ -134,6 +134,17 @@ def draw_flow(rng: random.Random, image: np.ndarray) -> None:
     image[flow] = np.clip(level, 0, 255).astype(np.uint8)[flow]
 
 
+def paint_over_some(rng: random.Random, image: np.ndarray) -> np.ndarray:
+    """A copy with boxes filled from around, as text that was found is: what is left is no text."""
+    holes = np.zeros_like(image)
+    for _ in range(rng.randint(1, 3)):
+        sides = rng.randint(8, 44), rng.randint(12, 160)
+        height, width = sides if rng.random() < 0.7 else sides[::-1]
+        top, left = (rng.randint(-4, len(image) - 8) for _ in '12')
+        holes[max(top, 0) : top + height, max(left, 0) : left + width] = 255
+    return cv2.inpaint(image, holes, 3, cv2.INPAINT_TELEA)
+
+
 def draw_graphics(rng: random.Random, image: np.ndarray) -> None:
     """What is drawn on screens and is no text, in place: callipers, rulers, curves, grey scales."""
     side = len(image)

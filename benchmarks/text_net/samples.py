@@ -5,7 +5,12 @@ import random
 import cv2
 import numpy as np
 
-from benchmarks.text_net.pictures import background, draw_flow, draw_graphics
+from benchmarks.text_net.pictures import (
+    background,
+    draw_flow,
+    draw_graphics,
+    paint_over_some,
+)
 from benchmarks.text_net.texts import a_pen, ink
 
 SIDE = 256
@@ -27,8 +32,10 @@ def sample(rng: random.Random, pictures: list[np.ndarray]) -> tuple[np.ndarray, 
     image = background(rng, pictures, SIDE)
     if rng.random() < 0.25:
         draw_graphics(rng, image)
-    if rng.random() < 0.15:
+    if rng.random() < 0.2:
         draw_flow(rng, image)
+    if rng.random() < 0.25:
+        image = paint_over_some(rng, image)
     lines = np.zeros_like(image)
     if rng.random() < 0.75:
         for _ in range(rng.randint(1, 6)):
