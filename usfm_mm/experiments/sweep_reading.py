@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from usfm_mm.experiments.checking import ExperimentError, known, mapping
-from usfm_mm.experiments.plan import Experiment, Method
+from usfm_mm.experiments.plan import KNN, Experiment, Method
 from usfm_mm.experiments.sweep import Grid, Point, Sweep, points_of, short
 
-_KEYS = ('grid', 'authors', 'budget', 'seed', 'measure')
+_KEYS = ('of', 'grid', 'authors', 'budget', 'seed', 'measure')
 _LEADING = dict(seg='DSC', cls='F1', probe='F1', knn='F1', enhance='SSIM')
 _LOWER = 'lower '
+_METHODS, _PRETRAINING = 'methods', 'pretraining'
 
 
 def with_sweep(experiment: Experiment, content: Any) -> Experiment:
@@ -27,26 +28,27 @@ def with_sweep(experiment: Experiment, content: Any) -> Experiment:
     known('sweep', content, _KEYS)
     if experiment.about or experiment.robustness:
         raise ExperimentError('sweep: tests nothing: leave out "about" and "robustness"')
-    points = _points(experiment, content)
+    of = content.get('of', _METHODS)
+    known('sweep, of', [of], (_METHODS, _PRETRAINING))
+    in_pretraining = of == _PRETRAINING
+    points = _points(experiment, content, in_pretraining)
     measures, lower = _measures(experiment, content.get('measure') or {})
-    in_pretraining = {point.of for point in points} <= set(experiment.pretraining)
     change = _pretraining if in_pretraining else _methods
     changed, named = change(experiment, points)
     return replace(changed, sweep=Sweep(named, measures, frozenset(lower), in_pretraining))
 
 
-def _points(experiment: Experiment, content: Mapping[str, Any]) -> list[Point]:
-    grids = {name: _grid(name, told) for name, told in mapping('grid', content['grid']).items()} \
-        if 'grid' in content else {}  # fmt: skip
+def _points(
+    experiment: Experiment, content: Mapping[str, Any], in_pretraining: bool
+) -> list[Point]:
+    told = mapping('sweep, grid', content.get('grid') or {})
+    grids = {name: _grid(name, axes) for name, axes in told.items()}
     if not grids:
         raise ExperimentError('sweep needs a "grid": by method, options with their values')
-    starts = {method.pretrained for method in experiment.methods.values()} - {''}
-    swept = set(grids) & starts
-    if swept and set(grids) - starts:
-        raise ExperimentError('sweep, grid: of methods or of pre-trainings, not of both')
+    there = experiment.pretraining if in_pretraining else experiment.methods
+    known('sweep, grid', grids, [*there])
     for name, grid in grids.items():
-        known('sweep, grid', [name], [*experiment.pretraining] if swept else [*experiment.methods])
-        _check_free(experiment, name, grid, bool(swept))
+        _check_free(experiment, name, grid, in_pretraining)
     authors = mapping('sweep, authors', content.get('authors') or {})
     known('sweep, authors', authors, [*grids])
     budget = content.get('budget')
@@ -61,9 +63,9 @@ def _points(experiment: Experiment, content: Mapping[str, Any]) -> list[Point]:
         except ValueError as error:
             raise ExperimentError(f'sweep: {error}') from error
     if len({len(points) for points in found.values()}) > 1:
-        told = ', '.join(f'{name} {len(points)}' for name, points in found.items())
+        sizes = ', '.join(f'{name} {len(points)}' for name, points in found.items())
         raise ExperimentError(
-            f'sweep: the grids differ in size ({told}): give all the same "budget"'
+            f'sweep: the grids differ in size ({sizes}): give all the same "budget"'
         )
     every = [point for points in found.values() for point in points]
     if len({point.name for point in every}) < len(every):
@@ -107,6 +109,8 @@ def _check_free(experiment: Experiment, name: str, grid: Grid, pretraining: bool
         given = experiment.pretraining[name]
     else:
         commands = experiment.methods[name].commands
+        if KNN in commands:
+            raise ExperimentError(f'sweep, grid, {name}: {KNN} trains nothing: leave it out there')
         others = [experiment.options.get(task, ()) for task in commands]
         given = tuple(word for words in (*commands.values(), *others) for word in words)
     keys = {word.partition('=')[0] for word in given}
@@ -132,12 +136,13 @@ def _measures(experiment: Experiment, told: Any) -> tuple[dict[str, str], list[s
 def _methods(experiment: Experiment, points: list[Point]) -> tuple[Experiment, dict[str, Point]]:
     methods, named = {}, {}
     for name, method in experiment.methods.items():
-        own = [point for point in points if point.of == name] or [Point(name)]
+        own = [point for point in points if point.of == name]
         for point in own:
-            label = point.name if point.words or point.authors else name
             commands = {task: (*words, *point.words) for task, words in method.commands.items()}
-            methods[label] = replace(method, commands=commands)
-            named[label] = point
+            methods[point.name] = replace(method, commands=commands)
+            named[point.name] = point
+        if not own:
+            methods[name], named[name] = method, Point(name)
     return replace(experiment, methods=methods), named
 
 
@@ -154,9 +159,9 @@ def _pretraining(
     for name, method in experiment.methods.items():
         own = [point for point in points if point.of == method.pretrained]
         for point in own:
-            label = replace(point, of=name).name
-            methods[label] = replace(method, pretrained=point.name)
-            named[label] = point
+            here = replace(point, of=name)
+            methods[here.name] = replace(method, pretrained=point.name)
+            named[here.name] = here
         if not own:
             methods[name], named[name] = method, Point(name)
     return replace(experiment, methods=methods, pretraining=pretraining), named
