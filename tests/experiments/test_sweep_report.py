@@ -100,6 +100,7 @@ def test_points_stand_in_their_order_and_one_that_lacks_a_seed_is_never_the_best
         ('2', '62.0 ± 2.8', 'best'),
         ('1', '51.0 ± 1.4', "authors'"),
     ]
+    assert [row['HD95'] for row in table] == [row['DSC'] for row in table]
     places = [row['place'] for row in found['busi, 100 %']]
     assert places == [str(place) for place in range(1, 7)]
     best = {row['method']: row for row in found["The best beside the authors'"]}

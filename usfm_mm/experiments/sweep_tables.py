@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from usfm_mm.experiments.collecting import COST
 from usfm_mm.experiments.plan import Data, Experiment
 from usfm_mm.experiments.sweep import Point, Sweep, short
-from usfm_mm.experiments.tables import Rows, cell
+from usfm_mm.experiments.tables import Rows, cell, measures_of
 
 Case = tuple[str, int]
 """Name of the data, and share of the labels."""
@@ -21,6 +22,7 @@ class Ranked:
         point: What was chosen.
         values: Of the measure, by seed, of the runs that are done.
         seeds: How many runs there are, done or not.
+        others: Values of the task's other measures at the same validations, by name.
         seconds: Of all its runs.
         folder: Of the folders of its runs.
     """
@@ -28,6 +30,7 @@ class Ranked:
     point: Point
     values: Mapping[int, float] = field(default_factory=dict)
     seeds: int = 0
+    others: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seconds: float = 0.0
     folder: str = ''
 
@@ -63,6 +66,8 @@ def rank(sweep: Sweep, rows: Rows, case: Case, task: str) -> list[Ranked]:
         task: Of the data set.
     """
     found = []
+    named = measures_of([row for row in rows if row['task'] == task], task)
+    others = [name for name in named if name not in (*COST, sweep.measures[task])]
     for name, point in sweep.points.items():
         own = [row for row in rows if (row['data'], row['percent'], row['method']) == (*case, name)]
         if not own:
@@ -74,6 +79,10 @@ def rank(sweep: Sweep, rows: Rows, case: Case, task: str) -> list[Ranked]:
                 point,
                 {row['seed']: row['value'] for row in measured},
                 len(runs),
+                {
+                    other: [row['value'] for row in own if row['measure'] == other]
+                    for other in others
+                },
                 sum(row['seconds'] or 0 for row in runs.values()),
                 str(Path(own[0]['folder']).parent),
             )
@@ -99,7 +108,9 @@ def ranking_table(sweep: Sweep, ranked: Sequence[Ranked], task: str) -> list[dic
             {'place': str(place) if each.values else '', 'method': each.point.of}
             | {axis: told.get(axis, 'config') for axis in axes}
             | {sweep.measures[task]: cell([*each.values.values()], each.seeds)}
-            | {'': ', '.join(marks), 'seconds': f'{each.seconds:.0f}', 'folder': each.folder}
+            | {'': ', '.join(marks)}
+            | {name: cell(values, each.seeds) for name, values in each.others.items()}
+            | {'seconds': f'{each.seconds:.0f}', 'folder': each.folder}
         )
     return table
 
