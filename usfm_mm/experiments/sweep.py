@@ -104,7 +104,7 @@ def points_of(
     Example:
         >>> grid = {'--lr': ['1', '2', '3'], '--epochs': ['20', '40']}
         >>> [point.name for point in points_of('a', grid, {'--lr': '9'}, 3, seed=0)]
-        ['a,lr=9', 'a,lr=2,epochs=40', 'a,lr=1,epochs=40']
+        ['a,lr=9', 'a,lr=2,epochs=40', 'a,lr=3,epochs=20']
     """
     found = [] if authors is None else [make_point(of, grid, authors, authors=True)]
     told = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
