@@ -113,10 +113,10 @@ def checkpoint(config, tmp_path):
     return file, model.backbone.double().eval()
 
 
-def expected(root, backbone, k):
+def expected(root, backbone, k, asked='test'):
     """Labels and class scores, of files, backbone and formulas alone."""
     vectors, labels = {}, {}
-    for split in ('train', 'test'):
+    for split in ('train', asked):
         lines = (root / 'splits' / f'cls_{split}.txt').read_text().split('\n')[:-1]
         images = [
             cv2.imread(str(root / 'images' / line.split()[0]), cv2.IMREAD_GRAYSCALE)
@@ -131,12 +131,12 @@ def expected(root, backbone, k):
     for split, found in vectors.items():
         standard = (found - mean) / std
         vectors[split] = standard / np.linalg.norm(standard, axis=1, keepdims=True)
-    distance = 1 - vectors['test'] @ vectors['train'].T
+    distance = 1 - vectors[asked] @ vectors['train'].T
     scores = np.zeros((len(distance), 3))
     for row, per_image in zip(scores, distance, strict=True):
         for n in np.argsort(per_image)[:k]:
             row[labels['train'][n]] += 1 / per_image[n]
-    return labels['test'], scores / scores.sum(1, keepdims=True)
+    return labels[asked], scores / scores.sum(1, keepdims=True)
 
 
 @pytest.mark.parametrize('k', [1, 7])
@@ -177,6 +177,23 @@ def test_whole_chain_against_float64(tool, config, checkpoint, tmp_path, k):
     assert (summary['k'], summary['train_images'], summary['images']) == (k, 30, 17)
     assert summary['checkpoint'] == str(file)
     assert summary['feature_size'] == 24
+
+
+def test_validation_images_are_asked_about_and_those_of_the_test_are_not_looked_for(
+    tool, config, checkpoint, tmp_path
+):
+    splits = tmp_path / 'splits'
+    (splits / 'cls_test.txt').rename(splits / 'cls_val.txt')
+    val = """
+val_dataloader = dict(test_dataloader, dataset=dict(test_dataloader['dataset'], ann_file='{file}'))
+"""
+    config.write_text(config.read_text() + val.format(file='splits/cls_val.txt'))
+    out = tmp_path / 'out'
+    tool.main([str(config), str(checkpoint[0]), '--split', 'val', '--work-dir', str(out)])
+    truth, scores = expected(tmp_path, checkpoint[1], 20, 'val')
+    told = json.loads((out / 'knn' / 'summary.json').read_text())
+    assert told['split'] == 'val'
+    assert told['metrics']['ACC'] == pytest.approx(100 * (scores.argmax(1) == truth).mean())
 
 
 def test_maps_become_the_features_of_extract_features(tool, config, tmp_path):

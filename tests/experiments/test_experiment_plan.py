@@ -114,10 +114,12 @@ def test_experiments_of_the_page_are_understood():
     page = (Path(__file__).parents[2] / 'docs' / 'experiments.md').read_text()
     texts = [block.split('```')[0] for block in page.split('```yaml\n')[1:]]
     contents = [content for content in map(yaml.safe_load, texts) if 'title' in content]
-    assert len(contents) == 2
+    assert len(contents) == 3
     for content in contents:
-        runs = plan(make_experiment('x', content), Path('w'))
-        assert {run.method for run in runs if run.stage == 'adapt'} == set(content['methods'])
+        experiment = make_experiment('x', content)
+        names = {run.method for run in plan(experiment, Path('w')) if run.data}
+        points = experiment.sweep.points if experiment.sweep else {}
+        assert {points[name].of if points else name for name in names} == set(content['methods'])
 
 
 EXPERIMENTS = sorted((config_root() / 'experiments').glob('*.yaml'))
@@ -127,7 +129,7 @@ EXPERIMENTS = sorted((config_root() / 'experiments').glob('*.yaml'))
 def test_experiments_of_the_package_expand(path):
     experiment = read_experiment(path)
     runs = plan(experiment, Path('w'))
-    methods = {run.method for run in runs if run.stage == 'adapt'}
+    methods = {run.method for run in runs if run.data}
     assert methods == set(experiment.methods)
     assert {run.data for run in runs} - {''} == set(experiment.data)
-    assert len(experiment.seeds) >= 3 or 'quick' in path.stem
+    assert len(experiment.seeds) >= 3 or path.stem.endswith(('_quick', '_short'))

@@ -24,12 +24,16 @@ def main(argv):
         summary.parent.mkdir(exist_ok=True)
         summary.write_text(json.dumps(dict(metrics=dict(F1=50.0))))
     else:
-        weights = Path(rest[1]).read_text()
         summary = folder / 'test' / 'summary.json'
         summary.parent.mkdir(parents=True, exist_ok=True)
-        number = int(hashlib.sha256(weights.encode()).hexdigest()[:6], 16) / 2**24
+        number = score(Path(rest[1]).read_text())
         number /= 2 if '--corrupt' in rest else 1
-        summary.write_text(json.dumps(dict(metrics=dict(DSC=100 * number))))
+        summary.write_text(json.dumps(dict(metrics=dict(DSC=number))))
+
+
+def score(weights):
+    """A number from 0 to 100 that is made of all that a training was asked for."""
+    return 100 * int(hashlib.sha256(weights.encode()).hexdigest()[:6], 16) / 2**24
 
 
 def train(folder, rest):
@@ -45,8 +49,12 @@ def train(folder, rest):
     if '--weights' in asked:  # what it starts from, not where this lies
         place = asked.index('--weights') + 1
         asked[place] = Path(asked[place]).read_text()
-    (folder / 'best_DSC.pth').write_text(' '.join([*steps, *asked]))
-    (folder / 'iter_5.pth').write_text(' '.join([*steps, *asked]))
+    text = ' '.join([*steps, *asked])
+    (folder / 'log' / 'vis_data').mkdir(parents=True, exist_ok=True)
+    log = [dict(step=5, loss=1.0), dict(step=5, DSC=score(text)), dict(step=5, DSC=0.0)]
+    (folder / 'log' / 'vis_data' / 'scalars.json').write_text('\n'.join(map(json.dumps, log)))
+    (folder / 'best_DSC.pth').write_text(text)
+    (folder / 'iter_5.pth').write_text(text)
     (folder / 'last_checkpoint').write_text('iter_5.pth')
 
 

@@ -2,7 +2,8 @@
 
 An experiment is a file of YAML: data, methods, shares of the labels, seeds, and the pre-training
 that methods start from. Each run has a folder with its command, state, log and results. What is
-done is kept and what was cut goes on: the same command continues a stopped one.
+done is kept and what was cut goes on: the same command continues a stopped one. One with a grid of
+options is a sweep: it tests nothing, and its report ranks the options on validation images.
 """
 
 import argparse
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.experiments.reading import find_experiment, read_experiment
     from usfm_mm.experiments.report import report
     from usfm_mm.experiments.scheduling import run_all
+    from usfm_mm.experiments.sweep_report import report_sweep
     from usfm_mm.experiments.telling import Progress
 
     console = Console()
@@ -53,4 +55,5 @@ def main(argv: Sequence[str] | None = None) -> None:
             console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave trainings behind
         run_all(runs, args.jobs, args.gpus, Progress(runs, console))
-    report(experiment, runs, args.work_dir / experiment.name, console)
+    tell = report_sweep if experiment.sweep else report
+    tell(experiment, runs, args.work_dir / experiment.name, console)

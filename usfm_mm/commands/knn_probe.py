@@ -1,7 +1,8 @@
 """k-NN on frozen features: usfm knn CONFIG [CHECKPOINT] --data-root DIR.
 
-The neighbours are the config's training images, the question its test images; both go through the
-test pipeline, without augmentation, and nothing is trained or chosen. Results: WORK_DIR/knn.
+The neighbours are the config's training images, the question its test images, or with --split val
+those of validation; both go through the test pipeline, without augmentation, and nothing is trained
+or chosen. Results: WORK_DIR/knn.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'the config (random ones: --cfg-options model.backbone.init_cfg=None)',
     )
     parser.add_argument('--k', type=int, default=20, help='neighbours that vote (default: 20)')
+    parser.add_argument(
+        '--split',
+        choices=('test', 'val'),
+        default='test',
+        help='images that are asked about; what is chosen by is val (default: test)',
+    )
     parser.add_argument(
         '--cost',
         action='store_true',
@@ -179,10 +186,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     cfg = load_config(args)
     check_task(cfg)
+    if args.split == 'val':
+        cfg.test_dataloader = cfg.val_dataloader
     set_up_cpu(cfg)
     quiet_imports()
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
-    check_data(cfg, ('train', 'test'))
+    check_data(cfg, ('train', args.split))
     train_loader, test_loader = build_loaders(cfg)
     test_set: Any = test_loader.dataset
     check_split(train_loader.dataset, test_set, args.k)
@@ -201,6 +210,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         metrics=metrics,
         k=args.k,
         train_images=len(train.paths),
+        split=args.split,
         images=len(test.paths),
         feature_size=train.features.shape[1],
         checkpoint=args.checkpoint or (cfg.model.backbone.get('init_cfg') or {}).get('checkpoint'),
@@ -210,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.cost:
         tell_cost(model, test_loader, folder / 'cost.json')
     sheet = Table(
-        title=f'{args.k}-NN, {len(train.paths)} training and {len(test.paths)} test images'
+        title=f'{args.k}-NN, {len(train.paths)} training and {len(test.paths)} {args.split} images'
     )
     for name in MEASURES:
         sheet.add_column(name, justify='right')

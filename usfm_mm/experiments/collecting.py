@@ -8,6 +8,7 @@ from typing import Any
 
 from usfm_mm.experiments.plan import ADAPT, Run
 from usfm_mm.experiments.states import DONE, has_test, is_done, is_tested, read_state
+from usfm_mm.experiments.validations import validated
 from usfm_mm.io.atomic import atomic_path
 
 COLUMNS = (
@@ -28,7 +29,8 @@ def collect(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """A row for each measure of each run.
 
     A run without results has one row without measure and value: none is left out. One whose tests
-    with worse images have not all ended has the measures that are there, and is not done.
+    with worse images have not all ended has the measures that are there, and is not done. Measures
+    of a training that nothing tests: :func:`~usfm_mm.experiments.validations.validated`.
 
     Returns:
         Rows with ``COLUMNS``; ``value`` in the measure's own unit, ``seconds`` of all the run's
@@ -112,9 +114,4 @@ def _metrics(run: Run) -> dict[str, float]:
         error = calibration_error(run.results)
         metrics = metrics | _corrupted(run)
         return metrics | ({} if error is None else dict(ECE=error)) | _cost(run)
-    from usfm_mm.io.run_log import read_log
-
-    with suppress(FileNotFoundError):  # too short to log a step
-        steps, validations = read_log(run.folder)
-        return dict(validations[-1][1] if validations else {}, loss=steps[-1]['loss'])
-    return {}
+    return validated(run)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from usfm_mm.experiments.plan import PRETRAIN, Experiment, Run
+from usfm_mm.experiments.plan import Experiment, Run
 from usfm_mm.experiments.preflight import missing_files
 from usfm_mm.experiments.states import DONE, is_done, read_state
 
@@ -52,7 +52,7 @@ def show_plan(experiment: Experiment, runs: Sequence[Run], jobs: int, console: C
         _say(console, f'{state:<8} {run}{told}: {run.folder}')
     for sentence in missing_files(experiment, runs):
         _say(console, f'missing  {sentence}')
-    trainings = sum(run.stage == PRETRAIN for run in runs)
+    trainings = sum(not run.data for run in runs)
     text = (
         f'{experiment.title}: {len(runs)} runs, {trainings} of them pre-training, '
         f'{sum(is_done(run) for run in runs)} done. Left: about {duration(left / jobs)} by what '

@@ -1,14 +1,15 @@
 """From an experiment to its runs: method x data x label share x seed, pre-training first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from usfm_mm.converters.corruption import LADDER
+from usfm_mm.experiments.sweep import Sweep
 from usfm_mm.experiments.unseen import Unseen
 
 PRETRAIN = 'pretrain'
-"""Stage, and folder of its runs."""
+"""Stage of a training that nothing tests, and folder of the runs of pre-training."""
 ADAPT = 'adapt'
 KNN = 'knn'
 """Task whose runs train nothing: neighbours vote on frozen features."""
@@ -61,6 +62,7 @@ class Experiment:
         note: A sentence that stands above every table.
         about: The method that is tested against the best of the others; empty for none.
         robustness: Severities of worse test images, 1 to 5; none for no such tests.
+        sweep: What is looked for; its points are among the methods. None to compare them.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Experiment:
     note: str = ''
     about: str = ''
     robustness: tuple[int, ...] = ()
+    sweep: Sweep | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Run:
     """A pre-training, or a training on labels with its test.
 
     Attributes:
-        stage: 'pretrain' or 'adapt'.
+        stage: 'adapt'; or 'pretrain', also of a sweep's training on labels, which has no test.
         method: Its name in the table; that of the pre-training.
         data: Name of the data; empty in pre-training.
         task: Of the data.
@@ -121,7 +124,7 @@ class Run:
         return self.folder / 'corrupted' / corruption.replace(':', '_')
 
     def __str__(self) -> str:
-        told = f'{self.data}, {self.percent} %, ' if self.stage == ADAPT else 'pre-training, '
+        told = f'{self.data}, {self.percent} %, ' if self.data else 'pre-training, '
         return f'{self.method}, {told}seed {self.seed}'
 
 
@@ -166,14 +169,14 @@ def plan(experiment: Experiment, work_dir: Path) -> list[Run]:
                 found.append(Run(PRETRAIN, name, '', '', 100, seed, places[name], command))
         found += [
             Run(
-                ADAPT,
+                _stage(experiment, of),
                 name,
                 data,
                 of.task,
                 percent,
                 seed,
                 runs / data / name / f'{percent}_percent_seed_{seed}',
-                _command(experiment.options, method, of, seed),
+                _command(experiment, method, of, seed),
                 places[method.pretrained] if method.pretrained else None,
                 _corrupted(corruptions, method, of),
                 of.unseen,
@@ -195,11 +198,15 @@ def _corrupted(corruptions: tuple[str, ...], method: Method, data: Data) -> tupl
     return corruptions if loads_single_images(method.commands[data.task][0]) else ()
 
 
-def _command(
-    options: Mapping[str, Sequence[str]], method: Method, data: Data, seed: int
-) -> tuple[str, ...]:
-    common = (*options.get(data.task, ()), '--data-root', data.root)
-    return (*method.commands[data.task], *common, *_seed(seed))
+def _stage(experiment: Experiment, data: Data) -> str:
+    """A sweep never opens the test set: neighbours are asked about validation images there."""
+    return PRETRAIN if experiment.sweep and data.task != KNN else ADAPT
+
+
+def _command(experiment: Experiment, method: Method, data: Data, seed: int) -> tuple[str, ...]:
+    common = (*experiment.options.get(data.task, ()), '--data-root', data.root)
+    asked = ('--split', 'val') if experiment.sweep and data.task == KNN else ()
+    return (*method.commands[data.task], *common, *asked, *_seed(seed))
 
 
 def _seed(seed: int) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from usfm_mm.experiments.execution import all_lists, share_list
-from usfm_mm.experiments.plan import ADAPT, Experiment, Run
+from usfm_mm.experiments.plan import Experiment, Run
 from usfm_mm.experiments.states import check_unchanged
 from usfm_mm.experiments.unseen import unseen_lists
 
@@ -58,7 +58,7 @@ def missing_files(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
     """A sentence for each data root, list and file of weights that is not there."""
     found = {}
     for run in runs:
-        if run.stage != ADAPT:
+        if not run.data:
             continue
         root = Path(experiment.data[run.data].root)
         if not root.is_dir():

@@ -1,6 +1,5 @@
 """Experiments as plain YAML: docs/experiments.md tells the keys."""
 
-import difflib
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +7,9 @@ from typing import Any
 
 from usfm_mm.config.files import config_root, find_config
 from usfm_mm.converters.corruption import SEVERITIES
+from usfm_mm.experiments.checking import ExperimentError, known, mapping
 from usfm_mm.experiments.plan import PRETRAIN, Data, Experiment, Method
+from usfm_mm.experiments.sweep_reading import with_sweep
 from usfm_mm.experiments.unseen import Unseen
 
 _KEYS = (
@@ -22,14 +23,11 @@ _KEYS = (
     'options',
     'methods',
     'robustness',
+    'sweep',
 )
 _DATA_KEYS = ('task', 'root', 'paper', 'unseen')
 _PRETRAINED = 'pretrained'
 _ENCODER = ('encoder', 'weights')
-
-
-class ExperimentError(ValueError):
-    """An experiment that cannot be run; the message names file, key and remedy."""
 
 
 def find_experiment(name: str) -> Path:
@@ -78,22 +76,22 @@ def make_experiment(name: str, content: Any) -> Experiment:
         ExperimentError: A key is unknown or lacks what it needs.
         FileNotFoundError: A config does not exist.
     """
-    content = _mapping('the file', content)
-    _known('key', content, _KEYS)
-    sections = {key: _mapping(key, content.get(key)) for key in ('data', 'methods')}
-    pretraining = _mapping('pretraining', content.get('pretraining') or {})
-    options = _mapping('options', content.get('options') or {})
+    content = mapping('the file', content)
+    known('key', content, _KEYS)
+    sections = {key: mapping(key, content.get(key)) for key in ('data', 'methods')}
+    pretraining = mapping('pretraining', content.get('pretraining') or {})
+    options = mapping('options', content.get('options') or {})
     data = {key: _data(key, value) for key, value in sections['data'].items()}
     tasks = sorted({of.task for of in data.values()})
-    _known('options', options, (PRETRAIN, *tasks))
+    known('options', options, (PRETRAIN, *tasks))
     common = {task: tuple(shlex.split(str(text))) for task, text in options.items()}
     methods = {
         key: _method(key, value, pretraining, tasks) for key, value in sections['methods'].items()
     }
     about = str(content.get('about', ''))
     if about:
-        _known('about', [about], tuple(methods))
-    return Experiment(
+        known('about', [about], tuple(methods))
+    experiment = Experiment(
         name,
         str(content.get('title', name)),
         _numbers('seeds', content.get('seeds', [0]), 0, 2**32 - 1),
@@ -111,19 +109,20 @@ def make_experiment(name: str, content: Any) -> Experiment:
         if 'robustness' in content
         else (),
     )
+    return with_sweep(experiment, content['sweep']) if 'sweep' in content else experiment
 
 
 def _data(name: str, value: Any) -> Data:
     where = f'data, {name}'
-    entry = _mapping(where, value)
-    _known(where, entry, _DATA_KEYS)
+    entry = mapping(where, value)
+    known(where, entry, _DATA_KEYS)
     if name == PRETRAIN:
         raise ExperimentError(f'{where}: this name is taken by the folder of pre-training')
     if not entry.get('task') or not entry.get('root'):
         raise ExperimentError(f'{where} needs a "task" and a "root"')
     root, unseen = str(entry['root']), None
     if 'unseen' in entry:
-        told = _mapping(f'{where}, unseen', entry['unseen'])
+        told = mapping(f'{where}, unseen', entry['unseen'])
         if len(told) != 1:
             raise ExperimentError(f'{where}, unseen: give one column with a value, "center: B"')
         unseen = Unseen(Path(root), *(str(part) for part in next(iter(told.items()))))
@@ -132,13 +131,13 @@ def _data(name: str, value: Any) -> Data:
 
 def _method(name: str, value: Any, pretraining: Mapping, tasks: Sequence[str]) -> Method:
     where = f'methods, {name}'
-    entry = _mapping(where, value)
+    entry = mapping(where, value)
     if '/' in name:
         raise ExperimentError(f'{where}: the name is that of a folder, without "/"')
-    _known(where, entry, (_PRETRAINED, *_ENCODER, *tasks))
+    known(where, entry, (_PRETRAINED, *_ENCODER, *tasks))
     start = entry.get(_PRETRAINED) or ''
     if start:
-        _known(f'{where}, {_PRETRAINED}', [start], tuple(pretraining))
+        known(f'{where}, {_PRETRAINED}', [start], tuple(pretraining))
     own = [word for key in _ENCODER if entry.get(key) for word in (f'--{key}', str(entry[key]))]
     if start and own:
         raise ExperimentError(f'{where} starts from {start} and names {own[0]}: leave out one')
@@ -167,19 +166,3 @@ def _numbers(where: str, values: Any, low: int, high: int) -> tuple[int, ...]:
             f'{where} must be a list of different whole numbers from {low} to {high}'
         )
     return tuple(values)
-
-
-def _mapping(where: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ExperimentError(f'{where} must have names with values, such as "name: value"')
-    return value
-
-
-def _known(where: str, given: Any, known: Sequence[str]) -> None:
-    for name in given:
-        if name not in known:
-            close = difflib.get_close_matches(str(name), known, n=1)
-            hint = f'; did you mean {close[0]}?' if close else ''
-            raise ExperimentError(
-                f'{where}: {name!r} is unknown; there are {", ".join(known) or "none"}{hint}'
-            )

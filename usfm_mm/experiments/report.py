@@ -56,9 +56,23 @@ def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: C
         console.print(experiment.note, markup=False)
     console.print(f'{folder / "results.html"}', soft_wrap=True, highlight=False)
     missing: Rows = next((it['table'] for it in sections if it['heading'] == 'Not done'), [])
+    refuse_missing(missing, len(runs), folder)
+
+
+def refuse_missing(missing: Rows, runs: int, folder: Path) -> None:
+    """Let nobody take half of an experiment for the whole.
+
+    Args:
+        missing: Of :func:`~usfm_mm.experiments.tables.missing_runs`.
+        runs: How many there are.
+        folder: Of the report.
+
+    Raises:
+        ChildProcessError: Some runs are not done.
+    """
     if missing:
         raise ChildProcessError(
-            f'{len(missing)} of {len(runs)} runs are not done ({folder / "results.md"} lists '
+            f'{len(missing)} of {runs} runs are not done ({folder / "results.md"} lists '
             f'them), such as {missing[0]["run"]}: {missing[0]["why"] or missing[0]["state"]}. The '
             'same command goes on'
         )

@@ -18,7 +18,7 @@ def read_log(work_dir: str | Path) -> tuple[list[dict[str, Any]], Validations]:
 
     Returns:
         A dict for each logged step, with ``step`` and ``loss``; and validations as pairs of the
-        last step logged before and what was measured. Both in the order of training.
+        last step logged before, or 0, and what was measured. Both in the order of training.
 
     Raises:
         FileNotFoundError: If the folder holds no log of a training step.
@@ -37,8 +37,8 @@ def read_log(work_dir: str | Path) -> tuple[list[dict[str, Any]], Validations]:
         for row in log:  # mmengine may count a validation's step in epochs
             if 'loss' in row:
                 steps.append(row)
-            elif steps:
-                validations.append((steps[-1]['step'], _measured(row)))
+            else:
+                validations.append((steps[-1]['step'] if steps else 0, _measured(row)))
     if not steps:
         raise FileNotFoundError(
             f'{work_dir} holds no run with a logged training step: train with --work-dir '
