@@ -9,7 +9,7 @@ from usfm_mm.database.screen.text_net import find_regions
 # What a region of text has at its most probable place; measured: docs/database_pictures.md.
 _SURE = 0.6
 # Covering text can uncover some that stood too near to it to be found.
-_ROUNDS = 2
+_ROUNDS = 3
 
 
 def find_text(image: np.ndarray) -> list[Box]:
