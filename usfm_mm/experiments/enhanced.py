@@ -24,7 +24,7 @@ def draw_enhanced(experiment: Experiment, runs: Sequence[Run], folder: Path) -> 
     Returns:
         The SVGs' text from the first element on, by the files' name.
     """
-    found = {}
+    found: dict[str, str] = {}
     for data in experiment.data:
         methods: dict[str, tuple[Run, dict[str, dict[str, str]]]] = {}
         for run in runs:
