@@ -15,6 +15,7 @@ RESULTS = 'Results'
 _TASKS = {
     'seg': 'segmentation',
     'cls': 'classification',
+    'clips': 'classification of clips',
     'probe': 'linear probe',
     'knn': 'k-NN',
     'enhance': 'enhancement',
