@@ -32,7 +32,6 @@ COMMANDS = {
     'knn': ('knn_probe', 'k-NN on frozen features'),
     'experiment': ('experiment', 'run an experiment from pre-training to its tables'),
     'compare': ('compare_methods', 'train and test several methods on the same data'),
-    'compare-enhancement': ('compare_enhancement', 'one panel and table of several tests'),
     'degrade': ('degrade_images', 'pairs of low and high quality from clear images'),
     'demo-data': ('make_demo_data', 'real frames of pydicom for the demo'),
 }
