@@ -1,6 +1,13 @@
 """Shards, each built on its own and perhaps killed, make the database that one builder makes."""
 
+import hashlib
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,16 +26,26 @@ from support.made_up import (
     write_folder,
     write_image,
 )
-from usfm_mm.database import build, publish
+from usfm_mm.database import build, publish, stores
+from usfm_mm.database.journal import Journal
+from usfm_mm.database.journal_file import JournalError
 from usfm_mm.database.merge import merge
 from usfm_mm.database.options import Settings
 from usfm_mm.database.places import default_journal_folder
 from usfm_mm.database.removal import remove_images
+from usfm_mm.database.review import write_sheets
 from usfm_mm.database.shards import Shard, ShardError, all_shards
 from usfm_mm.datasets import UltrasoundDataset
 from usfm_mm.io.image import encode_png
+from usfm_mm.io.packed import _close_all
 
 pytestmark = pytest.mark.usefixtures('no_text_search')
+
+
+@pytest.fixture(autouse=True)
+def _no_chart(monkeypatch):
+    """Most of what a small database costs."""
+    monkeypatch.setattr('usfm_mm.database.report._organ_figure', lambda organs: '')
 
 
 @pytest.fixture(scope='module')
@@ -62,14 +79,15 @@ def plain(out):
     table = pq.read_table(out / 'index.parquet')
     folders = {path.partition('/')[0] for path in table['path'].to_pylist()} - {'images'}
     paths = [path[path.index('images/') :] for path in table['path'].to_pylist()]
-    return [{**row, 'path': path} for row, path in zip(table.to_pylist(), paths)], len(folders)
+    pairs = zip(table.to_pylist(), paths, strict=True)
+    return [{**row, 'path': path} for row, path in pairs], len(folders)
 
 
 def assert_same(out, alone, folder, count):
     """Index, pixels, report and private lists are those of one builder."""
     found, folders = plain(out)
     assert found == plain(alone)[0]
-    assert folders <= count and (folders > 1 or count == 1)
+    assert min(count, 2) <= folders <= count
     packed, png = UltrasoundDataset(out), UltrasoundDataset(alone)
     for i in range(len(png)):
         np.testing.assert_array_equal(packed[i]['img'], png[i]['img'])
@@ -85,6 +103,7 @@ def assert_same(out, alone, folder, count):
     assert stored == (0 if packed.packed else len(found))
     if packed.packed:
         assert len(packed.packed) == len(found)
+    _close_all()  # builders open the stores again, in this process
 
 
 def killed_once(monkeypatch, module, name, after):
@@ -141,6 +160,64 @@ def test_merged_again_after_the_shards_grew(source, tmp_path, packed):
     assert content(out) == before
 
 
+@pytest.mark.parametrize('step', ['mark_duplicates', 'remove_strays', 'write_report'])
+def test_shards_that_grow_after_a_killed_merge(source, tmp_path, monkeypatch, step):
+    """Nothing of the merge counts until all of it is done, as in one builder."""
+    more = write_folder(tmp_path / 'more/liver', 12, start=4, organs=('liver',))
+    out, alone = tmp_path / 'out', tmp_path / 'alone'
+    build_shards([more], out, tmp_path, 3)
+    for finish in (lambda: merged(out, tmp_path), lambda: run([more], alone, tmp_path)):
+        with monkeypatch.context() as patch:
+            killed_once(patch, stores if step == 'remove_strays' else publish, step, 1)
+            with pytest.raises(KeyboardInterrupt):
+                finish()
+    run([source, more], alone, tmp_path)
+    build_shards([source, more], out, tmp_path, 3)
+    merged(out, tmp_path)
+    assert_same(out, alone, tmp_path, 3)
+
+
+@pytest.mark.slow
+def test_shards_and_the_merge_are_killed(source, tmp_path):
+    """By the system, in the middle of the work, with two processes reading at the end."""
+    out, alone = tmp_path / 'out', tmp_path / 'alone'
+    run([source], alone, tmp_path)
+    for shard in ('1/2', '2/2'):
+        process = start(source, out, tmp_path, '1', shard)
+        images = out / Shard.of(shard).name / 'images'
+        while sum(1 for _ in images.rglob('*.png')) < 4:
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        with pytest.raises(ShardError, match='is missing|is not done'):
+            merged(out, tmp_path)
+        assert start(source, out, tmp_path, '2', shard).wait(timeout=120) == 0
+    merged(out, tmp_path)
+    assert_same(out, alone, tmp_path, 2)
+
+
+def start(source, out, folder, workers, shard):
+    """A shard's build in a process of its own."""
+    here = Path(__file__).parents[1]
+    paths = os.pathsep.join([str(here), *filter(None, sys.path)])
+    return subprocess.Popen(
+        [sys.executable, here / 'support/interrupted.py', source, out, folder, workers, shard],
+        env={**os.environ, 'PYTHONPATH': paths},
+    )
+
+
+def test_what_one_shard_holds_out_is_held_out_of_all(source, tmp_path):
+    held_out, out, alone = tmp_path / 'held_out', tmp_path / 'out', tmp_path / 'alone'
+    for i in (2, 3, 60):
+        write_image(held_out / f'{i}.png', i)
+    run([source], alone, tmp_path, exclude_like=[held_out])
+    run([source], out, tmp_path, shard=Shard(2, 3), exclude_like=[held_out])
+    build_shards([source], out, tmp_path, 3)
+    merged(out, tmp_path)
+    assert_same(out, alone, tmp_path, 3)
+
+
 def test_an_image_whose_copy_is_gone_is_read_again_by_its_shard(tmp_path):
     source, out, alone = tmp_path / 'source', tmp_path / 'out', tmp_path / 'alone'
     write_folder(source, 8)
@@ -150,7 +227,7 @@ def test_an_image_whose_copy_is_gone_is_read_again_by_its_shard(tmp_path):
         run([source], alone, tmp_path, rules=rules)
         build_shards([source], out, tmp_path, 3, rules=rules)
         if name == 'excluded':
-            with pytest.raises(ShardError, match='8 images are missing.*--shard [123]/3'):
+            with pytest.raises(ShardError, match=r'\d images are missing.*--shard [123]/3'):
                 merged(out, tmp_path)
             with pytest.raises(ShardError, match='shard ./3 is not done: run'):
                 merged(out, tmp_path)
@@ -276,10 +353,39 @@ def test_another_key_or_version(shards, tmp_path, monkeypatch):
     other = tmp_path / 'other'
     other.mkdir()
     with pytest.raises(ShardError, match='shard 1/3 was built with another key'):
-        merge(out, key_file(other, 'ab19' + 'c3d7e5f0' * 8), journals)
+        merge(out, key_file(other, hashlib.sha256(b'another').hexdigest()), journals)
     monkeypatch.setattr('usfm_mm.__version__', '99')
     run([tmp_path / 'source'], out, tmp_path, shard=Shard(2, 3))
     assert_refused(out, tmp_path, 'shard 2/3 was last run by another version')
+
+
+def test_a_shard_that_is_being_built(shards, tmp_path):
+    out, journals = shards
+    with (
+        Journal(journals / 'shard_0002/journal.sqlite'),
+        pytest.raises(JournalError, match='another run .*shard_0002/journal.sqlite is in use'),
+    ):
+        merged(out, tmp_path)
+    merged(out, tmp_path)
+
+
+def test_a_journal_that_was_lost(shards, tmp_path):
+    """It alone knows who has withdrawn."""
+    out, journals = shards
+    merged(out, tmp_path)
+    (journals / 'journal.sqlite').unlink()
+    with pytest.raises(ShardError, match='there is no journal .*--journal'):
+        merged(out, tmp_path)
+
+
+def test_reviewed_like_any_other(shards, tmp_path):
+    out, _ = shards
+    with pytest.raises(ValueError, match='finished database'):
+        write_sheets(out, key_file(tmp_path))
+    merged(out, tmp_path)
+    assert [path.name for path in write_sheets(out, key_file(tmp_path), count=4)] == [
+        'pictures_01_device_not_known.png'
+    ]
 
 
 def test_neither_without_shards_nor_of_another_kind(shards, tmp_path):
