@@ -129,7 +129,7 @@ def test_as_of_one_builder_with_kills(source, tmp_path, monkeypatch, count, pack
     with monkeypatch.context() as patch:
         killed_once(patch, build.Journal, 'add', 3)
         with pytest.raises(KeyboardInterrupt):
-            run([source], out, tmp_path, settings=settings, shard=Shard(1, count))
+            build_shards([source], out, tmp_path, count, settings=settings)
     with pytest.raises(ShardError, match='--shard'):
         merged(out, tmp_path)
     build_shards([source], out, tmp_path, count, settings=settings)
