@@ -54,7 +54,7 @@ class EditableWithMim(editable_wheel):
 
 # What trains, exports or draws features runs a network in PyTorch.
 WITH_TORCH = ('train', 'seg', 'encoders', 'enhance', 'export', 'vis')
-WITHOUT = ('infer', 'data', 'storage', 'annotations', 'dicom', 'page', 'docs', 'test')
+WITHOUT = ('infer', 'data', 'storage', 'annotations', 'dicom', 'page', 'slurm', 'docs', 'test')
 EXTRAS = {name: sorted({*requirements(name), *requirements('train')}) for name in WITH_TORCH} | {
     name: requirements(name) for name in WITHOUT
 }

@@ -17,6 +17,7 @@ COMMANDS = {
     'prepare': ('prepare_data', 'bring a data set into the layout of the configs'),
     'export-data': ('export_data', 'a prepared data set as nnU-Net raw data or COCO'),
     'build-database': ('build_database', "from scanners' files to a database without private data"),
+    'merge-shards': ('merge_shards', 'one database of shards that were built apart'),
     'remove-images': ('remove_images', 'take patients, files or images out of a database'),
     'review-database': ('review_database', 'sheets of pictures to look at before sharing'),
     'check-overlap': ('check_overlap', 'look for images that two data sets share'),
@@ -32,7 +33,6 @@ COMMANDS = {
     'knn': ('knn_probe', 'k-NN on frozen features'),
     'experiment': ('experiment', 'run an experiment from pre-training to its tables'),
     'compare': ('compare_methods', 'train and test several methods on the same data'),
-    'compare-enhancement': ('compare_enhancement', 'one panel and table of several tests'),
     'degrade': ('degrade_images', 'pairs of low and high quality from clear images'),
     'demo-data': ('make_demo_data', 'real frames of pydicom for the demo'),
 }

@@ -261,3 +261,23 @@ def test_a_prepared_set_is_not_taken_for_organs(tmp_path):
     (tmp_path / 'dataset.json').write_text('{}')
     with pytest.raises((ValueError, SystemExit), match='prepared data set.*--prepared'):
         run(tmp_path)
+
+
+def test_a_majority_and_what_is_left_out(root, tmp_path, capsys):
+    for i in range(5, 20):
+        write(root / 'liver' / f'{i}.png')
+    arguments = (root, '--val-fraction', '0.1', '--majority', 'breast=0.9')
+    run(*arguments)
+    train = [row for row in read_index(root).to_pylist() if row['split'] == 'train']
+    assert [row['organ'] for row in train] == ['breast'] * 27 + ['liver'] * 3
+    assert '15 training images left out by --majority breast' in capsys.readouterr().out
+    val = [row['path'] for row in read_index(root).to_pylist() if row['split'] == 'val']
+    file = tmp_path / 'overlap.csv'
+    file.write_text(f'a,b,bits\n{train[0]["path"]},{val[0]},3\n{val[0]},x,3\n')
+    run(*arguments, '--leave-out', file)
+    left = read_index(root)['path'].to_pylist()
+    assert sorted(left) == sorted([*(row['path'] for row in train[1:]), *val])  # 26 still ask for 3
+    assert '1 training images left out by --leave-out' in capsys.readouterr().out
+    for wrong in ('breast', '=0.9', 'breast=much'):
+        with pytest.raises(SystemExit):
+            run(root, '--majority', wrong)

@@ -9,8 +9,10 @@ import torch
 from mmengine.registry import RUNNERS
 from sklearn import metrics as reference
 
+from support.downstream import load
 from support.table_data import CLASSES, LABELS, config, write_table_data
 
+SCRATCH = 'configs/baselines/table_vit_scratch.py'
 TARGETS = ('label', 'labels', 'values')
 
 
@@ -129,3 +131,16 @@ def test_training_draws_other_frames_each_epoch(data, tmp_path):
     assert len(clips) == 4
     assert any(first[path] != second[path] for path in clips)
     assert all(numbers[0] < numbers[1] for numbers in (first[p] for p in clips))
+
+
+def test_the_control_differs_in_its_weights_and_rate_alone():
+    ours, scratch = load('configs/usfm/table_label_linear.py'), load(SCRATCH)
+    assert ours.model.backbone.pop('init_cfg').checkpoint
+    assert scratch.model.backbone.pop('init_cfg') is None
+    assert scratch.optim_wrapper.optimizer.lr == 3e-4
+    assert scratch.optim_wrapper.paramwise_cfg.layer_decay_rate == 1.0
+    ours, scratch = (
+        {key: of for key, of in cfg.to_dict().items() if key != 'optim_wrapper'}
+        for cfg in (ours, scratch)
+    )
+    assert scratch == ours

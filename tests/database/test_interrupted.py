@@ -72,12 +72,12 @@ def test_killed_five_times(undisturbed, tmp_path):
 
 def test_killed_in_the_finishing_pass(undisturbed, tmp_path, monkeypatch):
     """Stopped before each of its steps, and gone on with."""
-    from usfm_mm.database import publish
+    from usfm_mm.database import publish, stores
 
     source, out = undisturbed / 'source', tmp_path / 'out'
     for step in ('mark_duplicates', 'write_index', 'remove_strays', 'write_json', 'write_report'):
         with monkeypatch.context() as patch:
-            patch.setattr(publish, step, stop)
+            patch.setattr(stores if step == 'remove_strays' else publish, step, stop)
             with pytest.raises(KeyboardInterrupt):
                 run([source], out, tmp_path)
     run([source], out, tmp_path)

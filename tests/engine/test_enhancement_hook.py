@@ -20,7 +20,6 @@ from support.two_ranks import on_two_ranks
 pytest.importorskip('skimage')
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from usfm_mm.commands.compare_enhancement import main as compare
 from usfm_mm.engine.hooks import EnhancementHook
 from usfm_mm.evaluation import report_figures
 from usfm_mm.io.image import encode_png, read_grey
@@ -169,6 +168,13 @@ def test_the_report_of_a_test(pairs, tmp_path, drawn):
     with (folder / 'per_image.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
     assert [row['organ'] for row in rows] == ['liver', 'breast', 'liver', 'breast', 'liver']
+    for name in ('SSIM', 'LNCC', 'NMI', 'PSNR'):
+        for organ in ('liver', 'breast'):
+            own = [float(row[name]) for row in rows if row['organ'] == organ]
+            assert result[f'{name}/{organ}'] == pytest.approx(np.mean(own))
+        for column in (name, f'{name}_input'):
+            mean = np.mean([float(row[column]) for row in rows])
+            assert result[column] == pytest.approx(mean)
     assert float(rows[4]['SSIM']) == pytest.approx(100)  # 40 levels were right
     assert float(rows[0]['SSIM_input']) == pytest.approx(100)
     for n in range(COUNT):
@@ -234,57 +240,3 @@ def test_low_and_high_quality_are_drawn_at_the_size_of_the_enhanced(pairs, drawn
     low = groups['liver: 1'][0].image
     expected = cv2.resize(low_image(1), (32, 24), interpolation=cv2.INTER_AREA)
     np.testing.assert_array_equal(low, expected)
-
-
-@pytest.fixture(scope='module')
-def runs(pairs, tmp_path_factory):
-    folders = [tmp_path_factory.mktemp(name) for name in ('plain', 'usfm')]
-    for folder, brighter in zip(folders, (0, 20), strict=True):
-        build(pairs, folder, brighter=brighter).test()
-    return [str(folder) for folder in folders]
-
-
-def test_comparing_runs(runs, tmp_path, drawn, capsys):
-    out = tmp_path / 'new' / 'panel.png'
-    compare([*runs, '--names', 'CycleGAN', 'USFM', '--num-images', '2', '--out', str(out)])
-    assert out.stat().st_size > 1000
-    ((groups, _),) = drawn
-    for n, heading in ((1, 'breast: 1'), (0, 'liver: 0')):
-        np.testing.assert_array_equal(groups[heading][1].image, low_image(n))
-        np.testing.assert_array_equal(groups[heading][2].image, low_image(n) + 20)
-        assert [tile.caption.split('\n')[0] for tile in groups[heading]] == [
-            'low quality',
-            'CycleGAN',
-            'USFM',
-            'high quality',
-        ]
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith('|')]
-    cells = [[cell.strip() for cell in line.strip('|').split('|')] for line in lines]
-    assert cells[0] == ['organ', 'method', 'SSIM (%)', 'LNCC (%)', 'NMI (%)', 'PSNR (dB)']
-    assert [row[0] for row in cells[2::3]] == ['breast (2)', 'liver (3)', 'all (5)']
-    assert [row[1] for row in cells[2:5]] == ['low quality', 'CycleGAN', 'USFM']
-    assert cells[2][2:] == cells[3][2:]  # what the first made is what it got
-    for method, run in ((1, runs[0]), (2, runs[1])):
-        metrics = json.loads(Path(run, 'test', 'summary.json').read_text())['metrics']
-        for row, suffix in ((cells[2 + method], '/breast'), (cells[8 + method], '')):
-            for name, cell in zip(('SSIM', 'LNCC', 'NMI', 'PSNR'), row[2:], strict=True):
-                mean, std = metrics[f'{name}{suffix}'], metrics[f'{name}_std{suffix}']
-                assert cell == f'{mean:.1f} ± {std:.1f}'
-
-
-def test_runs_that_cannot_be_compared(runs, tmp_path):
-    out = ['--out', str(tmp_path / 'panel.png')]
-    with pytest.raises((ValueError, OSError), match=r'per_image.csv is missing: test the run'):
-        compare([runs[0], str(tmp_path), *out])
-    (tmp_path / 'test').mkdir()
-    table = Path(runs[0], 'test', 'per_image.csv').read_text().splitlines()
-    (tmp_path / 'test' / 'per_image.csv').write_text('\n'.join(table[:-1]))
-    with pytest.raises((ValueError, OSError), match='not tested on the same images: .*4.png'):
-        compare([runs[0], str(tmp_path), *out])
-    (tmp_path / 'test' / 'per_image.csv').write_text('image,DSC\na.png,5\n')
-    with pytest.raises(
-        (ValueError, OSError), match='has no column reference: is it a test of enhancement'
-    ):
-        compare([str(tmp_path), *out])
-    with pytest.raises(SystemExit):
-        compare([*runs, '--names', 'one', *out])

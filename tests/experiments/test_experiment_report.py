@@ -166,6 +166,12 @@ def test_patients_are_those_of_the_index(done, tmp_path):
     assert patients_of(tmp_path, ['a.png']) == ['a.png']
 
 
+def test_clips_are_of_the_patients_of_their_frames(tmp_path):
+    rows = [('images/c1/00000.png', 'p1'), ('images/c2/00000.png', 'p1'), ('images/s.png', 'p2')]
+    write_table(tmp_path / 'index.csv', [dict(path=path, patient=of) for path, of in rows])
+    assert patients_of(tmp_path, ['c1', 'c2', 's.png', 'c3']) == ['p1', 'p1', 'p2', 'c3']
+
+
 def test_seeds_of_other_images_are_refused(tmp_path):
     for seed, name in enumerate('ab'):
         rows = [dict(image=f'{name}.png', DSC=1.0)]

@@ -1,10 +1,12 @@
 """Figures of a report, and its table by organ, of made-up tests."""
 
 import base64
+import csv
 import io
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +22,8 @@ from usfm_mm.experiments.embeddings import (
     organ_features_table,
     read_features,
 )
-from usfm_mm.experiments.organs import organ_table
+from usfm_mm.experiments.enhanced import draw_enhanced
+from usfm_mm.experiments.organs import PAPER, organ_table
 from usfm_mm.experiments.outcomes import answers_of
 from usfm_mm.experiments.plan import PRETRAIN, plan
 from usfm_mm.experiments.reading import make_experiment
@@ -33,6 +36,7 @@ from usfm_mm.io.table import write_table
 from usfm_mm.visualization.bars import bars
 from usfm_mm.visualization.components import principal_components
 from usfm_mm.visualization.reliability import reliability_diagram
+from usfm_mm.visualization.tiles import tile_panel
 
 ORGANS = ('liver', 'thyroid')
 NAMES = ('SSIM', 'LNCC', 'NMI', 'PSNR')
@@ -71,7 +75,7 @@ def done(tmp_path_factory):
         elif run.task == 'cls':
             finish_classes(run, rng)
         else:
-            finish_pairs(run)
+            finish_pairs(run, folder)
         write_state(run, dict(command=planned(run), state='done', seconds=1.0))
     return experiment, runs, folder
 
@@ -104,21 +108,44 @@ def finish_classes(run, rng):
     run.summary.write_text(json.dumps(dict(metrics=dict(F1=70.0))))
 
 
-def finish_pairs(run):
-    better = 10 * run.seed + (run.method == 'USFM')
-    values = {name: 50.0 + better + place for place, name in enumerate(NAMES)}
-    rows = [
-        dict(image=f'{organ}_{i}.png', organ=organ, **values)
-        | {f'{name}_input': 20.0 + i for name in NAMES}
-        for organ in ORGANS
-        for i in (0, 1)
-    ]
+def finish_pairs(run, pictures):
+    """Pairs of two organs, each with measures of its own, as their test writes them."""
+    rng = np.random.default_rng([run.seed, run.method == 'USFM'])
+    rows = []
+    for place, organ in enumerate((*ORGANS, ORGANS[0])):
+        name = f'{organ}_{place}.png'
+        row = dict(image=str(pictures / f'low_{name}'), reference=str(pictures / f'high_{name}'))
+        row |= dict(organ=organ)
+        for measure in NAMES:
+            row[measure], row[f'{measure}_input'] = rng.uniform(0, 100), 20.0 + place
+        shade = 100 * run.seed + 10 * (run.method == 'USFM') + place
+        for path, grey in ((row['image'], 200), (row['reference'], 250)):
+            Path(path).write_bytes(encode_png(np.full((8, 8), grey + place, np.uint8)))
+        enhanced = run.results / 'enhanced' / f'low_{name}'
+        enhanced.parent.mkdir(parents=True, exist_ok=True)
+        enhanced.write_bytes(encode_png(np.full((8, 8), shade, np.uint8)))
+        rows.append(row)
     write_table(run.results / 'per_image.csv', rows)
-    metrics = values | {f'{name}/{organ}': values[name] for name in NAMES for organ in ORGANS}
+    metrics = {name: np.mean([row[name] for row in rows]) for name in NAMES}
+    for organ in ORGANS:
+        for name in NAMES:
+            own = [row[name] for row in rows if row['organ'] == organ]
+            metrics |= {f'{name}/{organ}': np.mean(own), f'{name}_std/{organ}': np.std(own)}
     cost = dict(parameters_m=85.8, gflops=16.9, images_per_s=9.0, memory_mb=900.0)
     (run.results / 'cost.json').write_text(json.dumps(cost))
     metrics['gain:1/SSIM'] = 7.0  # of images that were made worse
     run.summary.write_text(json.dumps(dict(metrics=metrics)))
+
+
+def measured(runs, method, organ, column):
+    """Mean over the images of each seed, from what its test wrote of each image."""
+    means = []
+    for run in runs:
+        if (run.task, run.method) == ('enhance', method):
+            with (run.results / 'per_image.csv').open(newline='') as file:
+                rows = [row for row in csv.DictReader(file) if organ in (row['organ'], 'all')]
+            means.append(np.mean([float(row[column]) for row in rows]))
+    return means
 
 
 def test_organs_are_apart_with_what_was_before_and_the_papers_rows(done):
@@ -132,19 +159,78 @@ def test_organs_are_apart_with_what_was_before_and_the_papers_rows(done):
         ('liver', "SimMIM (the paper's)"),
         ('liver', "USFM (the paper's)"),
     ]
-    before, _, own, *_, printed = table[:6]
-    assert before['SSIM'] == '20.5'
-    assert own['SSIM'] == '56.0 ± 7.1'  # 51 and 61
-    assert own['NMI'] == '58.0 ± 7.1'
-    assert printed['SSIM'].startswith('76.6')  # its Table 4
-    assert len(table) == 12
-    assert {name for row in table for name in row} == {'data', 'labels', 'organ', 'method', *NAMES}
+    assert table[5]['SSIM'].startswith('76.6')  # its Table 4
+    assert [row['organ'] for row in table[12:]] == ['all'] * 3
+    assert [row['images'] for row in table[::6]] == ['2', '1', '3']
+    ours = [row for row in table if not row['method'].endswith(PAPER)]
+    assert len(ours) == 9
+    for row in ours:
+        for name in NAMES:
+            if row['method'] == 'low quality':
+                (value, other) = measured(runs, 'USFM', row['organ'], f'{name}_input')
+                assert row[name] == f'{value:.1f}' == f'{other:.1f}'
+            else:
+                values = measured(runs, row['method'], row['organ'], name)
+                assert row[name] == f'{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}'
+    columns = {'data', 'labels', 'organ', 'method', 'images', *NAMES}
+    assert {name for row in table for name in row} == columns
 
 
-def test_one_organ_needs_no_table_of_its_own(done):
+def test_one_organ_is_told_beside_what_was_before_and_needs_no_row_of_all(done):
     experiment, runs, _ = done
     rows = [row for row in collect(runs) if not row['measure'].endswith('/thyroid')]
-    assert organ_table(experiment, rows, runs) == []
+    table = organ_table(experiment, rows, runs)
+    assert [row['organ'] for row in table] == ['liver'] * 6
+    assert organ_table(experiment, [row for row in rows if row['task'] == 'cls'], runs) == []
+
+
+def test_methods_that_get_images_of_other_sizes_have_a_row_of_before_each(done, tmp_path):
+    experiment, runs, folder = done
+    shutil.copytree(folder / 'runs', tmp_path / 'runs')
+    moved = [replace(run, folder=tmp_path / run.folder.relative_to(folder)) for run in runs]
+    for run in moved:
+        if (run.task, run.method) == ('enhance', 'USFM'):
+            table = run.results / 'per_image.csv'
+            table.write_text(table.read_text().replace(',20.0,', ',30.0,'))
+    told = [row['method'] for row in organ_table(experiment, collect(moved), moved)[:3]]
+    assert told == ['low quality, as USFM-woS gets it', 'low quality, as USFM gets it', 'USFM-woS']
+
+
+def test_a_panel_shows_what_each_method_made_of_the_same_images(done, tmp_path, monkeypatch):
+    experiment, runs, _ = done
+    drawn = []
+    monkeypatch.setattr(
+        'usfm_mm.visualization.enhancement.tile_panel',
+        lambda groups, title: drawn.append(groups) or tile_panel(groups, title=title),
+    )
+    assert list(draw_enhanced(experiment, runs, tmp_path)) == ['enhanced_pairs']
+    (groups,) = drawn
+    assert sorted(groups) == ['liver: low_liver_0', 'liver: low_liver_2', 'thyroid: low_thyroid_1']
+    captions = ['low quality', 'USFM-woS', 'USFM', 'high quality']
+    for heading, tiles in groups.items():
+        place = int(heading[-1])
+        assert [tile.caption.split('\n')[0] for tile in tiles] == captions
+        shades = [200 + place, place, 10 + place, 250 + place]  # of the first seed
+        assert [int(tile.image[0, 0]) for tile in tiles] == shades
+    with (runs_of(runs, 'USFM').results / 'per_image.csv').open(newline='') as file:
+        scores = {Path(row['image']).stem: float(row['SSIM']) for row in csv.DictReader(file)}
+    for heading, tiles in groups.items():
+        stem = heading.partition(': ')[2]
+        assert tiles[2].caption == f'USFM\nSSIM {scores[stem]:.1f} %'
+
+
+def test_a_picture_that_is_gone_costs_the_panel_alone(done, tmp_path):
+    experiment, runs, folder = done
+    shutil.copytree(folder / 'runs', tmp_path / 'runs')
+    moved = [replace(run, folder=tmp_path / run.folder.relative_to(folder)) for run in runs]
+    (runs_of(moved, 'USFM').results / 'enhanced' / 'low_liver_0.png').unlink()
+    with pytest.warns(UserWarning, match=r'no enhanced_pairs\.png: .*low_liver_0\.png'):
+        assert draw_enhanced(experiment, moved, tmp_path) == {}
+
+
+def runs_of(runs, method):
+    """The first run of enhancement of a method."""
+    return next(run for run in runs if (run.task, run.method) == ('enhance', method))
 
 
 def test_all_figures_are_files_and_on_the_page(done):
@@ -153,7 +239,7 @@ def test_all_figures_are_files_and_on_the_page(done):
     report(experiment, runs, folder / 'both', Console(file=output))
     page = (folder / 'both' / 'results.html').read_text()
     text = (folder / 'both' / 'results.md').read_text()
-    for name in ('ablation', 'reliability', 'features', 'reconstruction'):
+    for name in ('ablation', 'reliability', 'features', 'reconstruction', 'enhanced_pairs'):
         assert (folder / 'both' / f'{name}.png').is_file()
         assert f'({name}.png)' in text
         svg = (folder / 'both' / f'{name}.svg').read_text()

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from usfm_mm.io.image import BadImageError
-from usfm_mm.io.packed import PackedImages, decode_packed, encode_packed
+from usfm_mm.io.packed import (
+    PackedImages,
+    decode_packed,
+    encode_packed,
+    packed_images,
+    put_packed,
+)
 
 
 @pytest.fixture
@@ -76,3 +82,24 @@ def test_pickled_store(store):
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(packed)).read('ö/3.png'), images['ö/3.png']
     )
+
+
+def test_shards_of_one_root(tmp_path):
+    """The first folder of a path says in which store an image is; one store for all comes first."""
+    assert packed_images(tmp_path) is None
+    images = {}
+    for i, folder in enumerate(('shard_0001', 'shard_0002', 'other')):
+        images[folder] = np.full((2, 3), i, np.uint8)
+        (tmp_path / folder).mkdir()
+        with lmdb.open(str(tmp_path / folder / 'images.lmdb'), subdir=False) as env:
+            put_packed(env, [(b'images/a.png', encode_packed(images[folder]))])
+    store = pickle.loads(pickle.dumps(packed_images(tmp_path)))
+    assert len(store) == 2
+    for folder in ('shard_0001', 'shard_0002'):
+        assert np.array_equal(store.read(f'{folder}/images/a.png'), images[folder])
+    with pytest.raises(BadImageError, match='shard_0001/images.lmdb'):
+        store.read('shard_0001/images/b.png')
+    with pytest.raises(FileNotFoundError, match='shard_0003/images.lmdb'):
+        store.read('shard_0003/images/a.png')
+    (tmp_path / 'images.lmdb').touch()
+    assert packed_images(tmp_path).path == str(tmp_path / 'images.lmdb')

@@ -1,11 +1,14 @@
 """Stands for ``usfm train``, ``test`` and ``knn`` in tests of experiments: no PyTorch, quick.
 
 A training counts to five in its folder, goes on where it was killed, and its result is made of what
-was asked for, so that a wrong order or a lost option changes the table.
+was asked for, so that a wrong order or a lost option changes the table. SIGTERM saves, as of a real
+one. It stands still after two steps while the file that ``STUB_HOLD`` names is there.
 """
 
 import hashlib
 import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -39,8 +42,17 @@ def score(weights):
 def train(folder, rest):
     place = folder / 'steps.txt'
     steps = place.read_text().split() if place.exists() else []
+    hold = Path(os.environ.get('STUB_HOLD', folder / 'nothing'))
+
+    def save(*_):
+        (folder / 'last_checkpoint').write_text(f'iter_{len(steps)}.pth')
+        sys.exit(143)
+
+    signal.signal(signal.SIGTERM, save)
     for step in range(len(steps), 5):
         time.sleep(0.01)
+        while step == 2 and hold.exists():
+            time.sleep(0.01)
         steps.append(str(step))
         temporary = folder / 'steps.tmp'
         temporary.write_text(' '.join(steps))

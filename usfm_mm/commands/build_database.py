@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   (umask 077; python -c "import secrets; print(secrets.token_hex(32))" > ~/usfm.key)
   usfm build-database /pacs/export /data/busi data/3mus --key-file ~/usfm.key
   usfm build-database /pacs/next_year data/3mus --key-file ~/usfm.key    # adds to it
+  usfm build-database /pacs/export data/3mus --key-file ~/usfm.key --shard 3/5
 """
 
 
@@ -38,6 +39,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='data sets whose images must stay out, such as test sets',
     )
     parser.add_argument('--journal', help='private folder (default: beside the key)')
+    parser.add_argument(
+        '--shard',
+        metavar='I/N',
+        help='read these files alone, of the first of five shards for instance 1/5; all of them, '
+        'then "usfm merge-shards", make what one run makes',
+    )
     settings = parser.add_argument_group('images (the same in every run on one database)')
     default = Settings()
     settings.add_argument('--size', type=int, default=default.size, help='side; 0 keeps theirs')
@@ -70,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _build(args: argparse.Namespace) -> None:
     from usfm_mm.database.addresses import only_local, source_of
     from usfm_mm.database.build import build
+    from usfm_mm.database.shards import Shard
     from usfm_mm.database.workers import Cluster
 
     def local(text: str | None, option: str) -> Path | None:
@@ -84,4 +92,5 @@ def _build(args: argparse.Namespace) -> None:
         [only_local(text, 'what --exclude-like names') for text in args.exclude_like],
         local(args.journal, '--journal'),
         Cluster(args.backend, args.workers, args.scheduler, args.seconds_per_file),
+        shard=None if args.shard is None else Shard.of(args.shard),
     )

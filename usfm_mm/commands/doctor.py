@@ -37,6 +37,7 @@ PARTS = {
     'export to ONNX': (('torch', 'onnx', 'onnxruntime'), "'usfm-mm[export]'"),
     'the page (usfm serve)': (('gradio',), "'usfm-mm[page]'"),
     'encoders of timm': (('timm',), "'usfm-mm[encoders]'"),
+    'experiments on Slurm': (('submitit',), "'usfm-mm[slurm]'"),
     'figures of features': (('sklearn', 'umap', 'tensorboard'), "'usfm-mm[vis]'"),
 }
 """Modules that each part imports, and what ``pip install`` takes to add them."""

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+SLURM_JOBS = 100
+"""Jobs that may stand in Slurm's queue at once by default."""
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what is missing, and tabulate."""
@@ -27,20 +30,33 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=Path('work_dirs/experiments'),
         help='experiments that share it share their runs (default: work_dirs/experiments)',
     )
-    parser.add_argument('--jobs', type=int, default=1, help='runs at once (default: 1)')
-    parser.add_argument('--gpus', nargs='+', default=[], help='numbers, dealt out to the jobs')
+    parser.add_argument(
+        '--jobs', type=int, help=f'runs at once (default: 1; with --slurm: {SLURM_JOBS})'
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument('--gpus', nargs='+', default=[], help='numbers, dealt out to the jobs')
+    where.add_argument(
+        '--slurm',
+        nargs='+',
+        metavar='KEY=VALUE',
+        help='each run is a Slurm job with these options of sbatch: '
+        '--slurm partition=gpu time=600 gpus-per-node=1',
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument('--dry-run', action='store_true', help='show the plan and run nothing')
     what.add_argument('--table', action='store_true', help='tabulate what is done, run nothing')
     args = parser.parse_args(argv)
-    if args.jobs < 1:
-        parser.error(f'--jobs must be at least 1, got {args.jobs}')
+    jobs = args.jobs if args.jobs is not None else SLURM_JOBS if args.slurm else 1
+    if jobs < 1:
+        parser.error(f'--jobs must be at least 1, got {jobs}')
     from usfm_mm.experiments.estimate import show_plan  # imported once they are needed
+    from usfm_mm.experiments.execution import execute
     from usfm_mm.experiments.plan import plan
     from usfm_mm.experiments.preflight import check_runs
     from usfm_mm.experiments.reading import find_experiment, read_experiment
     from usfm_mm.experiments.report import report
-    from usfm_mm.experiments.scheduling import run_all
+    from usfm_mm.experiments.scheduling import Execute, run_all
+    from usfm_mm.experiments.slurm import slurm_executor, slurm_jobs
     from usfm_mm.experiments.sweep_report import report_sweep
     from usfm_mm.experiments.telling import Progress
 
@@ -48,12 +64,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     experiment = read_experiment(find_experiment(args.name))
     runs = plan(experiment, args.work_dir)
     if args.dry_run:
-        show_plan(experiment, runs, args.jobs, console)
+        show_plan(experiment, runs, jobs, console)
         return
     if not args.table:
+        do: Execute = execute
+        if args.slurm:
+            do = slurm_jobs(slurm_executor(args.work_dir / 'slurm', args.slurm))
         for sentence in check_runs(experiment, runs):  # before hours are spent
             console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave trainings behind
-        run_all(runs, args.jobs, args.gpus, Progress(runs, console))
+        run_all(runs, jobs, args.gpus, Progress(runs, console), do)
     tell = report_sweep if experiment.sweep else report
     tell(experiment, runs, args.work_dir / experiment.name, console)

@@ -17,6 +17,22 @@ EXAMPLES = """examples:
 """
 
 
+def majority(text: str) -> tuple[str, float]:
+    """Organ and share of ``--majority``.
+
+    Raises:
+        ValueError: It is not of the form ``ORGAN=SHARE``.
+
+    Example:
+        >>> majority('fetal head=0.9')
+        ('fetal head', 0.9)
+    """
+    organ, _, share = text.rpartition('=')
+    if not organ:
+        raise ValueError(f'{text!r} is not ORGAN=SHARE')
+    return organ, float(share)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line and make the index."""
     parser = argparse.ArgumentParser(
@@ -53,7 +69,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='share of images held out as split "val" where no split is given, and at least one of '
         'an organ of two or more (default: 0.01 of organs of 20 or more)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of that choice')
+    parser.add_argument(
+        '--majority',
+        type=majority,
+        metavar='ORGAN=SHARE',
+        help='leave out training images until this organ has that share of them, such as '
+        'breast=0.9, for experiments with organs out of balance',
+    )
+    parser.add_argument(
+        '--leave-out',
+        type=Path,
+        metavar='CSV',
+        help='of "usfm check-overlap": training images that are like others are left out',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of these choices')
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
     args = parser.parse_args(argv)
     from usfm_mm.curation.make_index import make_index  # imported once it is needed

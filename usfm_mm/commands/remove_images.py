@@ -8,7 +8,6 @@ Example: usfm remove-images data/3mus 0a1b…9f --key-file ~/usfm.key
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -16,12 +15,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('database', type=Path, help='its folder')
+    parser.add_argument('database', help='its folder')
     parser.add_argument('hash', nargs='+', help='of a patient, study or file, or an image’s name')
-    parser.add_argument('--key-file', type=Path, help='secret that patients are hashed with')
-    parser.add_argument('--journal', type=Path, help='private folder (default: beside the key)')
+    parser.add_argument('--key-file', help='secret that patients are hashed with')
+    parser.add_argument('--journal', help='private folder (default: beside the key)')
     args = parser.parse_args(argv)
+    from usfm_mm.database.addresses import local_place
     from usfm_mm.database.removal import remove_images
 
-    gone, stay = remove_images(args.database, args.hash, args.key_file, args.journal)
-    print(f'{gone:,} images went from {args.database}, {stay:,} stay')
+    out, key_file, journal = local_place(args)
+    gone, stay = remove_images(out, args.hash, key_file, journal)
+    print(f'{gone:,} images went from {out}, {stay:,} stay')

@@ -12,7 +12,6 @@ import argparse
 import os
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -20,9 +19,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('database', type=Path, help='its folder')
-    parser.add_argument('--key-file', type=Path, help='secret that patients are hashed with')
-    parser.add_argument('--journal', type=Path, help='private folder (default: beside the key)')
+    parser.add_argument('database', help='its folder')
+    parser.add_argument('--key-file', help='secret that patients are hashed with')
+    parser.add_argument('--journal', help='private folder (default: beside the key)')
     parser.add_argument('--pictures', type=int, default=48, help='on a sheet (default: 48)')
     parser.add_argument('--seed', type=int, default=0, help='another one draws others (default: 0)')
     parser.add_argument(
@@ -38,12 +37,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _review(args: argparse.Namespace) -> None:
+    from usfm_mm.database.addresses import local_place
     from usfm_mm.database.review import sign_off, write_sheets
 
-    place = args.key_file, args.journal
+    out, key_file, journal = local_place(args)
     if args.signed_by is not None:
-        print(f'signed off in {sign_off(args.database, args.signed_by, *place)}')
+        print(f'signed off in {sign_off(out, args.signed_by, key_file, journal)}')
         return
-    for path in write_sheets(args.database, *place, args.pictures, args.seed):
+    for path in write_sheets(out, key_file, journal, args.pictures, args.seed):
         print(path)
     print('Look at these sheets (private); then run again with --signed-by NAME.')

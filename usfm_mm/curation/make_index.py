@@ -6,6 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
+from usfm_mm.curation.imbalance import imbalanced
+from usfm_mm.curation.leave_out import paths_to_leave_out, without_training
 from usfm_mm.curation.report import report_bad, report_organs
 from usfm_mm.curation.scan import (
     check_organ_folders,
@@ -31,6 +33,8 @@ def make_index(
     exclude: str = '',
     val_fraction: float | None = None,
     seed: int = 0,
+    majority: tuple[str, float] | None = None,
+    leave_out: Path | None = None,
     workers: int = 1,
 ) -> None:
     """Verify, report and write; see the command line's help.
@@ -40,7 +44,7 @@ def make_index(
         OSError: ``out`` cannot be written to.
         ValueError: There are no images, an organ has none that can be used, two organs differ
             in capitals only, folders are masks or splits and no organs, or the manifest or the
-            pattern does not give what it must.
+            pattern does not give what it must, or ``majority`` cannot be had.
     """
     console = Console()
     out = out or root
@@ -50,6 +54,7 @@ def make_index(
 
     if not root.is_dir():
         raise FileNotFoundError(f'{root} is not a folder')
+    unwanted = paths_to_leave_out(leave_out) if leave_out else set()
     if manifest is not None:
         rows = rows_of_manifest(manifest, say)
     elif prepared:
@@ -92,6 +97,12 @@ def make_index(
             f'none of the images of {", ".join(sorted(emptied))} can be used: see {bad_list}'
         )
     table = to_table(rows, val_fraction, seed)
+    if unwanted:  # first, so that no organ loses all that is left of it
+        whole, table = len(table), without_training(table, unwanted)
+        say(f'{whole - len(table)} training images left out by --leave-out {leave_out}')
+    if majority is not None:
+        whole, table = len(table), imbalanced(table, *majority, seed)
+        say(f'{whole - len(table)} training images left out by --majority {majority[0]}')
     mean, std = verified.intensities()
     about: dict[str, Any] = {'mean': [mean], 'std': [std]}
     if verified.bits:

@@ -16,7 +16,13 @@ from usfm_mm.curation.report import report_bad
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.image import BadImageError, encode_png, read_grey
 from usfm_mm.io.index import find_index, read_about, read_index
-from usfm_mm.io.packed import PACKED_NAME, PackedImages, encode_packed, put_packed
+from usfm_mm.io.packed import (
+    PACKED_NAME,
+    PackedImages,
+    encode_packed,
+    packed_images,
+    put_packed,
+)
 from usfm_mm.io.progress import progress_bar
 
 # Images between two writes: what is lost when a run is stopped.
@@ -87,7 +93,7 @@ def unpack(root: Path, out: Path, index: Path | None = None, workers: int = 1) -
     other = next((path for path in paths if not path.lower().endswith('.png')), None)
     if other is not None:
         raise ValueError(f'images are unpacked as PNG, but the index names {other!r}')
-    store = PackedImages(root / PACKED_NAME)
+    store = packed_images(root) or PackedImages(root / PACKED_NAME)
     len(store)  # opened before a thread uses it
 
     def save(path: str) -> BadImageError | None:

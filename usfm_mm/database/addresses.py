@@ -1,5 +1,6 @@
 """What is named on the command line: a path of this machine, or an address in object storage."""
 
+import argparse
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -52,6 +53,19 @@ def only_local(text: str, what: str) -> Path:
     if isinstance(source, Remote):
         raise RemoteError(f'{what} must be on this machine, not {source.url}: name a path of it')
     return source
+
+
+def local_place(args: argparse.Namespace) -> tuple[Path, Path | None, Path | None]:
+    """Folder of a database, key file and journal's folder of a command line that names them.
+
+    Raises:
+        RemoteError: One is an address.
+    """
+    key_file, journal = (
+        None if text is None else only_local(text, f'what {option} names')
+        for text, option in ((args.key_file, '--key-file'), (args.journal, '--journal'))
+    )
+    return only_local(args.database, 'the database'), key_file, journal
 
 
 def _without_secrets(text: str) -> str:

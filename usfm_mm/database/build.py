@@ -29,11 +29,14 @@ from usfm_mm.database.places import (
     check_settings,
     default_journal_folder,
     make_journal_folder,
+    make_private_folder,
 )
 from usfm_mm.database.publish import publish
 from usfm_mm.database.remote import Remote, paths_of
 from usfm_mm.database.rules import read_rules
-from usfm_mm.database.store import OutputError, PackedStore
+from usfm_mm.database.shards import Shard, begin, check_whole, done
+from usfm_mm.database.store import OutputError
+from usfm_mm.database.stores import Stores, open_stores
 from usfm_mm.database.withdrawal import exclude_recorded
 from usfm_mm.database.workers import Cluster, process_all
 from usfm_mm.io.progress import progress_bar
@@ -49,8 +52,9 @@ def build(
     journal_folder: Path | None = None,
     cluster: Cluster | None = None,
     console: Console | None = None,
+    shard: Shard | None = None,
 ) -> None:
-    """Make a database of sources, go on with one, or add sources to it.
+    """Make a database of sources, go on with one, or add sources to it; or one shard of it.
 
     Args:
         sources: Folders and files, also in object storage.
@@ -62,6 +66,8 @@ def build(
         journal_folder: Private folder for what is done so far; by default one beside the key.
         cluster: By default all cores of this machine.
         console: For progress and results.
+        shard: Read its files alone, into a folder of its own, and leave the rest to
+            :func:`~usfm_mm.database.merge.merge`.
 
     Raises:
         ValueError: Something about the arguments is wrong, or does not go with what is there.
@@ -73,6 +79,10 @@ def build(
     check_sources([*sources, *exclude_like], out)
     rules = read_rules(rules_file)
     folder = journal_folder or default_journal_folder(Path(str(key_file)), out)
+    if shard is not None:
+        check_whole(out)
+        make_private_folder(folder, out, paths_of(sources))
+        out, folder = out / shard.name, folder / shard.name
     make_journal_folder(folder, out, paths_of(sources))
     if len(paths_of(sources)) < len(sources):  # of folders no copies are made
         remove_left_copies()
@@ -84,8 +94,9 @@ def build(
             check_hashes(journal)
             if stack.enter_context(claim(out, journal.code)) and journal.is_new():
                 check_new(out, folder)
+            begin(journal, out, folder, shard)
             check_same(journal, out, folder)
-            store = stack.enter_context(PackedStore(out)) if settings.packed else None
+            stores = stack.enter_context(open_stores(out, settings.packed))
             if exclude_like:
                 journal.exclude_like(
                     hashes_of(exclude_like, settings.options, cluster.workers, console)
@@ -99,14 +110,18 @@ def build(
                 None if settings.packed else out.resolve(),
                 os.getpid() if cluster.backend == 'loky' else None,
                 cluster.seconds,
+                shard,
             )
-            _read_all(sources, job, journal, store, cluster, console)
-            while lost := publish(journal, out, folder, store, settings, console):
+            _read_all(sources, job, journal, stores, cluster, console)
+            if shard is not None:
+                done(journal, sources, rules_file)
+                _tell(journal, shard, out, console)
+            while not shard and (lost := publish(journal, out, folder, stores, settings, console)):
                 console.print(
                     f'{lost:,} images are missing, whose copies are gone: what of them lies in the '
                     'sources is read again'
                 )
-                _read_all(sources, job, journal, store, cluster, console)
+                _read_all(sources, job, journal, stores, cluster, console)
             journal.next_generation()
     except (OutputError, sqlite3.OperationalError) as error:
         raise OutputError(
@@ -119,7 +134,7 @@ def _read_all(
     sources: Sequence[Path | Remote],
     job: Job,
     journal: Journal,
-    store: PackedStore | None,
+    stores: Stores,
     cluster: Cluster,
     console: Console,
 ) -> None:
@@ -140,11 +155,20 @@ def _read_all(
         work, crashed = partial(process_chunk, job), partial(crashed_file, job)
         for records in process_all(work, crashed, pending, cluster):
             made = [image for record in records for image in record.images]
-            if store is not None:
-                store.put([(i.name, i.pixels) for i in made if i.pixels is not None])
+            stores.put([(i.name, i.pixels) for i in made if i.pixels is not None])
             journal.add(records, generation)
             images += len(made)
             progress.update(task, advance=len(records), description=f'reading ({images:,} images)')
         pending.forget_readable()
     if gone := exclude_recorded(journal, job.rules):
         console.print(f'{gone:,} images leave: a rule excludes the path that they were read from')
+
+
+def _tell(journal: Journal, shard: Shard, out: Path, console: Console) -> None:
+    console.print(
+        f'shard {shard}: {journal.count("files"):,} files, {journal.count("images"):,} images in '
+        f'{out}, copies of each other among them. When all {shard.count} are done: '
+        f'usfm merge-shards {out.parent}',
+        markup=False,
+        soft_wrap=True,
+    )

@@ -24,6 +24,7 @@ from usfm_mm.database.readers.limits import (
 from usfm_mm.database.records import FileRecord, ImageRecord
 from usfm_mm.database.remote import is_remote
 from usfm_mm.database.rules import UNKNOWN, Rules
+from usfm_mm.database.shards import Shard
 from usfm_mm.database.store import OutputError, write_png
 from usfm_mm.database.types import (
     CHANGED,
@@ -50,6 +51,7 @@ class Job:
         root: Folder to write PNG files to; None to send the pixels back.
         parent: Process without which there is nothing to be done any more; None to go on anyway.
         seconds: Of the processor, for one file; 0: no limit.
+        shard: Whose files alone are to be read; None: those of all.
     """
 
     identity: Identity
@@ -59,6 +61,7 @@ class Job:
     root: Path | None
     parent: int | None = None
     seconds: float = 0
+    shard: Shard | None = None
 
     @property
     def kill(self) -> float:

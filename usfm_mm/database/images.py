@@ -9,6 +9,7 @@ import pyarrow as pa
 from usfm_mm.database.identity import DIGEST_BYTES
 from usfm_mm.database.journal import LABELS, Journal
 from usfm_mm.database.likeness import HASH_BYTES, PHASH_COLUMN
+from usfm_mm.database.shards import merged_from, place_of, shard_name
 from usfm_mm.database.split import stable_split
 from usfm_mm.database.store import image_path
 from usfm_mm.io.index import codes
@@ -29,6 +30,7 @@ class Images:
         moments: Mean grey level and mean squared grey level, float64 [N, 2].
         spacing: Height and width of a pixel in mm, NaN where not known, float32 [N, 2].
         labels: Dictionary-encoded organ, center, device, patient, study.
+        shards: How many hold them; 0: they are in the database's own folder.
     """
 
     name: np.ndarray
@@ -38,10 +40,21 @@ class Images:
     moments: np.ndarray
     spacing: np.ndarray
     labels: dict[str, pa.DictionaryArray]
+    shards: int = 0
 
     def path(self, row: int) -> str:
         """Path of an image in the database."""
-        return image_path(bytes.fromhex(self.name[row].decode()))
+        path = image_path(bytes.fromhex(self.name[row].decode()))
+        return f'{shard_name(self._place(row))}/{path}' if self.shards else path
+
+    def places(self, rows: np.ndarray) -> np.ndarray:
+        """Position of the shard that holds each, int64 [N]; 0 where there are no shards."""
+        if not self.shards:
+            return np.zeros(len(rows), np.int64)
+        return np.array([self._place(row) for row in rows.tolist()], np.int64)
+
+    def _place(self, row: int) -> int:
+        return place_of(bytes.fromhex(self.file[row].decode()), self.shards)
 
 
 def load_images(journal: Journal) -> Images:
@@ -55,6 +68,7 @@ def load_images(journal: Journal) -> Images:
         moments=np.empty((count, 2)),
         spacing=np.empty((count, 2), np.float32),
         labels={},
+        shards=merged_from(journal),
     )
     indices = np.empty((len(LABELS), count), np.int32)
     names: list[dict[str | None, int]] = [{} for _ in LABELS]

@@ -25,7 +25,7 @@ from usfm_mm.database.workers import Cluster, process_all
 from usfm_mm.io.image import encode_png, read_grey
 from usfm_mm.io.image_file import IMAGE_EXTENSIONS, BadImageError
 from usfm_mm.io.index import find_index, read_index
-from usfm_mm.io.packed import PACKED_NAME, PackedImages
+from usfm_mm.io.packed import PackedImages, PackedShards, packed_images
 from usfm_mm.io.progress import progress_bar
 
 
@@ -103,8 +103,7 @@ def _hash_set(source: Path, options: Options, workers: int, console: Console) ->
     else:
         paths = read_index(source, columns=('path', 'organ'))['path'].to_pylist()
         files = [SourceFile(str(source / path), path, '', 0) for path in paths]
-        if (source / PACKED_NAME).exists():
-            store = PackedImages(source / PACKED_NAME)
+        store = packed_images(source)
     results: list[tuple[str, list[bytes]]] = []
     with progress_bar(console) as progress:
         task = progress.add_task('hashing', total=len(files))
@@ -147,7 +146,7 @@ def _is_database(index: Path) -> bool:
 
 
 def _hash_chunk(
-    files: list[SourceFile], options: Options, store: PackedImages | None
+    files: list[SourceFile], options: Options, store: PackedImages | PackedShards | None
 ) -> list[tuple[str, list[bytes]]]:
     cv2.setNumThreads(1)
     if store is None:
@@ -159,7 +158,7 @@ def _nothing(file: SourceFile) -> tuple[str, list[bytes]]:
     return file.name, []
 
 
-def _hash_packed(store: PackedImages, name: str, options: Options) -> list[bytes]:
+def _hash_packed(store: PackedImages | PackedShards, name: str, options: Options) -> list[bytes]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / 'image.png'
         try:

@@ -40,9 +40,10 @@ class PendingFiles:
         skipped = 0
         for file in walk(self._sources):
             id = self._job.identity.file(file.path)
-            if not file.stamp:
+            own = self._job.shard is None or self._job.shard.has(id)
+            if own and not file.stamp:
                 self._unread.add(id)
-            if self._is_done(id, file):
+            if not own or self._is_done(id, file):
                 skipped += 1
                 # The estimate of the time left is of the files that take time.
                 if skipped % 1000 == 0:

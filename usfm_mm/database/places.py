@@ -33,21 +33,35 @@ def make_journal_folder(folder: Path, out: Path, sources: Sequence[Path] = ()) -
     """Make a private folder for the journal of a database, or check that there is one.
 
     Raises:
-        JournalError: It lies in the database or a source, others may look into it, or the
-            database has content that no journal in it accounts for.
+        JournalError: As :func:`make_private_folder` does; or the database has content that no
+            journal in the folder accounts for.
     """
-    for other, what in ((out, 'database'), *((source, 'source') for source in sources)):
-        if other.resolve() in (folder.resolve(), *folder.resolve().parents):
-            raise JournalError(
-                f'the journal {folder} names the sources: it must lie outside of the {what} {other}'
-            )
+    _check_outside(folder, out, sources)
     if not (folder / JOURNAL_NAME).exists() and out.exists():
         check_new(out, folder)
+    make_private_folder(folder, out, sources)
+
+
+def make_private_folder(folder: Path, out: Path, sources: Sequence[Path] = ()) -> None:
+    """Make a folder for journals that nobody else may look into, or check that there is one.
+
+    Raises:
+        JournalError: It lies in the database or a source, or others may look into it.
+    """
+    _check_outside(folder, out, sources)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if folder.stat().st_mode & 0o077:
         raise JournalError(
             f'others may look into {folder}, where the journal names patients: chmod 700 {folder}'
         )
+
+
+def _check_outside(folder: Path, out: Path, sources: Sequence[Path]) -> None:
+    for other, what in ((out, 'database'), *((source, 'source') for source in sources)):
+        if other.resolve() in (folder.resolve(), *folder.resolve().parents):
+            raise JournalError(
+                f'the journal {folder} names the sources: it must lie outside of the {what} {other}'
+            )
 
 
 @contextmanager

@@ -16,9 +16,8 @@ from usfm_mm.database.lists import REJECTED_NAME, print_lines, summary, write_li
 from usfm_mm.database.options import Settings
 from usfm_mm.database.report import write_report
 from usfm_mm.database.sheets import are_of, discard_sheets
-from usfm_mm.database.store import PackedStore, remove_strays
+from usfm_mm.database.stores import Stores
 from usfm_mm.database.withdrawal import withdrawn
-from usfm_mm.io.image import read_grey
 from usfm_mm.io.index import write_index
 from usfm_mm.io.json_file import write_json
 
@@ -29,7 +28,7 @@ def publish(
     journal: Journal,
     out: Path,
     private: Path,
-    store: PackedStore | None,
+    stores: Stores,
     settings: Settings,
     console: Console,
 ) -> int:
@@ -42,7 +41,7 @@ def publish(
         journal: What was read.
         out: Folder of the database.
         private: Folder for the lists that name source files.
-        store: The packed store, open; None for PNG files.
+        stores: Where the images are.
         settings: Those of the database.
         console: For the results.
 
@@ -55,7 +54,7 @@ def publish(
             images, journal.excluded_hashes(), settings.max_hamming, withdrawn(journal)
         )
     kept = np.flatnonzero(fate == KEPT)
-    lost = [i for i in kept.tolist() if not _is_stored(out, store, images.path(i))]
+    lost = [i for i in kept.tolist() if not stores.has(images.path(i))]
     if lost:
         keys = ((images.file[i].decode(), images.name[i].decode()) for i in lost)
         journal.lose((bytes.fromhex(file), bytes.fromhex(name)) for file, name in keys)
@@ -71,10 +70,7 @@ def publish(
         if not are_of(private, out / INDEX_NAME):
             discard_sheets(private)
     with console.status('removing duplicates'):
-        if store is None:
-            remove_strays(out, images.name[kept])
-        else:
-            store.keep_only(images.name[kept])
+        stores.keep_only(images.name[kept], images.places(kept))
     counts = {name: int((fate == value).sum()) for name, value in FATES.items()}
     mean, square = images.moments[kept].mean(0) if len(kept) else (0.0, 0.0)
     about = {
@@ -86,9 +82,10 @@ def publish(
         'max_hamming': settings.max_hamming,
         'usfm_mm': usfm_mm.__version__,
     }
+    if images.shards:
+        about['shards'] = images.shards
     write_json(out / ABOUT_NAME, about)
-    read = store.read if store is not None else lambda path: read_grey(out / path)
-    write_report(out / REPORT_NAME, table, about, counts, journal, read)
+    write_report(out / REPORT_NAME, table, about, counts, journal, stores.read)
     print_lines(console, summary(table, about, counts, journal))
     where = (
         f'{len(table):,} images in {out}; report: {out / REPORT_NAME}; what was left out, with the '
@@ -97,12 +94,3 @@ def publish(
     none = f'no images: {private / REJECTED_NAME} and {out / REPORT_NAME} tell why'
     print_lines(console, [where if len(table) else none])
     return 0
-
-
-def _is_stored(out: Path, store: PackedStore | None, path: str) -> bool:
-    if store is not None:
-        return store.has(path)
-    try:
-        return (out / path).stat().st_size > 0  # a power cut may leave an empty file
-    except FileNotFoundError:
-        return False

@@ -7,10 +7,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from usfm_mm.database.merge import merge
 from usfm_mm.database.places import finished
 from usfm_mm.database.publish import INDEX_NAME, publish
-from usfm_mm.database.store import PackedStore
+from usfm_mm.database.stores import open_stores
 from usfm_mm.database.withdrawal import withdraw
+from usfm_mm.io.packed import SHARDS
 
 
 def remove_images(
@@ -39,13 +41,18 @@ def remove_images(
         OutputError: The database cannot be written.
     """
     console = console or Console(quiet=True)
+    if any(out.glob(SHARDS)):
+        before = _paths(out)
+        merge(out, key_file, journal_folder, console, hashes)
+        after = _paths(out)
+        return len(before - after), len(after)
     with ExitStack() as stack:
         journal, settings, folder = stack.enter_context(finished(out, key_file, journal_folder))
         before = _paths(out)
         withdraw(journal, hashes)
-        store = stack.enter_context(PackedStore(out)) if settings.packed else None
+        stores = stack.enter_context(open_stores(out, settings.packed))
         # An image that a better copy had replaced comes back with the next build, from its file.
-        while publish(journal, out, folder, store, settings, console):
+        while publish(journal, out, folder, stores, settings, console):
             pass
     after = _paths(out)
     return len(before - after), len(after)

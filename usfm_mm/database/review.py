@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from usfm_mm.database.places import finished
 from usfm_mm.database.publish import INDEX_NAME
 from usfm_mm.database.samples import final_pictures, painted_pictures, rejected_pictures
+from usfm_mm.database.shards import merged_from
 from usfm_mm.database.sheets import are_of, content_hash, discard_sheets, sheets_done, write_sheet
-from usfm_mm.database.store import PackedStore
+from usfm_mm.database.stores import open_stores
 from usfm_mm.io.atomic import write_atomic
-from usfm_mm.io.image import read_grey
 
 SIGNED_NAME = 'signed_off.csv'
 _COLUMNS = ('name', 'date', 'images', 'index_sha256')
@@ -51,8 +51,7 @@ def write_sheets(
         raise ValueError(f'--pictures must be 1 or more, got {count}')
     with ExitStack() as stack:
         journal, settings, private = stack.enter_context(finished(out, key_file, journal_folder))
-        store = stack.enter_context(PackedStore(out)) if settings.packed else None
-        read = store.read if store is not None else lambda path: read_grey(out / path)
+        read = stack.enter_context(open_stores(out, settings.packed, merged_from(journal))).read
         table = pq.read_table(out / INDEX_NAME, columns=['path', 'device', '_file'])
         rng, options = random.Random(seed), settings.options
         discard_sheets(private)

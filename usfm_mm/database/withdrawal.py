@@ -12,11 +12,17 @@ from usfm_mm.database.types import EXCLUDED
 def exclude_recorded(journal: Journal, rules: Rules) -> int:
     """Take out files that the rules exclude now, also where they are in no source any more.
 
-    A rule fits what it would have fitted when the file was read. A file that is gone from its place
-    goes, too, when one of the same name, size and time of change is excluded: it was moved.
-
     Returns:
         How many images go.
+    """
+    return exclude(journal, recorded_excluded(journal, rules))
+
+
+def recorded_excluded(journal: Journal, rules: Rules) -> list[bytes]:
+    """Keyed hashes of files that were read and that the rules exclude now.
+
+    A rule fits what it would have fitted when the file was read. A file that is gone from its place
+    goes, too, when one of the same name, size and time of change is excluded: it was moved.
     """
     with journal.transaction() as db:
         read = db.execute("SELECT id, path, name, target, stamp FROM files WHERE reason = ''")
@@ -26,13 +32,19 @@ def exclude_recorded(journal: Journal, rules: Rules) -> int:
                 "SELECT path, stamp FROM files WHERE reason = ? AND stamp != ''", (EXCLUDED,)
             )
         }
-        gone = [
-            (id,)
+        return [
+            id
             for id, path, name, target, stamp in read
             # of journals made before it is not known where the source began
             if (rules.excludes(name, target) if name else rules.excludes('', path))
             or ((stamp, os.path.basename(path)) in moved and is_gone(path, name))
         ]
+
+
+def exclude(journal: Journal, files: Iterable[bytes]) -> int:
+    """Take out files, by keyed hash, as excluded by a rule; how many images go."""
+    gone = [(id,) for id in files]
+    with journal.transaction() as db:
         images = db.executemany('DELETE FROM images WHERE file = ?', gone).rowcount
         db.executemany(f"UPDATE files SET reason = '{EXCLUDED}' WHERE id = ?", gone)
     return max(images, 0)

@@ -16,7 +16,7 @@ from usfm_mm.datasets.bad_images import BadImageCounter
 from usfm_mm.datasets.organ_table import OrganTable, read_organ_table
 from usfm_mm.datasets.seeding import SeededIndex, seeded
 from usfm_mm.io.image import BadImageError, read_grey
-from usfm_mm.io.packed import PACKED_NAME, PackedImages
+from usfm_mm.io.packed import PACKED_NAME, packed_images
 from usfm_mm.registry import DATASETS
 
 
@@ -54,7 +54,8 @@ class UltrasoundDataset(Dataset):
             column ``split``; always the same ones, and no patient is split. See
             :func:`~usfm_mm.curation.split.val_split`.
         max_bad_fraction: More bad draws than this, and at least 10, are an error.
-        packed: Read from ``images.lmdb`` under ``data_root``; by default where that exists.
+        packed: Read from ``images.lmdb`` under ``data_root``, or in its folders ``shard_…``; by
+            default where that exists.
 
     Raises:
         ValueError: At initialisation, for an index that cannot be used (see
@@ -89,13 +90,12 @@ class UltrasoundDataset(Dataset):
         self.val_fraction = val_fraction
         self.max_bad_fraction = max_bad_fraction
         self.pipeline = Compose(pipeline)
-        store = Path(data_root) / PACKED_NAME
-        if packed and not store.is_file():
+        self.packed = None if packed is False else packed_images(data_root)
+        if packed and self.packed is None:
             raise FileNotFoundError(
-                f'no packed images at {store}: make them with '
+                f'no packed images at {Path(data_root) / PACKED_NAME}: make them with '
                 '"usfm pack pack", or pass packed=False'
             )
-        self.packed = PackedImages(store) if packed or packed is None and store.is_file() else None
         self._organs = None if organs is None else list(organs)
         self._counter = BadImageCounter(max_bad_fraction)
         self._reported: set[int] = set()

@@ -7,6 +7,7 @@ from usfm_mm.experiments.ablation import draw_ablation
 from usfm_mm.experiments.calibrating import draw_reliability
 from usfm_mm.experiments.curves import draw_curves
 from usfm_mm.experiments.embeddings import draw_embeddings
+from usfm_mm.experiments.enhanced import draw_enhanced
 from usfm_mm.experiments.plan import Experiment, Run
 from usfm_mm.experiments.reconstructions import show_reconstructions
 from usfm_mm.experiments.tables import Rows
@@ -62,6 +63,15 @@ def draw_figures(
             'spectra.',
             show_reconstructions(experiment, runs, folder),
             'reconstruction',
+        ),
+        *(
+            (
+                f'Enhancement, {name.partition("_")[2]}',
+                'Low quality, what each method makes of it, and high quality, of the first seed.',
+                svg,
+                name,
+            )
+            for name, svg in draw_enhanced(experiment, runs, folder).items()
         ),
     ]
     return [

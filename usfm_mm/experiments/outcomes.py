@@ -122,12 +122,16 @@ def calibration_error(folder: Path) -> float | None:
 
 
 def patients_of(root: Path, images: Sequence[str]) -> list[str]:
-    """Patient of each image as the data root's index tells; the image itself where it does not."""
+    """Patient of each image or clip as the data root's index tells; else the image itself."""
     index = root / 'index.csv'
     known = {}
     if index.is_file():
         with index.open(newline='', encoding='utf-8') as file:
-            known = {Path(row['path']).stem: row.get('patient') for row in csv.DictReader(file)}
+            for row in csv.DictReader(file):
+                path = Path(row['path'])
+                known[path.stem] = row.get('patient')
+                if path.parent.parent.name == 'images':  # a frame: its folder is the clip
+                    known[path.parent.name] = row.get('patient')
     return [known.get(Path(image).stem) or image for image in images]
 
 

@@ -11,10 +11,16 @@ from usfm_mm.experiments.plan import Run
 from usfm_mm.experiments.states import DONE, is_done
 
 Tell = Callable[[Run, str], None]
+Execute = Callable[[Run, threading.Event, dict[str, str] | None], str]
+"""See :func:`~usfm_mm.experiments.execution.execute`."""
 
 
 def run_all(
-    runs: Sequence[Run], jobs: int = 1, gpus: Sequence[str] = (), tell: Tell = lambda *_: None
+    runs: Sequence[Run],
+    jobs: int = 1,
+    gpus: Sequence[str] = (),
+    tell: Tell = lambda *_: None,
+    do: Execute = execute,
 ) -> None:
     """Do what is left of all runs; one that fails keeps only those back that start from it.
 
@@ -24,6 +30,7 @@ def run_all(
         gpus: Numbers of the GPUs to deal out; without any all runs see what we see.
         tell: Called with a run and 'begins', 'done', 'failed', 'cut' or, of one whose pre-training
             is missing, 'waits'.
+        do: What does a run, here by default.
 
     Raises:
         BaseException: What stops us, once all that ran has been stopped.
@@ -38,7 +45,7 @@ def run_all(
         try:
             if not stop.is_set():
                 tell(run, 'begins')
-            return execute(run, stop, variables)
+            return do(run, stop, variables)
         finally:
             slots.put(variables)
 

@@ -15,6 +15,7 @@ RESULTS = 'Results'
 _TASKS = {
     'seg': 'segmentation',
     'cls': 'classification',
+    'clips': 'classification of clips',
     'probe': 'linear probe',
     'knn': 'k-NN',
     'enhance': 'enhancement',
@@ -52,7 +53,8 @@ def sections_of(
         ),
         (
             f'{RESULTS} by organ, {_TASKS["enhance"]}',
-            f'Mean ± standard deviation over the seeds. {_PAPER_TEXT}',
+            'Mean ± standard deviation over the seeds, PSNR in dB, the others in %; low quality is '
+            f'the images before. {_PAPER_TEXT}',
             organ_table(experiment, rows, runs),
         ),
         (

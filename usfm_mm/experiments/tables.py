@@ -13,6 +13,7 @@ _OF_CLASSES = ('ACC', 'Recall', 'PREC', 'F1', 'MCC', 'ECE')
 _MEASURES = {
     'seg': ('DSC', 'HD95', 'IoU', 'ACC', 'SEN'),  # as in the paper's Tables 2 to 4
     'cls': _OF_CLASSES,
+    'clips': _OF_CLASSES,
     'probe': _OF_CLASSES,
     KNN: _OF_CLASSES,
     'enhance': ('SSIM', 'LNCC', 'NMI', 'PSNR'),

@@ -7,6 +7,7 @@ numbers, then H·W grey bytes. Reading needs no decoding and one open file inste
 import os
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
 import lmdb
 import numpy as np
@@ -14,8 +15,11 @@ import numpy as np
 from usfm_mm.io.image import BadImageError
 
 PACKED_NAME = 'images.lmdb'
+SHARDS = 'shard_[0-9]*'
+"""Folders in a data root with a store each."""
 
 _HEADER = struct.Struct('<II')
+_SHARD_STORES = f'{SHARDS}/{PACKED_NAME}'
 
 
 def encode_packed(image: np.ndarray) -> bytes:
@@ -91,6 +95,37 @@ class PackedImages:
         if self.path not in _open_stores:
             _open_stores[self.path] = _open(self.path)
         return _open_stores[self.path][1]
+
+
+class PackedShards:
+    """Read images of a data root whose shards have a packed store each.
+
+    The first folder of an image's path says which: ``shard_0003/images/a.png`` is the image
+    ``images/a.png`` of ``shard_0003/images.lmdb``.
+
+    Args:
+        root: The data root.
+    """
+
+    def __init__(self, root: str | os.PathLike) -> None:
+        self.path = os.path.realpath(root)
+
+    def read(self, name: str) -> np.ndarray:
+        """Image uint8 [H, W] of path ``name``; errors as of :meth:`PackedImages.read`."""
+        shard, _, inner = name.partition('/')
+        return PackedImages(f'{self.path}/{shard}/{PACKED_NAME}').read(inner)
+
+    def __len__(self) -> int:
+        """Number of images in all stores."""
+        return sum(len(PackedImages(path)) for path in Path(self.path).glob(_SHARD_STORES))
+
+
+def packed_images(root: str | os.PathLike) -> PackedImages | PackedShards | None:
+    """Reader of the packed images of a data root; None if it has none."""
+    store = Path(root) / PACKED_NAME
+    if store.is_file():
+        return PackedImages(store)
+    return PackedShards(root) if any(Path(root).glob(_SHARD_STORES)) else None
 
 
 _open_stores: dict[str, tuple[lmdb.Environment, lmdb.Transaction]] = {}
