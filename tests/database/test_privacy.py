@@ -63,7 +63,7 @@ def folder(tmp_path_factory):
     Image.fromarray(scan(1, DATE)).save(path, pnginfo=info)
     exif = Image.Exif()
     exif[0x010E] = f'{NAME} {NUMBER}'
-    Image.fromarray(scan(2)).save(source / f'{NAME}.jpg', exif=exif, quality=95)
+    Image.fromarray(scan(5)).save(source / f'{NAME}.jpg', exif=exif, quality=95)
     (source / f'{NAME}.txt').write_text(f'{NAME} {NUMBER}')
     (source / f'{NUMBER}.dcm').write_bytes((source / f'{NAME}.dcm').read_bytes()[:900])
     for name, packed in (('png', False), ('packed', True)):
