@@ -15,16 +15,29 @@ from usfm_mm.database.screen.text_net import Region
 from usfm_mm.database.types import Options
 from usfm_mm.io.image import encode_png, read_grey
 
-@pytest.mark.parametrize(('score', 'counts'), [(0.61, True), (0.59, False)])
-def test_what_counts_as_text(monkeypatch, score, counts):
-    monkeypatch.setattr(text, 'find_regions', lambda image: [Region(Box(9, 9, 50, 20), score)])
-    assert bool(find_text(np.zeros((100, 100), np.uint8))) == counts
+
+@pytest.mark.parametrize(
+    ('height', 'highest', 'mean', 'counts'),
+    [
+        (24, 0.61, 0.4, True),
+        (24, 0.59, 0.5, False),
+        (25, 0.99, 0.59, False),
+        (25, 0.99, 0.61, True),
+    ],
+)
+def test_what_counts_as_text(monkeypatch, height, highest, mean, counts):
+    """Up to 24 pixels by the most probable cell, from there on by the mean; lying or standing."""
+    for box in (Box(9, 9, 90, 9 + height), Box(9, 9, 9 + height, 90)):
+        monkeypatch.setattr(text, 'find_regions', lambda _, it=box: [Region(it, highest, mean)])
+        assert bool(find_text(np.zeros((100, 100), np.uint8))) == counts
 
 
 def test_margin_is_two_pixels_and_15_percent_of_the_height(monkeypatch):
     """Within the picture."""
     boxes = [Box(100, 100, 500, 140), Box(300, 200, 320, 500), Box(0, 390, 40, 400)]
-    monkeypatch.setattr(text, 'find_regions', lambda image: [Region(box, 1.0) for box in boxes])
+    monkeypatch.setattr(
+        text, 'find_regions', lambda image: [Region(box, 1.0, 1.0) for box in boxes]
+    )
     assert find_text(np.zeros((400, 600), np.uint8)) == [
         Box(92, 92, 508, 148),
         Box(295, 195, 325, 400),

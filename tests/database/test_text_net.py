@@ -13,7 +13,7 @@ from usfm_mm.io.image import read_grey
 
 
 def likely(image):
-    return [region for region in find_regions(image) if region.score > 0.6]
+    return [region for region in find_regions(image) if region.highest > 0.6]
 
 
 def written(height, width, x, y, text='DOE', scale=0.6):
@@ -23,7 +23,9 @@ def written(height, width, x, y, text='DOE', scale=0.6):
     return image, np.asarray(cv2.absdiff(image, before)) > 10
 
 
-@pytest.mark.parametrize(('height', 'width'), [(300, 400), (301, 403), (333, 290), (64, 97), (3, 9)])
+@pytest.mark.parametrize(
+    ('height', 'width'), [(300, 400), (301, 403), (333, 290), (64, 97), (3, 9)]
+)
 def test_a_cell_has_four_pixels_whatever_the_size(height, width):
     found = probabilities(np.zeros((height, width), np.uint8))
     assert found.shape == (-(-height // 4), -(-width // 4))
@@ -36,7 +38,7 @@ def test_the_box_lies_around_the_ink(x):
     (region,) = likely(image)
     rows, columns = np.nonzero(ink)
     box = region.box
-    assert region.score > 0.9
+    assert region.mean > 0.8
     for edge, truth in zip(
         (box.left, box.top, box.right - 1, box.bottom - 1),
         (columns.min(), rows.min(), columns.max(), rows.max()),

@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 
 from usfm_mm.database.readers.clip import Box
-from usfm_mm.database.screen.text_net import find_regions
+from usfm_mm.database.screen.text_net import Region, find_regions
 
-# What a region of text has at its most probable place; measured: docs/database_pictures.md.
-_SURE = 0.6
+# Small text is sure in few of its cells; what is larger, in nearly all, or it is streaks of tissue.
+# Measured: docs/database_pictures.md.
+_SURE, _SMALL = 0.6, 24
 # Covering text can uncover some that stood too near to it to be found.
 _ROUNDS = 3
 
@@ -25,7 +26,12 @@ def find_text(image: np.ndarray) -> list[Box]:
         >>> box.cut(picture).sum() == picture.sum()
         True
     """
-    return [_widened(box, *image.shape) for box, score in find_regions(image) if score >= _SURE]
+    return [_widened(each.box, *image.shape) for each in find_regions(image) if _is_text(each)]
+
+
+def _is_text(region: Region) -> bool:
+    small = min(region.box.width, region.box.height) <= _SMALL
+    return (region.highest if small else region.mean) >= _SURE
 
 
 def cover_text(

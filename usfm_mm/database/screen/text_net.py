@@ -31,11 +31,13 @@ class Region(NamedTuple):
 
     Attributes:
         box: Upright, in pixels of the picture, within it.
-        score: The highest probability in it, 0 to 1.
+        highest: The highest probability of its cells, 0 to 1.
+        mean: The mean of them.
     """
 
     box: Box
-    score: float
+    highest: float
+    mean: float
 
 
 def find_regions(image: np.ndarray) -> list[Region]:
@@ -60,7 +62,8 @@ def find_regions(image: np.ndarray) -> list[Region]:
         ends = [round(_CELL * end / zoom) for end in (left, top, right, bottom)]
         box = Box(ends[0], ends[1], min(ends[2], width), min(ends[3], height))
         if box.width > 0 and box.height > 0:
-            found.append(Region(box, float(probable[top:bottom, left:right][inside].max())))
+            inner = probable[top:bottom, left:right][inside]
+            found.append(Region(box, float(inner.max()), float(inner.mean())))
     return found
 
 
