@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -33,9 +34,11 @@ from usfm_mm.database.places import (
 from usfm_mm.database.publish import publish
 from usfm_mm.database.remote import Remote, paths_of
 from usfm_mm.database.rules import read_rules
+from usfm_mm.database.scanners_file import SCANNERS_NAME, fingerprint, read_scanners, to_text
 from usfm_mm.database.store import OutputError, PackedStore
 from usfm_mm.database.withdrawal import exclude_recorded
 from usfm_mm.database.workers import Cluster, process_all
+from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.progress import progress_bar
 
 
@@ -49,6 +52,7 @@ def build(
     journal_folder: Path | None = None,
     cluster: Cluster | None = None,
     console: Console | None = None,
+    scanners_file: Path | None = None,
 ) -> None:
     """Make a database of sources, go on with one, or add sources to it.
 
@@ -62,6 +66,8 @@ def build(
         journal_folder: Private folder for what is done so far; by default one beside the key.
         cluster: By default all cores of this machine.
         console: For progress and results.
+        scanners_file: Scanners whose picture lies in a known place, the same in every run; see
+            :func:`~usfm_mm.database.scanners_file.read_scanners`.
 
     Raises:
         ValueError: Something about the arguments is wrong, or does not go with what is there.
@@ -72,6 +78,8 @@ def build(
     identity = Identity(read_key(key_file, out, paths_of(sources)))
     check_sources([*sources, *exclude_like], out)
     rules = read_rules(rules_file)
+    scanners = () if scanners_file is None else read_scanners(scanners_file)
+    settings = replace(settings, scanners=fingerprint(scanners))
     folder = journal_folder or default_journal_folder(Path(str(key_file)), out)
     make_journal_folder(folder, out, paths_of(sources))
     if len(paths_of(sources)) < len(sources):  # of folders no copies are made
@@ -85,6 +93,8 @@ def build(
             if stack.enter_context(claim(out, journal.code)) and journal.is_new():
                 check_new(out, folder)
             check_same(journal, out, folder)
+            if scanners:  # for the report, and for sheets that are drawn later
+                write_atomic(folder / SCANNERS_NAME, to_text(scanners).encode())
             store = stack.enter_context(PackedStore(out)) if settings.packed else None
             if exclude_like:
                 journal.exclude_like(
@@ -99,6 +109,7 @@ def build(
                 None if settings.packed else out.resolve(),
                 os.getpid() if cluster.backend == 'loky' else None,
                 cluster.seconds,
+                {scanner.key: scanner for scanner in scanners},
             )
             _read_all(sources, job, journal, store, cluster, console)
             while lost := publish(journal, out, folder, store, settings, console):
