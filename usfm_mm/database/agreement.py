@@ -17,8 +17,9 @@ from usfm_mm.database.scanner import Key, Scanner, filled
 # Intersection over union of an outline and that of most: the files agree. Part of an outline that
 # may lie outside: it lies within.
 _LEAST_IOU, _MOST_OUTSIDE = 0.9, 0.05
-# Part of the files that a second place needs, and of those elsewhere that must agree on it.
-_SECOND, _OF_OTHERS = 0.1, 0.5
+# Files that another probe shows elsewhere agree closely, dark ones do not: by this; and these parts
+# of all files and of those elsewhere make a second place.
+_SAME_IOU, _SECOND, _OF_OTHERS = 0.95, 0.1, 0.5
 # Files of one patient that count, so that one with many does not speak for the device.
 _OF_A_PATIENT = 5
 # Pixels of the screen by which corners may leave the agreed outline to be fewer.
@@ -179,11 +180,11 @@ def _votes(seen: list[Seen], shape: tuple[int, int]) -> np.ndarray:
     return (total / len(seen)).astype(np.float32)
 
 
-def _like(seen: list[Seen], mask: np.ndarray) -> list[Seen]:
+def _like(seen: list[Seen], mask: np.ndarray, least: float = _LEAST_IOU) -> list[Seen]:
     like = []
     for one in seen:
         own = filled(one.outline or (), (mask.shape[0], mask.shape[1]))
-        if (own & mask).sum() >= _LEAST_IOU * (own | mask).sum():
+        if (own & mask).sum() >= least * (own | mask).sum():
             like.append(one)
     return like
 
@@ -195,10 +196,10 @@ def _is_within(one: Seen, mask: np.ndarray) -> bool:
 
 def _have_own_place(others: list[Seen], files: int, shape: tuple[int, int]) -> bool:
     """Do files whose picture lies elsewhere agree, as those of another probe would?"""
-    if len(others) <= _SECOND * files:
+    if not others:
         return False
-    alike = _like(others, _votes(others, shape) > 0.5)
-    return len(alike) > max(_OF_OTHERS * len(others), 1)
+    alike = _like(others, _votes(others, shape) > 0.5, _SAME_IOU)
+    return len(alike) > max(_OF_OTHERS * len(others), _SECOND * files)
 
 
 def _banner(seen: list[Seen], shape: tuple[int, int]) -> tuple[Box, ...]:

@@ -124,13 +124,14 @@ def _seen(job: Job, file: SourceFile, path: Path) -> list[Seen]:
         layout = lay_out(frames, clip.regions, count == 1)
         height, width = frames[0].shape
         alone = layout.fault is None and len(layout.views) == 1
-        outline = _outline(layout.views[0]) if alone else None
+        outline = outline_of(layout.views[0]) if alone else None
         key = str(device), (width, height), clip.regions
         seen.append(Seen(key, b''.join(_order(file)), patient, outline, layout.text))
     return seen
 
 
-def _outline(view: View) -> tuple[tuple[int, int], ...]:
+def outline_of(view: View) -> tuple[tuple[int, int], ...]:
+    """Corners x, y of a view's outline, in pixels of the frame."""
     box = view.box
     if view.inside is None:
         right, bottom = box.right - 1, box.bottom - 1
