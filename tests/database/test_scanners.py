@@ -251,11 +251,12 @@ def found_text(image):
     return [Box(8, 10, 130, 36), Box(8, 44, 110, 68)] if image.shape == (480, 640) else []
 
 
-@pytest.fixture
-def learned(export, tmp_path, monkeypatch):
-    monkeypatch.setattr(view, 'find_text', found_text)
-    path = tmp_path / 'scanners.yaml'
-    found = learn_scanners([export], path, needs=NEEDS, cluster=Cluster(workers=1))
+@pytest.fixture(scope='module')
+def learned(export, no_text_search):
+    path = export.parent / 'scanners.yaml'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(view, 'find_text', found_text)
+        found = learn_scanners([export], path, needs=NEEDS, cluster=Cluster(workers=1))
     path.write_text(to_text([one.scanner for one in found if one.scanner]))
     return path
 
