@@ -5,16 +5,19 @@ import random
 import numpy as np
 import pytest
 
-from support.made_up import content, run, without_text_search, write_dicom
+from support.made_up import content, rows, run, without_text_search, write_dicom
 from support.scanner_screens import SECTOR, screen, sector, speckle, write
 from usfm_mm.__main__ import run as run_command
 from usfm_mm.database import learn
 from usfm_mm.database.agreement import Needs, Seen, agreements, hull_of
+from usfm_mm.database.chunk import process_chunk
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.journal_file import JournalError
 from usfm_mm.database.learn import learn_scanners, outline_of
 from usfm_mm.database.places import default_journal_folder
 from usfm_mm.database.readers.clip import Box
+from usfm_mm.database.removal import remove_images
+from usfm_mm.database.review import write_sheets
 from usfm_mm.database.scanner import Scanner, filled
 from usfm_mm.database.scanners_file import (
     SCANNERS_NAME,
@@ -364,6 +367,14 @@ def test_a_build_takes_the_outline_unless_it_is_contradicted(source, learned, tm
     assert 'known place' not in (again / 'out/report.html').read_text()
 
 
+def test_sheets_and_removals_know_the_scanners(source, learned, tmp_path):
+    build(source, tmp_path, learned)
+    out, key = tmp_path / 'out', tmp_path / 'secret.key'
+    assert write_sheets(out, key, count=4)
+    assert remove_images(out, [rows(out)[0]['_file']], key)[0] > 0
+    assert 'known place' in (out / 'report.html').read_text()
+
+
 def stop_after(count, add, self, records, generation):
     if not count:
         raise KeyboardInterrupt
@@ -389,6 +400,22 @@ def test_order_and_interruptions_do_not_change_the_database(source, learned, tmp
     monkeypatch.setattr(pending, 'walk', lambda sources: reversed(list(walk(sources))))
     build(source, tmp_path / 'c', learned)
     assert content(tmp_path / 'a/out') == content(tmp_path / 'c/out')
+
+
+def chunk_without_text(job, files):
+    with without_text_search():
+        return process_chunk(job, files)
+
+
+def test_two_processes_build_the_same_database(source, learned, tmp_path, monkeypatch):
+    from usfm_mm.database import build as build_module
+    from usfm_mm.database import listing
+
+    build(source, tmp_path / 'a', learned)
+    monkeypatch.setattr(listing, 'CHUNK_FILES', 1)
+    monkeypatch.setattr(build_module, 'process_chunk', chunk_without_text)
+    build(source, tmp_path / 'b', learned, cluster=Cluster(workers=2))
+    assert content(tmp_path / 'a/out') == content(tmp_path / 'b/out')
 
 
 def test_another_file_of_scanners_is_refused(source, learned, tmp_path):
