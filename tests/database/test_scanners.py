@@ -14,6 +14,7 @@ from usfm_mm.database.chunk import process_chunk
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.journal_file import JournalError
 from usfm_mm.database.learn import learn_scanners, outline_of
+from usfm_mm.database.merge import merge
 from usfm_mm.database.places import default_journal_folder
 from usfm_mm.database.readers.clip import Box
 from usfm_mm.database.removal import remove_images
@@ -29,6 +30,7 @@ from usfm_mm.database.scanners_file import (
 from usfm_mm.database.screen import view
 from usfm_mm.database.screen.remembered import remembered_view
 from usfm_mm.database.screen.view import lay_out
+from usfm_mm.database.shards import all_shards
 from usfm_mm.database.workers import Cluster
 
 pytestmark = pytest.mark.usefixtures('no_text_search')
@@ -365,6 +367,16 @@ def test_a_build_takes_the_outline_unless_it_is_contradicted(source, learned, tm
     build(source, again, None)
     assert content(again / 'out') != content(tmp_path / 'out')
     assert 'known place' not in (again / 'out/report.html').read_text()
+
+
+def test_shards_know_them_as_one_builder_does(source, learned, tmp_path):
+    build(source, tmp_path / 'one', learned)
+    for shard in all_shards(2):
+        build(source, tmp_path / 'two', learned, shard=shard)
+    merge(tmp_path / 'two/out', tmp_path / 'two/secret.key')
+    one, two = ((tmp_path / name / 'out/report.html').read_bytes() for name in ('one', 'two'))
+    assert b'LOGIQ E9, 640' in one
+    assert one == two
 
 
 def test_sheets_and_removals_know_the_scanners(source, learned, tmp_path):
