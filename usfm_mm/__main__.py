@@ -18,6 +18,7 @@ COMMANDS = {
     'export-data': ('export_data', 'a prepared data set as nnU-Net raw data or COCO'),
     'build-database': ('build_database', "from scanners' files to a database without private data"),
     'merge-shards': ('merge_shards', 'one database of shards that were built apart'),
+    'learn-scanners': ('learn_scanners', 'where the picture lies on known scanners'),
     'remove-images': ('remove_images', 'take patients, files or images out of a database'),
     'review-database': ('review_database', 'sheets of pictures to look at before sharing'),
     'check-overlap': ('check_overlap', 'look for images that two data sets share'),

@@ -56,6 +56,7 @@ def test_tallies_add_up(journal):
         'doubts': Counter(),
         'fields': {'PatientName': 1},
         'frames': {'blank': 4},
+        'outlines': Counter(),
         'removed': {'text': 2},
     }
 

@@ -109,7 +109,11 @@ def test_jobs_of_slurm_give_the_table_of_runs_here(file, tmp_path, queue):
     main([str(file), '--work-dir', str(tmp_path / 'plain'), '--jobs', '2'])
     options = ['--slurm', 'partition=gpu', 'time=8:00:00', 'cpus-per-task=4', 'exclusive']
     main([str(file), '--work-dir', str(tmp_path / 'jobs'), *options])
-    assert len(values(tmp_path / 'plain')) == 3
+    assert {row[:2] for row in values(tmp_path / 'plain')} == {
+        ('pretrain', 'A'),
+        ('adapt', 'A'),
+        ('adapt', 'b'),
+    }
     assert values(tmp_path / 'jobs') == values(tmp_path / 'plain')
     scripts = sorted((tmp_path / 'jobs' / 'slurm').glob('1*_submission.sh'))
     assert len(scripts) == 3

@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('out', help='folder of the database')
     parser.add_argument('--key-file', help='secret that patients are hashed with')
     parser.add_argument('--rules', help='YAML: organ, center, device, patient, exclude')
+    parser.add_argument('--scanners', help='file of "usfm learn-scanners", the same in every run')
     parser.add_argument(
         '--exclude-like',
         nargs='+',
@@ -88,9 +89,12 @@ def _build(args: argparse.Namespace) -> None:
         only_local(args.out, 'the database'),
         local(args.key_file, '--key-file'),
         local(args.rules, '--rules'),
-        Settings(args.size, args.packed, args.max_hamming, args.val_fraction, options_of(args)),
+        Settings(
+            args.size, args.packed, args.max_hamming, args.val_fraction, options=options_of(args)
+        ),
         [only_local(text, 'what --exclude-like names') for text in args.exclude_like],
         local(args.journal, '--journal'),
         Cluster(args.backend, args.workers, args.scheduler, args.seconds_per_file),
         shard=None if args.shard is None else Shard.of(args.shard),
+        scanners_file=local(args.scanners, '--scanners'),
     )

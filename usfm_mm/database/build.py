@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -34,11 +35,13 @@ from usfm_mm.database.places import (
 from usfm_mm.database.publish import publish
 from usfm_mm.database.remote import Remote, paths_of
 from usfm_mm.database.rules import read_rules
+from usfm_mm.database.scanners_file import SCANNERS_NAME, fingerprint, read_scanners, to_text
 from usfm_mm.database.shards import Shard, begin, check_whole, done
 from usfm_mm.database.store import OutputError
 from usfm_mm.database.stores import Stores, open_stores
 from usfm_mm.database.withdrawal import exclude_recorded
 from usfm_mm.database.workers import Cluster, process_all
+from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.progress import progress_bar
 
 
@@ -53,6 +56,7 @@ def build(
     cluster: Cluster | None = None,
     console: Console | None = None,
     shard: Shard | None = None,
+    scanners_file: Path | None = None,
 ) -> None:
     """Make a database of sources, go on with one, or add sources to it; or one shard of it.
 
@@ -68,6 +72,8 @@ def build(
         console: For progress and results.
         shard: Read its files alone, into a folder of its own, and leave the rest to
             :func:`~usfm_mm.database.merge.merge`.
+        scanners_file: Scanners whose picture lies in a known place, the same in every run; see
+            :func:`~usfm_mm.database.scanners_file.read_scanners`.
 
     Raises:
         ValueError: Something about the arguments is wrong, or does not go with what is there.
@@ -78,6 +84,8 @@ def build(
     identity = Identity(read_key(key_file, out, paths_of(sources)))
     check_sources([*sources, *exclude_like], out)
     rules = read_rules(rules_file)
+    scanners = () if scanners_file is None else read_scanners(scanners_file)
+    settings = replace(settings, scanners=fingerprint(scanners))
     folder = journal_folder or default_journal_folder(Path(str(key_file)), out)
     if shard is not None:
         check_whole(out)
@@ -97,6 +105,8 @@ def build(
             begin(journal, out, folder, shard)
             check_same(journal, out, folder)
             stores = stack.enter_context(open_stores(out, settings.packed))
+            if scanners:  # for the report, and for sheets that are drawn later
+                write_atomic(folder / SCANNERS_NAME, to_text(scanners).encode())
             if exclude_like:
                 journal.exclude_like(
                     hashes_of(exclude_like, settings.options, cluster.workers, console)
@@ -111,6 +121,7 @@ def build(
                 os.getpid() if cluster.backend == 'loky' else None,
                 cluster.seconds,
                 shard,
+                {scanner.key: scanner for scanner in scanners},
             )
             _read_all(sources, job, journal, stores, cluster, console)
             if shard is not None:

@@ -4,7 +4,7 @@ import math
 import multiprocessing
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -14,6 +14,7 @@ from usfm_mm.database.fetch import FetchError, at_hand
 from usfm_mm.database.identity import Identity
 from usfm_mm.database.likeness import perceptual_hash
 from usfm_mm.database.listing import SourceFile
+from usfm_mm.database.readers.clip import Box
 from usfm_mm.database.readers.limits import (
     MAX_MEMORY,
     bounded_memory,
@@ -24,6 +25,7 @@ from usfm_mm.database.readers.limits import (
 from usfm_mm.database.records import FileRecord, ImageRecord
 from usfm_mm.database.remote import is_remote
 from usfm_mm.database.rules import UNKNOWN, Rules
+from usfm_mm.database.scanner import Key, Scanner
 from usfm_mm.database.shards import Shard
 from usfm_mm.database.store import OutputError, write_png
 from usfm_mm.database.types import (
@@ -52,6 +54,7 @@ class Job:
         parent: Process without which there is nothing to be done any more; None to go on anyway.
         seconds: Of the processor, for one file; 0: no limit.
         shard: Whose files alone are to be read; None: those of all.
+        scanners: Those whose picture lies in a known place.
     """
 
     identity: Identity
@@ -62,6 +65,7 @@ class Job:
     parent: int | None = None
     seconds: float = 0
     shard: Shard | None = None
+    scanners: Mapping[Key, Scanner] = field(default_factory=dict)
 
     @property
     def kill(self) -> float:
@@ -122,6 +126,7 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
         record.images.clear()
         record.removed.clear()
         record.doubts.clear()
+        record.outlines.clear()
     if len(record.images) > 1 and record.images[0].patient is None:
         for image in record.images:
             image.patient = job.identity.patient('file', record.id.hex())
@@ -130,15 +135,23 @@ def process_file(job: Job, file: SourceFile) -> FileRecord:
 
 def _read(job: Job, file: SourceFile, record: FileRecord, path: Path) -> None:
     before = _state(path)
-    extraction = extract(path, job.options, job.seconds)
+
+    def known(
+        fields: Mapping[str, str], size: tuple[int, int], regions: tuple[Box, ...]
+    ) -> Scanner | None:
+        device = job.rules.find('device', file.name, fields)
+        return job.scanners.get((device or '', size, regions))
+
+    extraction = extract(path, job.options, job.seconds, known if job.scanners else None)
     _count_fields(record, job.rules, extraction.fields)
-    labels = _labels(job, file, extraction.fields)
+    labels = labels_of(job, file, extraction.fields)
     for picture in extraction.pictures:
         record.removed.update(picture.removed)
         if not picture.plausible:
             record.doubts[DOUBTFUL] += 1
         record.images.append(_image(job, picture, labels))
     record.frames += extraction.rejects
+    record.outlines += extraction.outlines
     if _state(path) != before:
         # A file is read more than once, and text was looked for in what it held at first.
         record.reason = CHANGED
@@ -150,7 +163,9 @@ def _state(path: Path) -> tuple[int, ...]:
     return (*own, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _labels(job: Job, file: SourceFile, fields: Mapping[str, str]) -> dict[str, str | None]:
+def labels_of(job: Job, file: SourceFile, fields: Mapping[str, str]) -> dict[str, str | None]:
+    """Organ, centre, device and keyed hashes of patient and study, as the index has them."""
+
     def find(label: str) -> str | None:
         return job.rules.find(label, file.name, fields)
 

@@ -3,26 +3,34 @@
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from usfm_mm.database.readers import open_clip
 from usfm_mm.database.readers.clip import Box, Clip
+from usfm_mm.database.scanner import Scanner
 from usfm_mm.database.screen.checks import fault, thumbnail
 from usfm_mm.database.screen.colour import coloured_share, to_grey
 from usfm_mm.database.screen.plausible import is_plausible
+from usfm_mm.database.screen.remembered import remembered_view
 from usfm_mm.database.screen.text import cover_text
 from usfm_mm.database.screen.view import ScreenLayout, View, lay_out
 from usfm_mm.database.types import (
     DOUBTFUL,
+    FITTED,
+    NOT_FITTED,
     PAINTED,
     Extraction,
     Options,
     Picture,
     RejectedError,
 )
+
+KnownScanner = Callable[[Mapping[str, str], tuple[int, int], tuple[Box, ...]], Scanner | None]
+"""From the fields of a file, the width and height of its frames and its regions to its scanner."""
 
 # Frames over which motion and standing text are looked for, and the memory they may take.
 _SURVEYED = 16
@@ -33,19 +41,40 @@ _OVERLAY, _MOSTLY = 0.005, 0.5
 _PAGE_TEXT = 0.2
 
 
-def extract(path: str | Path, options: Options, seconds: float = 0) -> Extraction:
+def extract(
+    path: str | Path, options: Options, seconds: float = 0, known: KnownScanner | None = None
+) -> Extraction:
     """Pictures of one file.
 
     Args:
         path: A DICOM, video, image, NIfTI or MetaImage file, whatever its name.
         options: How pictures are made.
         seconds: Of the processor, for one file; 0: no limit.
+        known: Tells the scanner, if it is one whose picture lies in a known place.
 
     Raises:
         RejectedError: The file gives nothing, or takes too long; a frame that gives nothing is
             counted instead.
     """
     clip = open_clip(path, options, seconds)
+    step, groups, count = survey(clip, options)
+    outlines: Counter[str] = Counter()
+    lay = partial(_layout, clip, known, outlines)
+    layouts = {frames[0].shape: lay(frames, count == 1) for frames in groups}
+    rejects: Counter[str] = Counter()
+    pictures = _pictures(clip, step, layouts, options, rejects, lay)
+    return Extraction(pictures, rejects, clip.fields, outlines)
+
+
+def survey(clip: Clip, options: Options) -> tuple[int, list[list[np.ndarray]], int]:
+    """Every how manieth frame is looked at, and of these some, spread evenly, and their number.
+
+    Returns:
+        The step; grey frames, uint8 [H, W], grouped by size; and how many frames that step gives.
+
+    Raises:
+        RejectedError: Not one frame can be decoded.
+    """
     step = 1
     if clip.rate and options.frames_per_second:
         step = max(round(clip.rate / options.frames_per_second), 1)
@@ -53,11 +82,25 @@ def extract(path: str | Path, options: Options, seconds: float = 0) -> Extractio
     if clip.count:
         step = max(step, math.ceil(clip.count / most))
     groups, count = _survey(clip, step)
-    step *= math.ceil(count / most)
-    layouts = {frames[0].shape: lay_out(frames, clip.regions, count == 1) for frames in groups}
-    rejects: Counter[str] = Counter()
-    pictures = _pictures(clip, step, layouts, options, rejects)
-    return Extraction(pictures=pictures, rejects=rejects, fields=clip.fields)
+    return step * math.ceil(count / most), groups, count
+
+
+def _layout(
+    clip: Clip,
+    known: KnownScanner | None,
+    outlines: Counter[str],
+    frames: list[np.ndarray],
+    still: bool,
+) -> ScreenLayout:
+    """The known place of the picture, unless the frames contradict it, or the one found."""
+    height, width = frames[0].shape
+    scanner = known(clip.fields, (width, height), clip.regions) if known is not None else None
+    if scanner is not None:
+        view = remembered_view(frames, scanner, still)
+        outlines[f'{FITTED if view else NOT_FITTED}: {scanner.name}'] += 1
+        if view is not None:
+            return ScreenLayout((view,))
+    return lay_out(frames, clip.regions, still)
 
 
 def _survey(clip: Clip, step: int) -> tuple[list[list[np.ndarray]], int]:
@@ -98,6 +141,7 @@ def _pictures(
     layouts: dict[tuple[int, ...], ScreenLayout],
     options: Options,
     rejects: Counter[str],
+    lay: Callable[[list[np.ndarray], bool], ScreenLayout],
 ) -> Iterator[Picture]:
     last: dict[Box, np.ndarray] = {}
     next_number = 0
@@ -109,7 +153,7 @@ def _pictures(
             continue
         size = pixels.shape[:2]
         if size not in layouts:  # a size that the survey did not meet
-            layouts[size] = lay_out([to_grey(pixels)], clip.regions, still=False)
+            layouts[size] = lay([to_grey(pixels)], False)
         layout = layouts[size]
         if problem := _layout_problem(layout, options):
             rejects[problem] += 1

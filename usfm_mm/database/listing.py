@@ -46,7 +46,7 @@ class SourceFile:
 
 
 def check_sources(sources: Sequence[Path | Remote], out: Path) -> None:
-    """Refuse sources that are missing, lie in each other, or overlap with the database.
+    """Refuse sources that are missing, lie in each other, or overlap with what is written.
 
     Raises:
         SourceError: They are, or do.
@@ -69,7 +69,7 @@ def check_sources(sources: Sequence[Path | Remote], out: Path) -> None:
                 raise SourceError(f'{source} and {other} share files: name one of them only')
         target = out.resolve()
         if real == target or real in target.parents or target in real.parents:
-            raise SourceError(f'the database {out} and its source {source} must lie apart')
+            raise SourceError(f'{out}, which is written, and the source {source} must lie apart')
         seen.append(real)
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from usfm_mm.database.claim import claim
 from usfm_mm.database.identity import Identity, read_key
 from usfm_mm.database.journal import Journal
+from usfm_mm.database.options import Settings
 from usfm_mm.database.places import (
     JOURNAL_NAME,
     check_same,
@@ -23,6 +24,7 @@ from usfm_mm.database.places import (
 )
 from usfm_mm.database.publish import INDEX_NAME, publish
 from usfm_mm.database.rules import Rules
+from usfm_mm.database.scanners_file import SCANNERS_NAME, kept_scanners, to_text
 from usfm_mm.database.shard_checks import check_shards, open_shards
 from usfm_mm.database.shards import (
     ShardError,
@@ -36,6 +38,7 @@ from usfm_mm.database.shards import (
 from usfm_mm.database.store import OutputError
 from usfm_mm.database.stores import open_stores
 from usfm_mm.database.withdrawal import exclude, recorded_excluded, withdraw
+from usfm_mm.io.atomic import write_atomic
 
 
 def merge(
@@ -85,6 +88,7 @@ def merge(
                     f'{len(shards)} now: build those in a new folder'
                 )
             note_merged(merged, len(shards))
+            _keep_scanners(folder, all_shards(len(shards))[0].name, settings)
             with console.status('taking in the shards'):
                 merged.take()
             check_same(merged, out, folder)
@@ -104,6 +108,12 @@ def merge(
             f'{error}. Free some space, or mend what else is wrong with {out} or {folder}, and '
             'give the same command again'
         ) from error
+
+
+def _keep_scanners(folder: Path, shard: str, settings: Settings) -> None:
+    """All shards have the same known scanners, which the report shows."""
+    if scanners := kept_scanners(folder / shard, settings.scanners):
+        write_atomic(folder / SCANNERS_NAME, to_text(scanners).encode())
 
 
 class _Merged(Journal):

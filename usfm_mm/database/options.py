@@ -19,6 +19,7 @@ class Settings:
         packed: One LMDB file instead of PNG files.
         max_hamming: Bits in which the perceptual hashes of near duplicates differ at most.
         val_fraction: Share of each organ's images held out as split "val".
+        scanners: :func:`~usfm_mm.database.scanners_file.fingerprint` of the known scanners.
         options: How pictures are made.
 
     Raises:
@@ -29,6 +30,7 @@ class Settings:
     packed: bool = False
     max_hamming: int = DUPLICATE_HAMMING
     val_fraction: float = 0.01
+    scanners: str = 'none'
     options: Options = field(default_factory=Options)
 
     def __post_init__(self) -> None:

@@ -154,7 +154,8 @@ def check_settings(journal: Journal, identity: Identity, settings: Settings) -> 
     if stored is None:
         journal.save_settings(wanted)
         return
-    for name, value in stored.items():
+    # Journals begun before there were scanners' outlines do not name them.
+    for name, value in {'scanners': 'none', **stored}.items():
         if value != wanted.get(name):
             told = (
                 'the key file has another key than this database was begun with'

@@ -15,6 +15,7 @@ from usfm_mm.database.journal import Journal
 from usfm_mm.database.lists import REJECTED_NAME, print_lines, summary, write_lists
 from usfm_mm.database.options import Settings
 from usfm_mm.database.report import write_report
+from usfm_mm.database.scanners_file import kept_scanners
 from usfm_mm.database.sheets import are_of, discard_sheets
 from usfm_mm.database.stores import Stores
 from usfm_mm.database.withdrawal import withdrawn
@@ -85,7 +86,10 @@ def publish(
     if images.shards:
         about['shards'] = images.shards
     write_json(out / ABOUT_NAME, about)
-    write_report(out / REPORT_NAME, table, about, counts, journal, stores.read)
+    scanners = kept_scanners(private, settings.scanners)
+    if scanners:
+        about['scanners'] = settings.scanners
+    write_report(out / REPORT_NAME, table, about, counts, journal, stores.read, scanners)
     print_lines(console, summary(table, about, counts, journal))
     where = (
         f'{len(table):,} images in {out}; report: {out / REPORT_NAME}; what was left out, with the '

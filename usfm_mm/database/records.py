@@ -8,7 +8,7 @@ import numpy as np
 
 from usfm_mm.database.listing import SourceFile
 
-COUNTS = ('frames', 'removed', 'doubts', 'fields')
+COUNTS = ('frames', 'removed', 'doubts', 'fields', 'outlines')
 """Names of the counts of a :class:`FileRecord`."""
 
 
@@ -56,6 +56,7 @@ class FileRecord:
         doubts: Images that are kept, and that somebody should look at, by why.
         fields: Fields of the header and their fate: 'dropped: KEYWORD', 'hashed: …' or 'read by
             rules: …'.
+        outlines: What became of a known scanner's outline: 'fitted: SCANNER' or 'did not fit: …'.
     """
 
     file: SourceFile
@@ -66,6 +67,7 @@ class FileRecord:
     removed: Counter[str] = field(default_factory=Counter)
     doubts: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
+    outlines: Counter[str] = field(default_factory=Counter)
     images: list[ImageRecord] = field(default_factory=list)
 
     @property

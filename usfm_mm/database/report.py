@@ -3,7 +3,7 @@
 import base64
 import io
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from matplotlib.figure import Figure
 
 from usfm_mm.database.images import SPACING_COLUMNS
 from usfm_mm.database.journal import Journal
+from usfm_mm.database.scanner import Scanner
+from usfm_mm.database.scanner_drawing import draw_scanners
+from usfm_mm.database.types import FITTED, NOT_FITTED
 from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.image import encode_png
 from usfm_mm.sampling import organ_probabilities
@@ -34,6 +37,7 @@ def write_report(
     counts: dict[str, int],
     journal: Journal,
     read: Callable[[str], np.ndarray],
+    scanners: Sequence[Scanner] = (),
 ) -> None:
     """Write the report.
 
@@ -44,6 +48,7 @@ def write_report(
         counts: Images by fate: 'kept', 'exact', 'near', 'excluded like'.
         journal: For what was left out and removed.
         read: Gives the image uint8 [H, W] of a path in the index.
+        scanners: Those whose picture lies in a known place.
     """
     tallies, reasons = journal.tallies(), journal.reasons()
     labels = {name: _counts(table, name) for name in ('organ', 'center', 'device')}
@@ -73,6 +78,11 @@ def write_report(
             if any(label is not None for label, _ in labels[name])
         },
         samples=_samples(table, read),
+        scanners=[
+            (name, *(tallies['outlines'][f'{fate}: {name}'] for fate in (FITTED, NOT_FITTED)))
+            for name in (one.name for one in scanners)
+        ],
+        scanner_figure=_scanner_figure(scanners),
     )
     write_atomic(path, html.encode())
 
@@ -105,6 +115,13 @@ def _organ_figure(organs: list[tuple[str | None, int]]) -> str:
         return ''
     counts = np.array([count for _, count in organs])
     return _svg(organ_chart([str(name) for name, _ in organs], counts, organ_probabilities(counts)))
+
+
+def _scanner_figure(scanners: Sequence[Scanner]) -> str:
+    drawn = draw_scanners(scanners)
+    if drawn is None:
+        return ''
+    return _data_uri('image/png', encode_png(drawn[..., ::-1], compression=9))
 
 
 def _bars(values: list[tuple[str | None, int]], name: str) -> str:

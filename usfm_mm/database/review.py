@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from usfm_mm.database.places import finished
 from usfm_mm.database.publish import INDEX_NAME
 from usfm_mm.database.samples import final_pictures, painted_pictures, rejected_pictures
+from usfm_mm.database.scanners_file import kept_scanners
 from usfm_mm.database.shards import merged_from
 from usfm_mm.database.sheets import are_of, content_hash, discard_sheets, sheets_done, write_sheet
 from usfm_mm.database.stores import open_stores
@@ -53,13 +54,18 @@ def write_sheets(
         journal, settings, private = stack.enter_context(finished(out, key_file, journal_folder))
         read = stack.enter_context(open_stores(out, settings.packed, merged_from(journal))).read
         table = pq.read_table(out / INDEX_NAME, columns=['path', 'device', '_file'])
+        scanners = kept_scanners(private, settings.scanners)
+        pairs = max(count // 4, 1)
         rng, options = random.Random(seed), settings.options
         discard_sheets(private)
         written = [
             write_sheet(private, kind, number, title, tiles)
             for kind, sheets in (
                 ('pictures', final_pictures(table, read, count, rng)),
-                ('text', painted_pictures(table, journal, options, max(count // 4, 1), rng)),
+                (
+                    'text',
+                    painted_pictures(table, journal, options, pairs, rng, scanners),
+                ),
                 ('rejected', rejected_pictures(journal, options, count, rng)),
             )
             for number, (title, tiles) in enumerate(sheets, 1)

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,9 @@ from usfm_mm.database.extract import extract
 from usfm_mm.database.fetch import at_hand
 from usfm_mm.database.journal import Journal
 from usfm_mm.database.readers import open_clip
+from usfm_mm.database.readers.clip import Box
 from usfm_mm.database.readers.limits import bounded_memory, killed_after, stopped_after
+from usfm_mm.database.scanner import Key, Scanner
 from usfm_mm.database.screen.colour import to_grey
 from usfm_mm.database.screen.sector import reduced
 from usfm_mm.database.types import EXCLUDED, NO_FRAME, PAINTED, Options, Picture
@@ -52,7 +54,12 @@ def final_pictures(
 
 
 def painted_pictures(
-    table: pa.Table, journal: Journal, options: Options, count: int, rng: random.Random
+    table: pa.Table,
+    journal: Journal,
+    options: Options,
+    count: int,
+    rng: random.Random,
+    scanners: Sequence[Scanner] = (),
 ) -> Iterator[Sheet]:
     """Of each device some pictures before and after text was painted over, read again.
 
@@ -62,14 +69,17 @@ def painted_pictures(
         options: How pictures are made.
         count: Of pairs, at most, on a sheet.
         rng: Draws them.
+        scanners: Those whose picture lies in a known place.
     """
+    places = {scanner.key: scanner for scanner in scanners}
     painted = {id.hex() for id in _painted(journal)}
     files = table['_file'].cast(pa.string()).to_pylist()
     for device, rows in _by_device(table):
         known = sorted({files[row] for row in rows} & painted)
         tiles: list[Tile] = []
+        first = partial(_first_painted, device, places)
         for file in rng.sample(known, len(known))[: _TRIES * count]:
-            picture = _attempt(_first_painted, journal.place(bytes.fromhex(file)), options)
+            picture = _attempt(first, journal.place(bytes.fromhex(file)), options)
             if picture is not None and picture.before is not None:
                 # corners beside a sector become black and are no text
                 changed = (picture.before != picture.pixels) & (picture.pixels > 0)
@@ -154,8 +164,13 @@ def _attempt(function: Callable[[Path, Options], T], place: Place, options: Opti
         return None
 
 
-def _first_painted(path: Path, options: Options) -> Picture | None:
-    pictures = extract(path, options, _SECONDS).pictures
+def _first_painted(
+    device: str, places: Mapping[Key, Scanner], path: Path, options: Options
+) -> Picture | None:
+    def known(_: object, size: tuple[int, int], regions: tuple[Box, ...]) -> Scanner | None:
+        return places.get((device, size, regions))
+
+    pictures = extract(path, options, _SECONDS, known).pictures
     return next((picture for picture in pictures if PAINTED in picture.removed), None)
 
 

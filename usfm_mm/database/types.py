@@ -54,6 +54,9 @@ FRAME_REASONS = (
     DOUBTFUL,
 )
 
+# What became of a scanner's known outline, before ': ' and the scanner's name.
+FITTED, NOT_FITTED = 'fitted', 'did not fit'
+
 PAINTED = 'burned-in text painted over'
 # What was taken from a frame that is kept.
 REMOVALS = (
@@ -118,11 +121,13 @@ class Extraction:
             `pictures` is exhausted.
         fields: Text of the DICOM fields by keyword, for the rules of organ, centre and device and
             the hashes of patient and study. PRIVATE: never written. Empty for other files.
+        outlines: Sizes of frames for which a known scanner's outline fitted or did not.
     """
 
     pictures: Iterator[Picture]
     rejects: Counter[str] = field(default_factory=Counter)
     fields: dict[str, str] = field(default_factory=dict)
+    outlines: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)

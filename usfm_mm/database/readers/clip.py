@@ -32,6 +32,14 @@ class Box:
         """In pixels."""
         return self.bottom - self.top
 
+    def shifted(self, x: int, y: int) -> 'Box':
+        """The same rectangle, moved to the right and down.
+
+        >>> Box(0, 0, 2, 1).shifted(5, 7)
+        Box(left=5, top=7, right=7, bottom=8)
+        """
+        return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
     def cut(self, image: np.ndarray) -> np.ndarray:
         """The part of an image [H, W, ...] inside the box, as a view."""
         return image[self.top : self.bottom, self.left : self.right]

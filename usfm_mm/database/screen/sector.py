@@ -23,7 +23,7 @@ _LEAST_PICTURE, _LEAST_MOVING = 0.02, 0.05
 # Part of a side: a picture that ends this near to the screen's edge reaches it.
 _SNAP = 0.03
 # Part of its box that the sector must leave free before the rest is blackened.
-_LEAST_CORNERS = 0.03
+LEAST_CORNERS = 0.03
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,31 @@ def find_pictures(
         None, one, or two side by side, the left one first.
     """
     small = reduced(screen)
-    active = _textured(small)
-    if motion is not None and (motion > _LEAST_MOTION).mean() > _LEAST_MOVING:
-        active = motion > _LEAST_MOTION
-    scale = small.shape[0] / screen.shape[0], small.shape[1] / screen.shape[1]
-    for box in text:
-        top, bottom = int(box.top * scale[0]), int(np.ceil(box.bottom * scale[0]))
-        left, right = int(box.left * scale[1]), int(np.ceil(box.right * scale[1]))
-        active[top:bottom, left:right] = False
-    areas = _areas(active)
+    active = active_pixels(small, motion)
+    clear_boxes(active, text, screen.shape)
+    areas = areas_of(active)
     two = len(areas) > 1 and _side_by_side(areas[0], areas[1])
     areas = sorted(areas[: 1 + two], key=lambda area: int(area.any(axis=0).argmax()))
     found = [_found(_outline(area, small), screen.shape) for area in areas]
     if len(found) == 1 and (column := find_seam(found[0].box.cut(screen))):
         return _halves(found[0], column)
     return found
+
+
+def active_pixels(screen: np.ndarray, motion: np.ndarray | None) -> np.ndarray:
+    """Where a reduced screen [H, W] has texture or, if enough of it does, moves; bool [H, W]."""
+    if motion is not None and (motion > _LEAST_MOTION).mean() > _LEAST_MOVING:
+        return motion > _LEAST_MOTION
+    return _textured(screen)
+
+
+def clear_boxes(active: np.ndarray, boxes: list[Box], shape: tuple[int, ...]) -> None:
+    """Set a reduced mask, bool, to False in boxes of a screen of this shape, in place."""
+    scale = active.shape[0] / shape[0], active.shape[1] / shape[1]
+    for box in boxes:
+        top, bottom = int(box.top * scale[0]), int(np.ceil(box.bottom * scale[0]))
+        left, right = int(box.left * scale[1]), int(np.ceil(box.right * scale[1]))
+        active[top:bottom, left:right] = False
 
 
 def _halves(whole: Found, column: int) -> list[Found]:
@@ -98,7 +108,7 @@ def _textured(screen: np.ndarray) -> np.ndarray:
     return dense & (cv2.blur(smooth, window) > _LEAST_GREY)
 
 
-def _areas(active: np.ndarray) -> list[np.ndarray]:
+def areas_of(active: np.ndarray) -> list[np.ndarray]:
     """Connected areas as masks, the largest first, without thin and small ones."""
     margin = _CLOSE
     mask = np.pad(active.astype(np.uint8), margin)
@@ -175,4 +185,4 @@ def _found(area: np.ndarray, shape: tuple[int, ...]) -> Found:
     # The area ends where texture fills half of a window, a little inside the true edge.
     reach = 2 * int(np.ceil(_TEXTURE_WINDOW / 2 * scale.max())) + 1
     filled = cv2.dilate(inside, np.ones((reach, reach), np.uint8)).astype(bool)
-    return Found(box, None if 1 - filled.mean() < _LEAST_CORNERS else filled)
+    return Found(box, None if 1 - filled.mean() < LEAST_CORNERS else filled)

@@ -47,10 +47,14 @@ class ScreenLayout:
     """The views of a screen, more than one if it is split; `fault` is why it is left out.
 
     A report page has one view, the whole page, for those who keep it.
+
+    Attributes:
+        text: Boxes of all text on the screen, in pixels of the frame.
     """
 
     views: tuple[View, ...]
     fault: str | None = None
+    text: tuple[Box, ...] = ()
 
 
 def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...], still: bool) -> ScreenLayout:
@@ -61,12 +65,11 @@ def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...], still: bool) -> 
         regions: Boxes of tissue that the file names; empty: the whole screen is searched.
         still: The one frame given is all that the file has.
     """
-    # Black frames at the start or end would be the median of a short clip.
-    frames = [frame for frame in frames if frame.std() > _BLANK] or frames
-    screen = np.median(np.stack(frames), axis=0).astype(np.uint8) if frames[1:] else frames[0]
+    screen, frames = typical(frames)
     height, width = screen.shape
     views: list[View] = []
     pages: list[View] = []
+    lines: list[Box] = []
     fault = 'blank'
     for region in regions or (Box(0, 0, width, height),):
         part = region.cut(screen)
@@ -74,26 +77,35 @@ def lay_out(frames: list[np.ndarray], regions: tuple[Box, ...], still: bool) -> 
             fault = 'mask or drawing'
             continue
         text = standing_text(part)
-        found = find_pictures(part, text, _motion([region.cut(frame) for frame in frames]))
+        lines += (line.shifted(region.left, region.top) for line in text)
+        found = find_pictures(part, text, motion_of([region.cut(frame) for frame in frames]))
         if _is_page(text, found, part.size):
-            pages.append(_view(_whole(region), region, part, text, screen.shape, still))
+            pages.append(view_of(_whole(region), region, part, text, screen.shape, still))
             continue
         if not text and sum(each.box.width * each.box.height for each in found) < (
             _LEAST_PART * part.size
         ):
             # A screen has text. This was cut out before and is mostly black.
             found = [_whole(region)]
-        views += [_view(each, region, part, text, screen.shape, still) for each in found]
+        views += [view_of(each, region, part, text, screen.shape, still) for each in found]
     if views:
-        return ScreenLayout(tuple(views))
-    return ScreenLayout(tuple(pages[:1]), 'report page' if pages else fault)
+        return ScreenLayout(tuple(views), text=tuple(lines))
+    return ScreenLayout(tuple(pages[:1]), 'report page' if pages else fault, tuple(lines))
+
+
+def typical(frames: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Median of the frames that show something, uint8 [H, W], and these frames."""
+    # Black frames at the start or end would be the median of a short clip.
+    frames = [frame for frame in frames if frame.std() > _BLANK] or frames
+    screen = np.median(np.stack(frames), axis=0).astype(np.uint8) if frames[1:] else frames[0]
+    return screen, frames
 
 
 def _whole(region: Box) -> Found:
     return Found(Box(0, 0, region.width, region.height), None)
 
 
-def _motion(frames: list[np.ndarray]) -> np.ndarray | None:
+def motion_of(frames: list[np.ndarray]) -> np.ndarray | None:
     """Range of each pixel over the frames without its two extremes; None for a still."""
     if len(frames) < 2:
         return None
@@ -121,7 +133,7 @@ def _is_page(text: list[Box], pictures: list[Found], screen: int) -> bool:
     return area > max(_PAGE_PART * screen, _PAGE_AREA * shown)
 
 
-def _view(
+def view_of(
     found: Found,
     region: Box,
     part: np.ndarray,
@@ -140,12 +152,7 @@ def _view(
         removed.append('corners beside the sector')
     shifted = [_within(line, box) for line in text]
     return View(
-        box=Box(
-            region.left + box.left,
-            region.top + box.top,
-            region.left + box.right,
-            region.top + box.bottom,
-        ),
+        box=box.shifted(region.left, region.top),
         inside=found.inside,
         text=[line for line in shifted if line is not None],
         removed=tuple(removed),
