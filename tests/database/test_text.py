@@ -16,6 +16,9 @@ from usfm_mm.database.types import Options
 from usfm_mm.io.image import encode_png, read_grey
 
 
+EDGES = np.tile(np.uint8([0, 0, 200, 200]), (400, 150))
+
+
 @pytest.mark.parametrize(
     ('height', 'highest', 'mean', 'counts'),
     [
@@ -29,7 +32,16 @@ def test_what_counts_as_text(monkeypatch, height, highest, mean, counts):
     """Up to 24 pixels by the most probable cell, from there on by the mean; lying or standing."""
     for box in (Box(9, 9, 90, 9 + height), Box(9, 9, 9 + height, 90)):
         monkeypatch.setattr(text, 'find_regions', lambda _, it=box: [Region(it, highest, mean)])
-        assert bool(find_text(np.zeros((100, 100), np.uint8))) == counts
+        assert bool(find_text(EDGES)) == counts
+
+
+@pytest.mark.parametrize(('step', 'counts'), [(13, True), (12, False)])
+def test_streaks_without_edges_are_no_text(monkeypatch, step, counts):
+    """A twentieth of the region must change by 12.5 grey levels a pixel."""
+    monkeypatch.setattr(text, 'find_regions', lambda _: [Region(Box(0, 0, 100, 40), 1.0, 1.0)])
+    image = np.zeros((40, 100), np.uint8)
+    image[:, 10:16] = step * np.arange(1, 7)
+    assert bool(find_text(image)) == counts
 
 
 def test_margin_is_two_pixels_and_15_percent_of_the_height(monkeypatch):
@@ -38,7 +50,7 @@ def test_margin_is_two_pixels_and_15_percent_of_the_height(monkeypatch):
     monkeypatch.setattr(
         text, 'find_regions', lambda image: [Region(box, 1.0, 1.0) for box in boxes]
     )
-    assert find_text(np.zeros((400, 600), np.uint8)) == [
+    assert find_text(EDGES) == [
         Box(92, 92, 508, 148),
         Box(295, 195, 325, 400),
         Box(0, 386, 44, 400),

@@ -9,6 +9,8 @@ from usfm_mm.database.screen.text_net import Region, find_regions
 # Small text is sure in few of its cells; what is larger, in nearly all, or it is streaks of tissue.
 # Measured: docs/database_pictures.md.
 _SURE, _SMALL = 0.6, 24
+# Grey levels a pixel, passed by a twentieth of a region: letters have edges, such streaks have none.
+_EDGES = 12.5
 # Covering text can uncover some that stood too near to it to be found.
 _ROUNDS = 3
 
@@ -26,12 +28,19 @@ def find_text(image: np.ndarray) -> list[Box]:
         >>> box.cut(picture).sum() == picture.sum()
         True
     """
-    return [_widened(each.box, *image.shape) for each in find_regions(image) if _is_text(each)]
+    return [
+        _widened(each.box, *image.shape) for each in find_regions(image) if _is_text(each, image)
+    ]
 
 
-def _is_text(region: Region) -> bool:
-    small = min(region.box.width, region.box.height) <= _SMALL
-    return (region.highest if small else region.mean) >= _SURE
+def _is_text(region: Region, image: np.ndarray) -> bool:
+    side = min(region.box.width, region.box.height)
+    if (region.highest if side <= _SMALL else region.mean) < _SURE:
+        return False
+    if side < 2:
+        return True
+    down, across = np.gradient(region.box.cut(image).astype(np.float32))
+    return float(np.percentile(np.hypot(down, across), 95)) >= _EDGES
 
 
 def cover_text(
