@@ -118,10 +118,10 @@ def test_a_fault_in_a_decoder_does_not_stop_the_run(tmp_path, monkeypatch):
 
     extract = chunk.extract
 
-    def faulty(path, options, seconds):
+    def faulty(path, options, seconds, known):
         if path.name == '001.png':
             raise ZeroDivisionError('in some decoder')
-        return extract(path, options, seconds)
+        return extract(path, options, seconds, known)
 
     monkeypatch.setattr(chunk, 'extract', faulty)
     text = run([write_folder(tmp_path / 'source', 4)], tmp_path / 'out', tmp_path)

@@ -157,11 +157,11 @@ def test_what_took_too_long_is_tried_again_with_another_limit(tmp_path, monkeypa
     source = write_folder(tmp_path / 'source', 3)
     slow, tried = ['001.png'], []
 
-    def extract_slowly(path, options, seconds):
+    def extract_slowly(path, options, seconds, known):
         tried.append(path.name)
         if path.name in slow and seconds < 100:
             raise RejectedError('took too long', limit_text(seconds))
-        return extract(path, options, seconds)
+        return extract(path, options, seconds, known)
 
     monkeypatch.setattr(chunk, 'extract', extract_slowly)
     text = run([source], tmp_path / 'out', tmp_path)
@@ -176,10 +176,10 @@ def test_what_took_too_long_is_tried_again_with_another_limit(tmp_path, monkeypa
 def test_vanished_files_are_counted_as_such_and_forgotten(tmp_path, monkeypatch):
     source = write_folder(tmp_path / 'source', 3)
 
-    def remove_first(path, options, seconds):
+    def remove_first(path, options, seconds, known):
         if path.name == '001.png':
             path.unlink()
-        return extract(path, options, seconds)
+        return extract(path, options, seconds, known)
 
     monkeypatch.setattr(chunk, 'extract', remove_first)
     assert '1 files left out: vanished' in run([source], tmp_path / 'out', tmp_path)

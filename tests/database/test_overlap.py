@@ -19,7 +19,7 @@ from usfm_mm.database.overlap import find_overlap, hash_set
 from usfm_mm.database.types import Options
 from usfm_mm.io.image import encode_png
 from usfm_mm.io.index import write_index
-from usfm_mm.io.packed import PackedImages
+from usfm_mm.io.packed import PACKED_NAME, PackedImages
 
 pytestmark = pytest.mark.usefixtures('no_text_search')
 
@@ -127,7 +127,8 @@ def test_a_file_that_kills_its_process_is_unread(tmp_path, test_set, monkeypatch
     write_index(pa.table({'path': names, 'organ': ['x'] * 4}), test_set / 'index.csv')
     pack(test_set, tmp_path / 'packed')
     whole = hashed(tmp_path / 'packed')
-    monkeypatch.setattr(overlap, 'PackedImages', DeadlyStore)
+    store = DeadlyStore(tmp_path / 'packed' / PACKED_NAME)
+    monkeypatch.setattr(overlap, 'packed_images', lambda source: store)
     found = hash_set(tmp_path / 'packed', Options(), 2, Console(file=io.StringIO()))
     assert found.unread == ['b.png']
     kept = [i for i, name in enumerate(whole.names) if name != 'b.png']

@@ -15,7 +15,6 @@ from usfm_mm.database.screen.text_net import Region
 from usfm_mm.database.types import Options
 from usfm_mm.io.image import encode_png, read_grey
 
-
 EDGES = np.tile(np.uint8([0, 0, 200, 200]), (400, 150))
 
 

@@ -9,7 +9,7 @@ from usfm_mm.database.screen.text_net import Region, find_regions
 # Small text is sure in few of its cells; what is larger, in nearly all, or it is streaks of tissue.
 # Measured: docs/database_pictures.md.
 _SURE, _SMALL = 0.6, 24
-# Grey levels a pixel, passed by a twentieth of a region: letters have edges, such streaks have none.
+# Grey levels a pixel, passed by a twentieth of a region: letters have edges, streaks have none.
 _EDGES = 12.5
 # Covering text can uncover some that stood too near to it to be found.
 _ROUNDS = 3
