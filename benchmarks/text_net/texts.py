@@ -36,11 +36,11 @@ def _letters(first: int, end: int, step: int = 1) -> str:
 
 SCRIPTS = {
     'latin': Script(
-        [*_LATIN, 'lato/*.ttf', 'inconsolata/*', 'courier-prime/*.[ot]tf', 'ttf-bitstream-vera/*'],
+        [*_LATIN, 'lato/*.ttf', 'inconsolata/*', 'courier-prime/*', 'ttf-bitstream-vera/*'],
         2 * string.ascii_letters + 'äöüßéèçñåÅÖ', 5, 1.4,
     ),
     'numbers': Script(
-        [*_LATIN, 'lato/*.ttf', 'inconsolata/*', 'courier-prime/*.[ot]tf', 'ttf-bitstream-vera/*'],
+        [*_LATIN, 'lato/*.ttf', 'inconsolata/*', 'courier-prime/*', 'ttf-bitstream-vera/*'],
         string.digits, 5, 1.4,
     ),
     'cyrillic': Script(_LATIN, _letters(0x410, 0x450), 2, 1.4),
