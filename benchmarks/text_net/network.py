@@ -42,6 +42,7 @@ class TextNet(nn.Module):
         self.up_quarter = nn.Sequential(_conv(eighth, quarter, 1), nn.ReLU())
         self.at_quarter = Residual(quarter)
         self.out = nn.Conv2d(quarter, 1, 1)
+        assert self.out.bias is not None
         nn.init.constant_(self.out.bias, -2.0)  # most cells have no text
 
     @staticmethod

@@ -54,9 +54,13 @@ def speckle(rng: random.Random, side: int) -> np.ndarray:
     """Made-up tissue: the envelope of noise, mostly compressed, with a slow change of level."""
     numbers = np.random.default_rng(rng.randrange(2**31))
     alike = rng.random() < 0.5
-    sigma = dict(sigmaX=rng.uniform(0.6, 5), sigmaY=0 if alike else rng.uniform(0.6, 2.5))
+    across = rng.uniform(0.6, 5)
+    down = across if alike else rng.uniform(0.6, 2.5)
     parts = [numbers.normal(size=(side, side)).astype(np.float32) for _ in range(3)]
-    envelope = np.hypot(*(cv2.GaussianBlur(part, (0, 0), **sigma) for part in parts[:2]))
+    real, imaginary = (
+        cv2.GaussianBlur(part, (0, 0), sigmaX=across, sigmaY=down) for part in parts[:2]
+    )
+    envelope = np.hypot(real, imaginary)
     slow = cv2.GaussianBlur(parts[2], (0, 0), rng.uniform(8, 40))
     if rng.random() < 0.4:
         linear = envelope / envelope.mean() * np.exp(slow / (slow.std() + 1e-6) * rng.uniform(0, 1))
@@ -122,8 +126,8 @@ def draw_flow(rng: random.Random, image: np.ndarray) -> None:
     """Bright branches and spots in an ellipse, in place: flow as Doppler shows it, turned grey."""
     side = len(image)
     noise = np.random.default_rng(rng.randrange(2**31)).normal(size=(side, side))
-    sigma = dict(sigmaX=rng.uniform(1, 6), sigmaY=rng.uniform(1, 6))
-    smooth = cv2.GaussianBlur(noise.astype(np.float32), (0, 0), **sigma)
+    across, down = rng.uniform(1, 6), rng.uniform(1, 6)
+    smooth = cv2.GaussianBlur(noise.astype(np.float32), (0, 0), sigmaX=across, sigmaY=down)
     flow = smooth > smooth.std() * rng.uniform(0.5, 1.8)
     within = np.zeros_like(image)
     axes = rng.randint(20, side // 2), rng.randint(10, side // 3)

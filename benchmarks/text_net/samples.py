@@ -54,7 +54,8 @@ def degrade(rng: random.Random, image: np.ndarray) -> np.ndarray:
         image = cv2.resize(small, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.25:
         quality = [cv2.IMWRITE_JPEG_QUALITY, rng.randint(35, 95)]
-        image = cv2.imdecode(cv2.imencode('.jpg', image, quality)[1], cv2.IMREAD_GRAYSCALE)
+        coded = cv2.imencode('.jpg', image, quality)[1]
+        image = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE))
     return image
 
 
@@ -78,7 +79,7 @@ def _block(rng: random.Random) -> tuple[np.ndarray, np.ndarray] | None:
         angle = rng.uniform(-6, 6)
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1)
         more = int(abs(np.sin(np.radians(angle))) * width) + 2
-        turn[:, 2] += [2, more / 2]
+        turn = turn + np.array([[0, 0, 2], [0, 0, more / 2]])
         size = width + 4, height + more
         letters, boxes = (cv2.warpAffine(each, turn, size) for each in (letters, boxes))
     turns = rng.choices(range(4), [5, 2, 2, 2])[0]
@@ -112,7 +113,7 @@ def _write(rng: random.Random, image: np.ndarray, lines: np.ndarray) -> None:
     letters, boxes = letters[cut].astype(np.float32) / 255, boxes[cut]
     if not boxes.any():
         return
-    ground = image[rows, columns].astype(np.float32)
+    ground: np.ndarray = image[rows, columns].astype(np.float32)
     mean = float(ground[boxes > 0].mean())
     grey = _grey(rng, mean)
     if abs(grey - mean) < _LEAST_CONTRAST:

@@ -67,7 +67,8 @@ def loss_of(logits: Tensor, share: Tensor) -> Tensor:
 def train(pictures: list[np.ndarray], steps: int, seed: int, workers: int, kept: Path) -> TextNet:
     """Train, or go on with what is kept; the network with the running mean of its weights."""
     torch.manual_seed(seed)
-    network = TextNet().train().to(memory_format=torch.channels_last)
+    network = TextNet().train()
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-3)
     mean = {name: value.clone() for name, value in network.state_dict().items()}
     first = 0
