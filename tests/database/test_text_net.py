@@ -57,6 +57,22 @@ def test_a_small_picture_is_enlarged(monkeypatch):
     assert abs(region.box.bottom - 1 - rows.max()) <= 4
 
 
+def test_a_large_picture_is_reduced(monkeypatch):
+    """To 2,000 pixels; its boxes are in its own pixels."""
+    image = np.zeros((3000, 4000), np.uint8)
+    cv2.putText(image, 'MILLER', (2500, 2000), cv2.FONT_HERSHEY_SIMPLEX, 1.8, 255, 4)
+    rows, columns = np.nonzero(image)
+    seen = []
+    monkeypatch.setattr(
+        text_net, 'probabilities', lambda it: seen.append(it.shape) or probabilities(it)
+    )
+    (region,) = likely(image)
+    assert seen == [(1500, 2000)]
+    assert abs(region.box.left - columns.min()) <= 12
+    assert abs(region.box.top - rows.min()) <= 12
+    assert abs(region.box.right - columns.max()) <= 12
+
+
 def test_text_at_the_edge_is_found():
     for x, y in ((0, 14), (240, 14), (0, 255), (262, 255)):
         image, ink = written(256, 300, x, y)

@@ -20,8 +20,9 @@ FILE = Path(__file__).with_name('text_net.onnx')
 _CELL, _STEP = 4, 16
 # Black around the picture: text that touches the edge is found better with something beyond it.
 _BORDER = 16
-# Pixels. Smaller pictures are enlarged: their text was larger once.
-_SHORT_SIDE, _MAX_ZOOM = 256, 3.0
+# Pixels. Smaller pictures are enlarged: their text was larger once. Larger ones are reduced: memory
+# grows with the area, and their text is large.
+_SHORT_SIDE, _MAX_ZOOM, _LONG_SIDE = 256, 3.0, 2000
 # Cells of one text are joined from this probability on.
 _JOINED = 0.3
 
@@ -48,8 +49,11 @@ def find_regions(image: np.ndarray) -> list[Region]:
     """
     height, width = image.shape
     zoom = float(np.clip(_SHORT_SIDE / min(height, width), 1.0, _MAX_ZOOM))
-    if zoom > 1:
-        image = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR)
+    zoom = min(zoom, _LONG_SIDE / max(height, width))
+    if zoom != 1:
+        size = max(round(zoom * width), 1), max(round(zoom * height), 1)
+        method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
+        image = cv2.resize(image, size, interpolation=method)
     probable = probabilities(image)
     count, cells, boxes, _ = cv2.connectedComponentsWithStats(
         (probable > _JOINED).astype(np.uint8), connectivity=8
