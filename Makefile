@@ -53,7 +53,7 @@ data/small/index.parquet: $(PREPARED) $(ALIKE)
 data/small_pairs/synthetic/dataset.json: $(PREPARED)
 	$(VENV)/bin/usfm degrade data/small/busi data/small/hc18 $(@D)
 
-# No image that is validated or tested on may be pre-trained on: an error stops here.
+# No image of data/small that is validated or tested on may be pre-trained on: an error stops here.
 .PHONY: small-study-overlap
 small-study-overlap: data/small/index.parquet
 	$(VENV)/bin/usfm check-overlap data/small --out data/small/overlap.csv

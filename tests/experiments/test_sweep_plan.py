@@ -10,6 +10,7 @@ from support.command_line import load
 from usfm_mm.config.files import config_root
 from usfm_mm.experiments import execution
 from usfm_mm.experiments.plan import plan
+from usfm_mm.experiments.preflight import check_choice
 from usfm_mm.experiments.reading import ExperimentError, make_experiment, read_experiment
 from usfm_mm.experiments.sweep import points_of
 
@@ -141,6 +142,10 @@ def of_task(task, config):
         (dict(grid={'USFM': {'a.lr': ['1'], 'b.lr': ['1']}}), {}, 'two axes end with the same'),
         (dict(grid={'USFM': {'x': {'a b': '', 'a/b': 'y=1'}}}), {}, 'two points have one name'),
         (dict(grid={'USFM': {'--arch': ['tiny']}}), {}, '--arch is also given beside it'),
+        (dict(grid={'USFM': {'x': {'a': '--arch tiny', 'b': ''}}}), {}, 'x is also given beside'),
+        (dict(grid={'USFM': {'--data-root': ['a']}}), {}, '--data-root is also given beside it'),
+        (dict(grid=GRID), dict(methods={'USFM': dict(seg=SEG), 'USFM,lr=1': dict(seg=SEG)}),
+         'both named USFM,lr=1'),
         (dict(grid=GRID, budget=3), {}, 'USFM has 2 points, fewer than budget: 3'),
         (dict(grid=GRID, budget=0), {}, 'budget must be a whole number above 0'),
         (dict(grid={**GRID, 'scratch': {'--lr': ['1']}}), {}, r'in size \(USFM 2, scratch 1\)'),
@@ -155,6 +160,32 @@ def of_task(task, config):
 def test_mistakes_are_named(sweep, changed, message):
     with pytest.raises(ExperimentError, match=message):
         make_experiment('x', content(sweep, **changed))
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ('val_dataloader.dataset.ann_file=splits/seg_test.txt', 'list of validation and of test'),
+        ('default_hooks.checkpoint.rule=less', 'that of the highest value'),
+    ],
+)
+def test_a_sweep_chooses_by_other_images_than_are_tested_and_by_the_highest(
+    tmp_path, options, message
+):
+    made = make_experiment('x', content(dict(grid=GRID)))
+    check_choice(plan(made, tmp_path))
+    made = make_experiment(
+        'x', content(dict(grid=GRID), options={'seg': f'--cfg-options {options}'})
+    )
+    with pytest.raises(ValueError, match=message):
+        check_choice(plan(made, tmp_path))
+
+
+def test_sweeps_start_from_the_pre_training_of_the_small_study():
+    folder = config_root() / 'experiments'
+    study = read_experiment(folder / 'small_study.yaml').pretraining['USFM']
+    for name in ('sweep_seg', 'sweep_cls', 'sweep_enhance'):
+        assert read_experiment(folder / f'{name}.yaml').pretraining['USFM'] == study
 
 
 SWEEPS = sorted((config_root() / 'experiments').glob('sweep_*.yaml'))

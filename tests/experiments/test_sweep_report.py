@@ -154,6 +154,35 @@ def test_what_predicts_is_a_rank_correlation_over_the_pre_trainings(tmp_path):
     assert few[0] != few[0]
 
 
+def test_what_predicts_is_told_for_each_method(tmp_path):
+    """One whose results rise with k-NN and one whose results fall, on the same pre-trainings."""
+    lr = ['1', '2', '3', '4']
+    commands = dict(seg=SEG, knn='usfm/cls_custom_probe', pretrained='A')
+    made = make_experiment(
+        'x',
+        dict(
+            data={'busi': dict(task='seg', root='d'), 'near': dict(task='knn', root='d')},
+            pretraining={'A': 'usfm/pretrain_cpu'},
+            methods={'up': commands, 'down': commands},
+            sweep=dict(of='pretraining', grid={'A': {'--lr': lr}}),
+        ),
+    )
+    runs = plan(made, tmp_path)
+    for run in runs:
+        place = 1.0 + lr.index(run.method.partition('=')[2])
+        sign = -1 if run.method.startswith('down') else 1
+        finish(run, {'val/total': place} if not run.data else dict(DSC=50 + sign * place))
+        if run.task == 'knn':
+            run.results.mkdir()
+            run.summary.write_text(json.dumps(dict(metrics=dict(F1=place))))
+    found = {
+        row['method']: row["Spearman's rho"]
+        for row in predicting_table(made, collect(runs))
+        if row['measure'].startswith('k-NN')
+    }
+    assert found == {'up': '1.00', 'down': '-1.00'}
+
+
 @pytest.fixture
 def file(tmp_path):
     (tmp_path / 'data' / 'splits').mkdir(parents=True)

@@ -80,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         markup=False,
         soft_wrap=True,
     )
+    if not (a.names and b.names):
+        raise ValueError(f'nothing was compared: see what was not read of {" and ".join(names)}')
     if pairs and args.b is None:
         number, (first, *_) = len({pair.b for pair in pairs}), pairs
         raise ValueError(

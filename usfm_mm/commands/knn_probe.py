@@ -186,12 +186,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     cfg = load_config(args)
     check_task(cfg)
-    if args.split == 'val':
-        cfg.test_dataloader = cfg.val_dataloader
     set_up_cpu(cfg)
     quiet_imports()
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     check_data(cfg, ('train', args.split))
+    if args.split == 'val':  # only now, or it would seem to be the list of both
+        cfg.test_dataloader = cfg.val_dataloader
     train_loader, test_loader = build_loaders(cfg)
     test_set: Any = test_loader.dataset
     check_split(train_loader.dataset, test_set, args.k)

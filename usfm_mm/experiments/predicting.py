@@ -26,31 +26,34 @@ def predicting_table(experiment: Experiment, rows: Rows) -> list[dict[str, str]]
         rows: Of :func:`~usfm_mm.experiments.collecting.collect`.
 
     Returns:
-        A row for each cheap measure and each data set with its share; empty of other sweeps.
+        A row for each method, cheap measure and data set with its share; empty of other sweeps.
     """
     sweep = experiment.sweep
     if sweep is None or not sweep.pretraining:
         return []
-    cheap: dict[str, Mapping[_Key, float]] = {
-        'validation loss of pre-training': {
-            (row['method'], row['seed']): -row['value']
-            for row in rows
-            if not row['data'] and row['measure'] == LOSS
-        }
+    losses = {
+        (row['method'], row['seed']): -row['value']
+        for row in rows
+        if not row['data'] and row['measure'] == LOSS
     }
-    dear: dict[tuple[str, str], Mapping[_Key, float]] = {}
-    for percent in experiment.percent:
-        for name, data in experiment.data.items():
-            found = _values(experiment, rows, name, percent)
-            if data.task == KNN:
-                cheap[f'k-NN, {name}, {percent} %'] = found
-            else:
-                dear[name, f'{percent} %'] = found
-    return [
-        {'measure': told, 'data': name, 'labels': share} | _correlation(one, other)
-        for told, one in cheap.items()
-        for (name, share), other in dear.items()
-    ]
+    table = []
+    for method in dict.fromkeys(point.of for point in sweep.points.values()):
+        cheap: dict[str, Mapping[_Key, float]] = {'validation loss of pre-training': losses}
+        dear: dict[tuple[str, str], Mapping[_Key, float]] = {}
+        for percent in experiment.percent:
+            for name, data in experiment.data.items():
+                found = _values(experiment, rows, method, name, percent)
+                if data.task == KNN:
+                    cheap[f'k-NN, {name}, {percent} %'] = found
+                elif data.task in _tasks(experiment, method):
+                    dear[name, f'{percent} %'] = found
+        table += [
+            {'method': method, 'measure': told, 'data': name, 'labels': share}
+            | _correlation(one, other)
+            for told, one in cheap.items()
+            for (name, share), other in dear.items()
+        ]
+    return table
 
 
 def rank_correlation(
@@ -72,7 +75,20 @@ def rank_correlation(
     return round(float(rho), 12), float(p), len(both)
 
 
-def _values(experiment: Experiment, rows: Rows, data: str, percent: int) -> dict[_Key, float]:
+def _tasks(experiment: Experiment, method: str) -> set[str]:
+    assert experiment.sweep is not None
+    points = experiment.sweep.points
+    return {
+        task
+        for name, point in points.items()
+        if point.of == method
+        for task in experiment.methods[name].commands
+    }
+
+
+def _values(
+    experiment: Experiment, rows: Rows, method: str, data: str, percent: int
+) -> dict[_Key, float]:
     """Of the measure that counts, by the pre-training that a method starts from, and seed."""
     sweep = experiment.sweep
     assert sweep is not None
@@ -83,6 +99,7 @@ def _values(experiment: Experiment, rows: Rows, data: str, percent: int) -> dict
         for row in rows
         if (row['data'], row['percent'], row['measure']) == (data, percent, sweep.measures[task])
         and experiment.methods[row['method']].pretrained
+        and sweep.points[row['method']].of == method
     }
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from usfm_mm.experiments.execution import all_lists, share_list
-from usfm_mm.experiments.plan import Experiment, Run
+from usfm_mm.experiments.plan import KNN, Experiment, Run
 from usfm_mm.experiments.states import check_unchanged
 from usfm_mm.experiments.unseen import unseen_lists
 
@@ -17,15 +18,50 @@ def check_runs(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
 
     Raises:
         FileNotFoundError: Data or lists are missing.
-        ValueError: A folder was made by another command, or what is unseen cannot be told apart.
+        ValueError: A folder was made by another command, what is unseen cannot be told apart, or a
+            sweep would choose by the test's images.
     """
     missing = missing_files(experiment, runs)
     if missing:
         raise FileNotFoundError(missing[0])
+    if experiment.sweep:
+        check_choice(runs)
     told = unknown_images(runs)
     for run in runs:
         check_unchanged(run)
     return told
+
+
+def check_choice(runs: Sequence[Run]) -> None:
+    """See that a sweep chooses by validation images that are not tested on, and by the highest.
+
+    Raises:
+        ValueError: A config, or an option beside it, validates on the list of its test, or takes
+            the lowest value for the best.
+    """
+    from usfm_mm.config.options import load_plain
+
+    for run in {run.command: run for run in runs if run.data and run.task != KNN}.values():
+        cfg = load_plain(run.command[0])
+        told = dict(word.partition('=')[::2] for word in run.command)
+
+        def value(key: str, cfg: Any = cfg, told: dict[str, str] = told) -> str:
+            own: Any = cfg
+            for part in key.split('.'):
+                own = (own or {}).get(part)
+            return told.get(key, own or '')
+
+        lists = [value(f'{part}_dataloader.dataset.ann_file') for part in ('val', 'test')]
+        if lists[0] and lists[0] == lists[1]:
+            raise ValueError(
+                f'{run}: {lists[0]} is the list of validation and of test: a sweep, which chooses '
+                'by validation, needs images of its own for it'
+            )
+        if value('default_hooks.checkpoint.rule') == 'less':
+            raise ValueError(
+                f'{run}: a sweep reads the best checkpoint as that of the highest value: save it '
+                'by such a measure (default_hooks.checkpoint.rule=greater)'
+            )
 
 
 def unknown_images(runs: Sequence[Run]) -> list[str]:

@@ -12,7 +12,15 @@ from typing import Any
 from usfm_mm.experiments.execution import execute
 from usfm_mm.experiments.plan import Run
 from usfm_mm.experiments.scheduling import Execute
-from usfm_mm.experiments.states import CUT, FAILED, planned, read_state, write_state
+from usfm_mm.experiments.states import (
+    CUT,
+    FAILED,
+    has_test,
+    is_tested,
+    planned,
+    read_state,
+    write_state,
+)
 from usfm_mm.io.optional import optional_import
 
 OUT_OF_TIME = 'out of time'
@@ -112,7 +120,8 @@ def slurm_jobs(executor: Any) -> Execute:
             return _note(run, CUT, told)
 
     def do(run: Run, stop: threading.Event, environment: dict[str, str] | None = None) -> str:
-        state, before = OUT_OF_TIME, None
+        state = OUT_OF_TIME
+        before: tuple[str, bool, int] | None = None
         while state == OUT_OF_TIME and not stop.is_set() and _reached(run) != before:
             before = _reached(run)
             state = one_job(run, stop)
@@ -143,10 +152,11 @@ def in_job(run: Run) -> str:
     return OUT_OF_TIME if state == CUT and caught[:1] == [signal.SIGUSR2] else state
 
 
-def _reached(run: Run) -> str:
-    """Which checkpoint a run has come to."""
+def _reached(run: Run) -> tuple[str, bool, int]:
+    """Which checkpoint a run has come to, whether it is tested, and how often with worse images."""
     pointer = run.folder / 'last_checkpoint'
-    return pointer.read_text() if pointer.is_file() else ''
+    tests = sum(has_test(run.corrupted(each)) for each in run.corruptions)
+    return pointer.read_text() if pointer.is_file() else '', is_tested(run), tests
 
 
 def _note(run: Run, state: str, error: str) -> str:

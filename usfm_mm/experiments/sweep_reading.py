@@ -113,9 +113,14 @@ def _check_free(experiment: Experiment, name: str, grid: Grid, pretraining: bool
             raise ExperimentError(f'sweep, grid, {name}: {KNN} trains nothing: leave it out there')
         others = [experiment.options.get(task, ()) for task in commands]
         given = tuple(word for words in (*commands.values(), *others) for word in words)
-    keys = {word.partition('=')[0] for word in given}
-    for axis in grid:
-        if axis in keys:
+    keys = {word.partition('=')[0] for word in given if word != '--cfg-options'}
+    keys |= {'--data-root', '--work-dir', 'randomness.seed'}
+    if not pretraining and experiment.methods[name].pretrained:
+        keys.add('--weights')
+    for axis, choices in grid.items():
+        named = [words.split() for words in choices.values()] if isinstance(choices, dict) else []
+        told = {word.partition('=')[0] for words in named for word in words}
+        if keys & {axis, *told - {'--cfg-options'}}:
             raise ExperimentError(
                 f'sweep, grid, {name}: {axis} is also given beside it: leave out one'
             )
@@ -133,11 +138,18 @@ def _measures(experiment: Experiment, told: Any) -> tuple[dict[str, str], list[s
     return {task: name.removeprefix(_LOWER) for task, name in names.items()}, lower
 
 
+def _check_new(name: str, others: set[str]) -> None:
+    if name in others:
+        raise ExperimentError(f'sweep: a point and a method are both named {name}: rename one')
+
+
 def _methods(experiment: Experiment, points: list[Point]) -> tuple[Experiment, dict[str, Point]]:
-    methods, named = {}, {}
+    methods: dict[str, Method] = {}
+    named: dict[str, Point] = {}
     for name, method in experiment.methods.items():
         own = [point for point in points if point.of == name]
         for point in own:
+            _check_new(point.name, {*experiment.methods, *methods} - {name})
             commands = {task: (*words, *point.words) for task, words in method.commands.items()}
             methods[point.name] = replace(method, commands=commands)
             named[point.name] = point
@@ -160,6 +172,7 @@ def _pretraining(
         own = [point for point in points if point.of == method.pretrained]
         for point in own:
             here = replace(point, of=name)
+            _check_new(here.name, {*experiment.methods, *methods} - {name})
             methods[here.name] = replace(method, pretrained=point.name)
             named[here.name] = here
         if not own:

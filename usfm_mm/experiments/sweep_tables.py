@@ -1,5 +1,6 @@
 """What a sweep found: points in order of their validation, and how far off the authors' are."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ def rank(sweep: Sweep, rows: Rows, case: Case, task: str) -> list[Ranked]:
         found.append(
             Ranked(
                 point,
-                {row['seed']: row['value'] for row in measured},
+                {row['seed']: row['value'] for row in measured if not math.isnan(row['value'])},
                 len(runs),
                 {
                     other: [row['value'] for row in own if row['measure'] == other]
