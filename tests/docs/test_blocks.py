@@ -83,7 +83,7 @@ def test_a_block_names_what_is_there(block):
 
 def test_few_blocks_are_not_run():
     left_out = [block for block in CODE if block.not_run]
-    assert len(left_out) <= 18, [str(block) for block in left_out]
+    assert len(left_out) <= 24, [str(block) for block in left_out]
     assert len(left_out) < len(CODE) / 4
     assert all(len(block.not_run.split()) >= 3 for block in left_out)
 
