@@ -16,6 +16,7 @@ GROUPS = {
     'baselines/seg': 'Segmentation, other methods',
     'baselines/cls': 'Classification, other methods',
     'baselines/enhance': 'Enhancement, other methods',
+    'baselines/table': 'Images and clips with a table, other methods',
 }
 
 

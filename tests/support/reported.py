@@ -167,7 +167,9 @@ def check_run(folder, rel, losses=True):
     assert 'loss' in ' '.join(numbers)
     for row, expected in zip(training[-per_epoch:], resumed, strict=True):
         for key in numbers if losses else ():
-            assert row[key] == pytest.approx(expected[key], rel=rel, abs=rel), (folder, key)
+            # An accuracy, in percent, changes by whole pixels: a few may lie on an edge.
+            near = 0.05 if 'acc' in key else rel
+            assert row[key] == pytest.approx(expected[key], rel=rel, abs=near), (folder, key)
     scores = json.loads((folder / 'again' / 'scores.json').read_text())
     logged = [row for row in validation if scores.keys() <= row.keys()]
     assert scores
