@@ -85,10 +85,10 @@ def publish(
     }
     if images.shards:
         about['shards'] = images.shards
-    write_json(out / ABOUT_NAME, about)
     scanners = kept_scanners(private, settings.scanners)
     if scanners:
         about['scanners'] = settings.scanners
+    write_json(out / ABOUT_NAME, about)
     write_report(out / REPORT_NAME, table, about, counts, journal, stores.read, scanners)
     print_lines(console, summary(table, about, counts, journal))
     where = (

@@ -34,10 +34,9 @@ def find_text(image: np.ndarray) -> list[Box]:
 
 
 def _is_text(region: Region, image: np.ndarray) -> bool:
-    side = min(region.box.width, region.box.height)
-    if (region.highest if side <= _SMALL else region.mean) < _SURE:
+    if (region.highest if region.side <= _SMALL else region.mean) < _SURE:
         return False
-    if side < 2:
+    if min(region.box.width, region.box.height) < 2:
         return True
     down, across = np.gradient(region.box.cut(image).astype(np.float32))
     return float(np.percentile(np.hypot(down, across), 95)) >= _EDGES
@@ -97,4 +96,6 @@ def paint_over(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
     mask = np.zeros(image.shape, np.uint8)
     for box in boxes:
         box.cut(mask)[:] = 255
+    if mask.all():  # there is nothing to fill from
+        return np.zeros_like(image)
     return cv2.inpaint(image, mask, 3, cv2.INPAINT_TELEA)

@@ -23,6 +23,9 @@ _BORDER = 16
 # Pixels. Smaller pictures are enlarged: their text was larger once. Larger ones are reduced: memory
 # grows with the area, and their text is large.
 _SHORT_SIDE, _MAX_ZOOM, _LONG_SIDE = 256, 3.0, 2000
+# Where it is reduced: no side gets shorter than the one, and what is smaller than the other was
+# large enough at twice the size.
+_LEAST_SIDE, _LARGE = 32, 14
 # Cells of one text are joined from this probability on.
 _JOINED = 0.3
 
@@ -34,15 +37,20 @@ class Region(NamedTuple):
         box: Upright, in pixels of the picture, within it.
         highest: The highest probability of its cells, 0 to 1.
         mean: The mean of them.
+        side: The shorter one, in pixels of the size that the picture was searched at.
     """
 
     box: Box
     highest: float
     mean: float
+    side: float
 
 
 def find_regions(image: np.ndarray) -> list[Region]:
     """Regions of a picture that may be text: words, lines, or lines that stand close together.
+
+    The picture is searched at its own size (a small one enlarged, a large one reduced), and at a
+    half and a quarter of it for letters that are too large there.
 
     Args:
         image: Grey uint8 [H, W].
@@ -50,6 +58,15 @@ def find_regions(image: np.ndarray) -> list[Region]:
     height, width = image.shape
     zoom = float(np.clip(_SHORT_SIDE / min(height, width), 1.0, _MAX_ZOOM))
     zoom = min(zoom, _LONG_SIDE / max(height, width))
+    found = _regions(image, zoom)
+    for reduced in (zoom / 2, zoom / 4):
+        if reduced * min(height, width) >= _LEAST_SIDE:
+            found += [each for each in _regions(image, reduced) if each.side > _LARGE]
+    return found
+
+
+def _regions(image: np.ndarray, zoom: float) -> list[Region]:
+    height, width = image.shape
     if zoom != 1:
         size = max(round(zoom * width), 1), max(round(zoom * height), 1)
         method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
@@ -67,7 +84,8 @@ def find_regions(image: np.ndarray) -> list[Region]:
         box = Box(ends[0], ends[1], min(ends[2], width), min(ends[3], height))
         if box.width > 0 and box.height > 0:
             inner = probable[top:bottom, left:right][inside]
-            found.append(Region(box, float(inner.max()), float(inner.mean())))
+            side = zoom * min(box.width, box.height)
+            found.append(Region(box, float(inner.max()), float(inner.mean()), side))
     return found
 
 
