@@ -1,5 +1,6 @@
 """Places of pictures on the screens of scanners: learned, written, read, and used by a build."""
 
+import json
 import random
 
 import numpy as np
@@ -359,6 +360,8 @@ def test_a_build_takes_the_outline_unless_it_is_contradicted(source, learned, tm
     build(source, tmp_path, learned)
     name = 'LOGIQ E9, 640 × 480'
     assert outlines_of(tmp_path) == {f'fitted: {name}': 6, f'did not fit: {name}': 1}
+    about = json.loads((tmp_path / 'out/database.json').read_text())
+    assert about['scanners'] == fingerprint(read_scanners(learned))
     page = (tmp_path / 'out/report.html').read_text()
     assert f'<td>{name}</td><td class="n">6</td><td class="n">1</td>' in page
     folder = default_journal_folder(tmp_path / 'secret.key', tmp_path / 'out')

@@ -10,7 +10,7 @@ from support.made_up import speckle
 from usfm_mm.database.extract import extract
 from usfm_mm.database.readers.clip import Box
 from usfm_mm.database.screen import text, view
-from usfm_mm.database.screen.text import cover_text, find_text
+from usfm_mm.database.screen.text import cover_text, find_text, paint_over
 from usfm_mm.database.screen.text_net import Region
 from usfm_mm.database.types import Options
 from usfm_mm.io.image import encode_png, read_grey
@@ -27,27 +27,32 @@ EDGES = np.tile(np.uint8([0, 0, 200, 200]), (400, 150))
         (25, 0.99, 0.61, True),
     ],
 )
+@pytest.mark.usefixtures('no_large_text')
 def test_what_counts_as_text(monkeypatch, height, highest, mean, counts):
     """Up to 24 pixels by the most probable cell, from there on by the mean; lying or standing."""
     for box in (Box(9, 9, 90, 9 + height), Box(9, 9, 9 + height, 90)):
-        monkeypatch.setattr(text, 'find_regions', lambda _, it=box: [Region(it, highest, mean)])
+        monkeypatch.setattr(
+            text, 'find_regions', lambda _, it=box: [Region(it, highest, mean, height)]
+        )
         assert bool(find_text(EDGES)) == counts
 
 
 @pytest.mark.parametrize(('step', 'counts'), [(13, True), (12, False)])
+@pytest.mark.usefixtures('no_large_text')
 def test_streaks_without_edges_are_no_text(monkeypatch, step, counts):
     """A twentieth of the region must change by 12.5 grey levels a pixel."""
-    monkeypatch.setattr(text, 'find_regions', lambda _: [Region(Box(0, 0, 100, 40), 1.0, 1.0)])
+    monkeypatch.setattr(text, 'find_regions', lambda _: [Region(Box(0, 0, 100, 40), 1.0, 1.0, 40)])
     image = np.zeros((40, 100), np.uint8)
     image[:, 10:16] = step * np.arange(1, 7)
     assert bool(find_text(image)) == counts
 
 
+@pytest.mark.usefixtures('no_large_text')
 def test_margin_is_two_pixels_and_15_percent_of_the_height(monkeypatch):
     """Within the picture."""
     boxes = [Box(100, 100, 500, 140), Box(300, 200, 320, 500), Box(0, 390, 40, 400)]
     monkeypatch.setattr(
-        text, 'find_regions', lambda image: [Region(box, 1.0, 1.0) for box in boxes]
+        text, 'find_regions', lambda image: [Region(box, 1.0, 1.0, 40) for box in boxes]
     )
     assert find_text(EDGES) == [
         Box(92, 92, 508, 148),
@@ -99,6 +104,16 @@ def test_little_of_real_pictures_is_taken_for_text(shared_data):
             box.cut(covered)[:] = True
         painted += covered.sum()
     assert painted < 0.002 * pixels
+
+
+@pytest.fixture
+def no_large_text(monkeypatch):
+    monkeypatch.setattr(text, 'find_large_regions', lambda image: [])
+
+
+def test_nothing_is_left_where_all_is_text():
+    image = speckle(0, 40, 120)
+    assert not paint_over(image, [Box(0, 0, 120, 40)]).any()
 
 
 def lines(count, width=100, height=12):

@@ -8,6 +8,7 @@ from onnx import numpy_helper
 
 from support.made_up import speckle
 from usfm_mm.database.screen import text_net
+from usfm_mm.database.screen.text import cover_text
 from usfm_mm.database.screen.text_net import FILE, find_regions, probabilities
 from usfm_mm.io.image import read_grey
 
@@ -67,11 +68,36 @@ def test_a_large_picture_is_reduced(monkeypatch):
     monkeypatch.setattr(
         text_net, 'probabilities', lambda it: seen.append(it.shape) or probabilities(it)
     )
-    (region,) = likely(image)
+    region = likely(image)[0]
     assert seen == [(1500, 2000)]
     assert abs(region.box.left - columns.min()) <= 12
     assert abs(region.box.top - rows.min()) <= 12
     assert abs(region.box.right - columns.max()) <= 12
+
+
+@pytest.mark.parametrize(
+    ('height', 'width', 'letters'),
+    [
+        (96, 160, 28),
+        (128, 260, 32),
+        (128, 420, 40),
+        (600, 800, 66),
+        (600, 800, 90),
+        (600, 800, 110),
+    ],
+)
+def test_large_letters_are_found(height, width, letters):
+    """At a half or a quarter of the size: the network knows letters of up to some 60 pixels."""
+    image = cv2.GaussianBlur(speckle(3, height, width) // 3, (0, 0), 2)
+    before = image.copy()
+    face = cv2.FONT_HERSHEY_SIMPLEX
+    thick = max(letters // 10, 1)
+    scale = cv2.getFontScaleFromHeight(face, letters, thick)
+    cv2.putText(image, 'DOE J 61', (8, (height + letters) // 2), face, scale, 255, thick)
+    clean, _ = cover_text(image, [], None, search=True)
+    assert clean is not None
+    left = (clean == 255) & (cv2.absdiff(image, before) > 60)
+    assert left.sum() == 0
 
 
 def test_text_at_the_edge_is_found():

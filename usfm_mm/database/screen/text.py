@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from usfm_mm.database.readers.clip import Box
-from usfm_mm.database.screen.text_net import Region, find_regions
+from usfm_mm.database.screen.text_net import Region, find_large_regions, find_regions
 
 # Small text is sure in few of its cells; what is larger, in nearly all, or it is streaks of tissue.
 # Measured: docs/database_pictures.md.
@@ -28,9 +28,13 @@ def find_text(image: np.ndarray) -> list[Box]:
         >>> bool(box.cut(picture).sum() == picture.sum())
         True
     """
-    return [
-        _widened(each.box, *image.shape) for each in find_regions(image) if _is_text(each, image)
-    ]
+    found = _boxes(find_regions(image), image)
+    image = paint_over(image, found)  # or its lines would look like one of large letters
+    return found + _boxes(find_large_regions(image), image)
+
+
+def _boxes(regions: list[Region], image: np.ndarray) -> list[Box]:
+    return [_widened(each.box, *image.shape) for each in regions if _is_text(each, image)]
 
 
 def _is_text(region: Region, image: np.ndarray) -> bool:
