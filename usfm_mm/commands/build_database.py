@@ -6,12 +6,11 @@ is given again. What each option means, and the format of the rules: docs/databa
 """
 
 import argparse
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from usfm_mm.database.options import Settings, add_options, options_of
+from usfm_mm.io.matplotlib_home import nothing_kept_at_home
 
 EXAMPLES = """examples:
   (umask 077; python -c "import secrets; print(secrets.token_hex(32))" > ~/usfm.key)
@@ -69,9 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='of the processor, then it is left out; another limit tries it again (0: none)',
     )
     args = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        # The report's drawings need matplotlib, which keeps settings and a list of fonts at home.
-        os.environ.setdefault('MPLCONFIGDIR', folder)
+    with nothing_kept_at_home():
         _build(args)
 
 

@@ -8,9 +8,9 @@ Example: usfm learn-scanners /pacs/export scanners.yaml --rules rules.yaml
 """
 
 import argparse
-import os
-import tempfile
 from collections.abc import Sequence
+
+from usfm_mm.io.matplotlib_home import nothing_kept_at_home
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -45,9 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='of the processor, then it is left out (0: none)',
     )
     args = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        # Drawing needs matplotlib, which keeps settings and a list of fonts at home.
-        os.environ.setdefault('MPLCONFIGDIR', folder)
+    with nothing_kept_at_home():
         _learn(args)
 
 

@@ -6,9 +6,9 @@ Example: usfm merge-shards data/3mus --key-file ~/usfm.key
 """
 
 import argparse
-import os
-import tempfile
 from collections.abc import Sequence
+
+from usfm_mm.io.matplotlib_home import nothing_kept_at_home
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -20,9 +20,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--key-file', help='secret that patients are hashed with')
     parser.add_argument('--journal', help='private folder (default: beside the key)')
     args = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        # The report's drawings need matplotlib, which keeps settings and a list of fonts at home.
-        os.environ.setdefault('MPLCONFIGDIR', folder)
+    with nothing_kept_at_home():
         _merge(args)
 
 

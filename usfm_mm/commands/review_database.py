@@ -9,9 +9,9 @@ Example: usfm review-database data/3mus --key-file ~/usfm.key
 """
 
 import argparse
-import os
-import tempfile
 from collections.abc import Sequence
+
+from usfm_mm.io.matplotlib_home import nothing_kept_at_home
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,9 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='you looked at the sheets: add your name to signed_off.csv in the database',
     )
     args = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        # Drawing needs matplotlib, which keeps settings and a list of fonts at home.
-        os.environ.setdefault('MPLCONFIGDIR', folder)
+    with nothing_kept_at_home():
         _review(args)
 
 
