@@ -12,6 +12,7 @@ from usfm_mm.experiments.reading import (
     find_experiment,
     make_experiment,
     read_experiment,
+    with_seeds,
 )
 
 SEG, CLS = 'baselines/seg_upernet_scratch', 'baselines/cls_vit_scratch'
@@ -133,3 +134,13 @@ def test_experiments_of_the_package_expand(path):
     assert methods == set(experiment.methods)
     assert {run.data for run in runs} - {''} == set(experiment.data)
     assert len(experiment.seeds) >= 3 or path.stem.endswith(('_quick', '_short'))
+
+
+def test_some_of_the_seeds_are_a_part_of_the_same_runs(tmp_path):
+    experiment = make_experiment('x', content(seeds=[3, 4, 5]))
+    whole = plan(experiment, tmp_path)
+    part = plan(with_seeds(experiment, [5, 3]), tmp_path)
+    assert part == [run for run in whole if run.seed != 4]
+    assert plan(with_seeds(experiment, None), tmp_path) == whole
+    with pytest.raises(ExperimentError, match='--seeds: 7 is unknown; there are 3, 4, 5'):
+        with_seeds(experiment, [3, 7])

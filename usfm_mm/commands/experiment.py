@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--jobs', type=int, help=f'runs at once (default: 1; with --slurm: {SLURM_JOBS})'
     )
+    parser.add_argument('--seeds', nargs='+', type=int, help='only these of the experiment')
     where = parser.add_mutually_exclusive_group()
     where.add_argument('--gpus', nargs='+', default=[], help='numbers, dealt out to the jobs')
     where.add_argument(
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.experiments.execution import execute
     from usfm_mm.experiments.plan import plan
     from usfm_mm.experiments.preflight import check_runs
-    from usfm_mm.experiments.reading import find_experiment, read_experiment
+    from usfm_mm.experiments.reading import find_experiment, read_experiment, with_seeds
     from usfm_mm.experiments.report import report
     from usfm_mm.experiments.scheduling import Execute, run_all
     from usfm_mm.experiments.slurm import slurm_executor, slurm_jobs
@@ -61,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.experiments.telling import Progress
 
     console = Console()
-    experiment = read_experiment(find_experiment(args.name))
+    experiment = with_seeds(read_experiment(find_experiment(args.name)), args.seeds)
     runs = plan(experiment, args.work_dir)
     if args.dry_run:
         show_plan(experiment, runs, jobs, console)

@@ -20,7 +20,7 @@ def mapping(where: str, value: Any) -> dict[str, Any]:
     return value
 
 
-def known(where: str, given: Iterable[Any], names: Collection[str]) -> None:
+def known(where: str, given: Iterable[Any], names: Collection[Any]) -> None:
     """See that all that is given is known.
 
     Raises:
@@ -28,8 +28,9 @@ def known(where: str, given: Iterable[Any], names: Collection[str]) -> None:
     """
     for name in given:
         if name not in names:
-            close = difflib.get_close_matches(str(name), names, n=1)
+            there = [str(each) for each in names]
+            close = difflib.get_close_matches(str(name), there, n=1)
             hint = f'; did you mean {close[0]}?' if close else ''
             raise ExperimentError(
-                f'{where}: {name!r} is unknown; there are {", ".join(names) or "none"}{hint}'
+                f'{where}: {name!r} is unknown; there are {", ".join(there) or "none"}{hint}'
             )

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,21 @@ def read_experiment(path: Path) -> Experiment:
         return make_experiment(path.stem, content)
     except ExperimentError as error:
         raise ExperimentError(f'{path}: {error}') from error
+
+
+def with_seeds(experiment: Experiment, seeds: Sequence[int] | None) -> Experiment:
+    """A part of an experiment, as one machine of several may run it.
+
+    Args:
+        experiment: The whole.
+        seeds: Those to keep; None for all.
+
+    Raises:
+        ExperimentError: The experiment has no such seed.
+    """
+    known('--seeds', seeds or (), experiment.seeds)
+    kept = tuple(seed for seed in experiment.seeds if seeds is None or seed in seeds)
+    return replace(experiment, seeds=kept)
 
 
 def make_experiment(name: str, content: Any) -> Experiment:
