@@ -136,6 +136,19 @@ def test_experiments_of_the_package_expand(path):
     assert len(experiment.seeds) >= 3 or path.stem.endswith(('_quick', '_short'))
 
 
+def test_options_of_one_data_set_win_over_those_of_its_task(tmp_path):
+    data = {
+        'busi': dict(task='seg', root='data/busi', options='--image-size 96 --epochs 3'),
+        'hc18': dict(task='seg', root='data/hc18'),
+    }
+    methods = {'b': dict(seg=SEG)}
+    runs = plan(make_experiment('x', content(data=data, methods=methods)), tmp_path)
+    commands = {run.data: ' '.join(run.command) for run in runs}
+    both = '--image-size 112 --image-size 96 --epochs 3 --data-root data/busi'
+    assert both in commands['busi']
+    assert '--image-size 112 --data-root data/hc18' in commands['hc18']
+
+
 def test_some_of_the_seeds_are_a_part_of_the_same_runs(tmp_path):
     experiment = make_experiment('x', content(seeds=[3, 4, 5]))
     whole = plan(experiment, tmp_path)

@@ -74,6 +74,20 @@ def test_an_image_in_two_splits_stops_it(made, tmp_path):
     assert not any(call.startswith('experiment') for call in calls)
 
 
+def test_its_controls_share_the_runs_of_one_name(tmp_path):
+    study, controls = (
+        {run.folder: run for run in plan(read_experiment(find_experiment(name)), tmp_path)}
+        for name in ('small_study', 'small_controls')
+    )
+    shared = {folder for folder in controls if folder in study}
+    assert {study[folder].method for folder in shared} == {'USFM', 'scratch'}
+    assert all(study[folder] == controls[folder] for folder in shared)
+    for run in controls.values():  # as many images as pre-training and fine-tuning together
+        if run.method == 'scratch-as-long':
+            assert 'train_cfg.max_epochs=1971' in run.command
+            assert pytest.approx(490 * 832, abs=210) == (1971 - 30) * 210
+
+
 def test_all_methods_are_on_all_data_and_start_from_as_many_draws(tmp_path):
     experiment = read_experiment(find_experiment('small_study'))
     runs = plan(experiment, tmp_path)

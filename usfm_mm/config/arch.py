@@ -7,7 +7,7 @@ from mmengine.config import Config
 from usfm_mm.compat import quiet_imports
 from usfm_mm.config.places import Place, backbone_of, places
 
-_VITS = ('usfm_mm.USFMViT', 'usfm_mm.SimMIMViT')
+_VITS = ('usfm_mm.USFMViT', 'usfm_mm.SimMIMViT', 'usfm_mm.MAEViT')
 _WIDTHS = {'in_channels', 'embed_dim'}
 _HEADS = ('neck', 'pooling', 'head', 'decode_head', 'auxiliary_head')
 

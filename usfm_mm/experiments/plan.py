@@ -25,12 +25,14 @@ class Data:
         root: Folder that ``usfm prepare`` made.
         paper: Name in the paper's tables; empty where it is not there.
         unseen: What is kept from training and tested on; None for the lists as they are.
+        options: Of all methods on this data, behind those of the task.
     """
 
     task: str
     root: str
     paper: str = ''
     unseen: Unseen | None = None
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def _stage(experiment: Experiment, data: Data) -> str:
 
 
 def _command(experiment: Experiment, method: Method, data: Data, seed: int) -> tuple[str, ...]:
-    common = (*experiment.options.get(data.task, ()), '--data-root', data.root)
+    common = (*experiment.options.get(data.task, ()), *data.options, '--data-root', data.root)
     asked = ('--split', 'val') if experiment.sweep and data.task == KNN else ()
     return (*method.commands[data.task], *common, *asked, *_seed(seed))
 

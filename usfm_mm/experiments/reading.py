@@ -26,7 +26,7 @@ _KEYS = (
     'robustness',
     'sweep',
 )
-_DATA_KEYS = ('task', 'root', 'paper', 'unseen')
+_DATA_KEYS = ('task', 'root', 'paper', 'unseen', 'options')
 _PRETRAINED = 'pretrained'
 _ENCODER = ('encoder', 'weights')
 
@@ -142,7 +142,8 @@ def _data(name: str, value: Any) -> Data:
         if len(told) != 1:
             raise ExperimentError(f'{where}, unseen: give one column with a value, "center: B"')
         unseen = Unseen(Path(root), *(str(part) for part in next(iter(told.items()))))
-    return Data(str(entry['task']), root, str(entry.get('paper', '')), unseen)
+    options = tuple(shlex.split(str(entry.get('options') or '')))
+    return Data(str(entry['task']), root, str(entry.get('paper', '')), unseen, options)
 
 
 def _method(name: str, value: Any, pretraining: Mapping, tasks: Sequence[str]) -> Method:

@@ -112,6 +112,7 @@ def _check_free(experiment: Experiment, name: str, grid: Grid, pretraining: bool
         if KNN in commands:
             raise ExperimentError(f'sweep, grid, {name}: {KNN} trains nothing: leave it out there')
         others = [experiment.options.get(task, ()) for task in commands]
+        others += [data.options for data in experiment.data.values() if data.task in commands]
         given = tuple(word for words in (*commands.values(), *others) for word in words)
     keys = {word.partition('=')[0] for word in given if word != '--cfg-options'}
     keys |= {'--data-root', '--work-dir', 'randomness.seed'}

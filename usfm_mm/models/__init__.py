@@ -6,6 +6,7 @@ from .data_preprocessor import DualMaskDataPreprocessor
 from .enhancement.generator import USFMResnetGenerator
 from .frame_pooling import AttentionFrames, MeanFrames
 from .losses import FocalFrequencyLoss, focal_frequency_loss
+from .mae import MAEDecoder, MAEViT, MaskedMAE
 from .monai_network import MONAINetwork
 from .pretrainer import USFMPretrainer
 from .regression_head import RegressionHead, ValueL1Loss
@@ -20,7 +21,10 @@ __all__ = [
     'ClipDataPreprocessor',
     'DualMaskDataPreprocessor',
     'FocalFrequencyLoss',
+    'MAEDecoder',
+    'MAEViT',
     'MONAINetwork',
+    'MaskedMAE',
     'MeanFrames',
     'RegressionHead',
     'SimMIMViT',

@@ -19,8 +19,9 @@ class USFMAttention(BEiTAttention):
 
         Args:
             x: Tokens, ``[B, N, D]``.
-            rel_pos_bias: Bias of the attention logits, ``[heads, N, N]``, also where the table is
-                the block's own: the encoder knows the grid, the block does not.
+            rel_pos_bias: Bias of the attention logits, ``[heads, N, N]`` or one for each image,
+                ``[B, heads, N, N]``, also where the table is the block's own: the encoder knows
+                the grid, the block does not.
 
         Returns:
             Tokens, ``[B, N, D]``.
@@ -35,7 +36,9 @@ class USFMAttention(BEiTAttention):
         fused = x.is_cuda if self.fused is None else self.fused
         # ONNX's exporter decomposes the fused kernel into one of another memory layout.
         if fused and not torch.onnx.is_in_onnx_export():
-            bias = None if rel_pos_bias is None else rel_pos_bias.to(q.dtype).unsqueeze(0)
+            bias = None if rel_pos_bias is None else rel_pos_bias.to(q.dtype)
+            if bias is not None and bias.ndim == 3:
+                bias = bias.unsqueeze(0)
             dropout = self.attn_drop.p if self.training else 0.0
             out = F.scaled_dot_product_attention(q, k, v, bias, dropout, scale=self.scale)
         else:
@@ -58,7 +61,7 @@ class USFMBlock(BEiTTransformerEncoderLayer):
 
         Args:
             x: Tokens, ``[B, N, D]``.
-            rel_pos_bias: Bias of the attention logits, ``[heads, N, N]``.
+            rel_pos_bias: Bias of the attention logits, as in :class:`USFMAttention`.
 
         Returns:
             Tokens, ``[B, N, D]``.

@@ -183,8 +183,17 @@ class USFMViT(BEiTViT):
         tokens, grid = self.patch_embed(x)
         return tokens, (int(grid[0]), int(grid[1]))
 
-    def encode(self, tokens: Tensor, grid: tuple[int, int]) -> tuple[Tensor, ...]:
-        """Run the blocks on patch tokens ``[B, hw, D]`` of a grid (h, w)."""
+    def encode(
+        self, tokens: Tensor, grid: tuple[int, int], keep: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Run the blocks on patch tokens ``[B, hw, D]`` of a grid (h, w).
+
+        Args:
+            tokens: Of :meth:`embed`.
+            grid: Its (h, w).
+            keep: Numbers of the patch tokens that are encoded, ``[B, n]``, the others being left
+                out; needs an ``out_type`` without a grid. None for all.
+        """
         x = tokens
         if self.cls_token is not None:
             x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)
@@ -192,12 +201,19 @@ class USFMViT(BEiTViT):
             how = self.interpolate_mode, self.num_extra_tokens
             x = x + self.resize_pos_embed(self.pos_embed, self.patch_resolution, grid, *how)
         x = self.drop_after_pos(x)
-        shared = None if self.rel_pos_bias is None else self._bias(self.rel_pos_bias, grid)
+        if keep is not None:
+            extra = self.num_extra_tokens
+            first = torch.arange(extra, device=keep.device).expand(len(keep), -1)
+            keep = torch.cat((first, keep + extra), dim=1)
+            x = x.gather(1, keep.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+        shared = None
+        if self.rel_pos_bias is not None:
+            shared = self._bias(self.rel_pos_bias, grid, keep)
         outs = []
         for i, layer in enumerate(self.layers):
             bias = shared
             if layer.attn.use_rel_pos_bias:
-                own = self._bias(layer.attn, grid)
+                own = self._bias(layer.attn, grid, keep)
                 bias = own if shared is None else own + shared
             if self.with_cp and torch.is_grad_enabled():
                 x = checkpoint(layer, x, bias, use_reentrant=False)
@@ -213,13 +229,19 @@ class USFMViT(BEiTViT):
         out = super()._format_output(x, hw)
         return (out, x[:, 0]) if self.output_cls_token else out
 
-    def _bias(self, holder: Any, grid: tuple[int, int]) -> Tensor:
-        """Bias ``[heads, N, N]`` of a grid, from the table made for ``patch_resolution``."""
+    def _bias(self, holder: Any, grid: tuple[int, int], keep: Tensor | None) -> Tensor:
+        """Bias ``[heads, N, N]`` of a grid, from the table made for ``patch_resolution``.
+
+        With tokens to keep, ``[B, n]``, that of each image: ``[B, heads, n, n]``.
+        """
         table = resize_relative_position_bias(
             holder.relative_position_bias_table, self.patch_resolution, grid
         )
         bias = relative_position_bias(table, *grid)
-        return bias if self.cls_token is not None else bias[:, 1:, 1:]
+        bias = bias if self.cls_token is not None else bias[:, 1:, 1:]
+        if keep is None:
+            return bias
+        return bias[:, keep[:, :, None], keep[:, None, :]].transpose(0, 1)
 
     def _prepare_relative_position_bias_table(
         self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any
