@@ -27,6 +27,15 @@ def _config_text_as_it_comes():
         yield
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where there is none."""
+    if item.get_closest_marker('gpu'):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip('needs a GPU')
+
+
 @pytest.fixture(scope='session')
 def project_root() -> Path:
     """Root of the repository."""

@@ -166,7 +166,7 @@ def test_runs_in_float32_under_autocast(dtype):
     torch.testing.assert_close(out.double(), exact, atol=tolerance, rtol=0)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+@pytest.mark.gpu
 def test_gpu_equals_cpu():
     images, patches, bands = draw((4, 1, 224, 224), grid=(7, 7))
     tensors = [torch.from_numpy(array) for array in (images, patches, bands)]

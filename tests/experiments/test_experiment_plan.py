@@ -133,7 +133,7 @@ def test_experiments_of_the_package_expand(path):
     methods = {run.method for run in runs if run.data}
     assert methods == set(experiment.methods)
     assert {run.data for run in runs} - {''} == set(experiment.data)
-    assert len(experiment.seeds) >= 3 or path.stem.endswith(('_quick', '_short'))
+    assert len(experiment.seeds) >= 3 or path.stem.endswith(('_quick', '_short', '_kinds'))
 
 
 def test_options_of_one_data_set_win_over_those_of_its_task(tmp_path):

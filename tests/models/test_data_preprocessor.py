@@ -89,7 +89,7 @@ def test_to_unit_is_the_inverse():
     torch.testing.assert_close(preprocessor.to_unit(preprocessor.normalise(images)), images)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+@pytest.mark.gpu
 def test_gpu_equals_cpu():
     cpu = DualMaskDataPreprocessor(MEAN, STD)(batch(size=224))['inputs']
     gpu = DualMaskDataPreprocessor(MEAN, STD).cuda()(batch(size=224))['inputs']

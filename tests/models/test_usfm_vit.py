@@ -215,7 +215,7 @@ def test_mask_token_replaces_masked_patches_only():
     torch.testing.assert_close(model(x, torch.zeros_like(mask))[0], model(x)[0])
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+@pytest.mark.gpu
 def test_fused_attention_on_a_gpu_equals_cpu():
     _, ours = pair()
     x = images()
