@@ -3,9 +3,9 @@
     python -m benchmarks.gpu RESULTS [--minutes 9] [--tiny]
 
 A call goes on where the last one was stopped and ends after ``--minutes``: with status 0 where all
-is done, 75 where more is left, 1 where a piece failed, which the next call tries again. ``RESULTS``
-then has ``gpu.json``, with what every piece gave, and ``figures``. ``--tiny`` proves each piece on a
-CPU, with sizes whose numbers mean nothing.
+is done, 75 where more is left, 1 where a piece failed, which the next call tries again. Then
+``RESULTS`` has ``gpu.json``, with what every piece gave, and ``figures``. ``--tiny`` proves each
+piece on a CPU, with sizes whose numbers mean nothing.
 """
 
 import argparse
