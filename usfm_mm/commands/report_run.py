@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('work_dir', type=Path)
     work_dir = parser.parse_args(argv).work_dir
     from usfm_mm.io.run_log import read_log  # imported once they are needed
+    from usfm_mm.io.numbered import number_of
     from usfm_mm.visualization.curves import curves_panel
     from usfm_mm.visualization.figures import save_figure
     from usfm_mm.visualization.loss import loss_curve
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     steps, validations = read_log(work_dir)
     console = Console()
     console.print(loss_table(steps))
-    panels = sorted(work_dir.glob('reconstruction/*.json'))
+    panels = sorted(work_dir.glob('reconstruction/*.json'), key=number_of)
     if panels:
         panel = json.loads(panels[-1].read_text())
         masked, recovered = (

@@ -11,6 +11,7 @@ from usfm_mm.experiments.plan import PRETRAIN, Run
 from usfm_mm.experiments.states import is_done
 from usfm_mm.experiments.tables import cell
 from usfm_mm.inference.feature_space import KINDS, comparable, kind_of
+from usfm_mm.io.numbered import number_of
 
 NEIGHBOURS = 5
 
@@ -41,7 +42,7 @@ def read_features(runs: Sequence[Run]) -> tuple[list[OrganFeatures], str]:
     """
     found = []
     for run in runs:
-        files = sorted((run.folder / 'embedding').glob('epoch_*.npz'))
+        files = sorted((run.folder / 'embedding').glob('epoch_*.npz'), key=number_of)
         if run.stage == PRETRAIN and is_done(run) and files:
             with np.load(files[-1]) as held:
                 kind = kind_of({'features': str(held['kind'])} if 'kind' in held else {})

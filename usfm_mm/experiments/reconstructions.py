@@ -7,6 +7,7 @@ from pathlib import Path
 from usfm_mm.experiments.plan import PRETRAIN, Experiment, Run
 from usfm_mm.experiments.states import is_done
 from usfm_mm.io.atomic import write_atomic
+from usfm_mm.io.numbered import number_of
 
 
 def show_reconstructions(experiment: Experiment, runs: Sequence[Run], folder: Path) -> str:
@@ -25,7 +26,7 @@ def show_reconstructions(experiment: Experiment, runs: Sequence[Run], folder: Pa
     wanted = about.pretrained if about else ''
     done = [run for run in runs if run.stage == PRETRAIN and is_done(run)]
     for run in sorted(done, key=lambda run: run.method != wanted):
-        panels = sorted((run.folder / 'reconstruction').glob('*.png'))
+        panels = sorted((run.folder / 'reconstruction').glob('*.png'), key=number_of)
         if panels:
             return _wrapped(panels[-1].read_bytes(), folder)
     return ''
