@@ -32,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description='Sum up a run.')
     parser.add_argument('work_dir', type=Path)
     work_dir = parser.parse_args(argv).work_dir
-    from usfm_mm.io.run_log import read_log  # imported once they are needed
-    from usfm_mm.io.numbered import number_of
+    from usfm_mm.io.numbered import number_of  # imported once they are needed
+    from usfm_mm.io.run_log import read_log
     from usfm_mm.visualization.curves import curves_panel
     from usfm_mm.visualization.figures import save_figure
     from usfm_mm.visualization.loss import loss_curve
