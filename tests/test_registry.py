@@ -52,6 +52,7 @@ def test_every_registered_part_is_found():
             'RandomBrightnessContrast',
             'RandomGaussianBlur',
             'PackUltrasound',
+            'HidePatches',
             'LoadImagePair',
         ],
         host.DATASETS: ['UltrasoundDataset', 'EnhancementDataset'],

@@ -28,13 +28,14 @@ COUNT = 2
 
 
 def pretraining_batch(cfg, size):
-    if cfg.model.type == 'SimMIM':
+    if cfg.model.type in ('SimMIM', 'usfm_mm.MaskedMAE'):
         from mmpretrain.structures import DataSample
 
         masks = [torch.zeros(size // 16, size // 16) for _ in range(COUNT)]
         samples = [DataSample() for _ in masks]
         for sample, mask in zip(samples, masks, strict=True):
             sample.set_field(mask, 'mask', field_type='data')
+            sample.set_metainfo(dict(num_hidden=3 * mask.numel() // 4))  # MAE's
         return dict(inputs=torch.stack([image(size) for _ in samples]), data_samples=samples)
     pipeline = cfg.train_dataloader.dataset.pipeline
     draw = next(step for step in pipeline if 'mask_size' in step)

@@ -30,7 +30,7 @@ def masks():
 def test_seen_patches_are_encoded_as_if_attention_to_the_others_were_forbidden(own, fused):
     model = encoder(use_rel_pos_bias=own, fused_attention=fused)
     x, mask = torch.randn(2, 1, 48, 48, dtype=torch.double), masks()
-    latent, hidden, order = model(x, mask)
+    latent, hidden, order = model(x, mask, 3)
     assert latent.shape == (2, 1 + 6, 24)
     assert torch.equal(hidden, mask.flatten(1).double())
     plain = model._bias
@@ -55,10 +55,11 @@ def test_without_hidden_patches_it_is_the_encoder():
 
 
 def test_each_image_hides_as_many_patches():
-    mask = masks()
-    mask[1, 1, 1] = 0
-    with pytest.raises(ValueError, match=r'as many patches in each image; got \[3, 2\]'):
-        encoder()(torch.zeros(2, 1, 48, 48, dtype=torch.double), mask)
+    samples = [
+        DataSample(mask=mask, metainfo=dict(num_hidden=3 - n)) for n, mask in enumerate(masks())
+    ]
+    with pytest.raises(ValueError, match=r'as many patches in each image, got \[2, 3\]'):
+        mae()(torch.zeros(2, 3, 48, 48), samples, mode='loss')
 
 
 def mae():
@@ -82,9 +83,9 @@ def mae():
 
 def test_the_loss_is_that_of_the_hidden_patches_alone():
     model, x, mask = mae(), torch.randn(2, 3, 48, 48), masks()
-    samples = [DataSample(mask=each) for each in mask]
+    samples = [DataSample(mask=each, metainfo=dict(num_hidden=3)) for each in mask]
     loss = model(x, samples, mode='loss')['loss']
-    latent, _, order = model.backbone(x, mask)
+    latent, _, order = model.backbone(x, mask, 3)
     predicted = model.neck(latent, order)  # [2, 9, 768]
     patches = x.unfold(2, 16, 16).unfold(3, 16, 16)  # [2, 3, 3, 3, 16, 16]
     patches = patches.permute(0, 2, 3, 4, 5, 1).reshape(2, 9, 768)  # rows, columns, channels
@@ -95,4 +96,4 @@ def test_the_loss_is_that_of_the_hidden_patches_alone():
     # Hidden pixels are a target and nothing else: the prediction does not know them.
     changed = x.clone()
     changed[0, :, :16, :16] += 1
-    torch.testing.assert_close(model.neck(model.backbone(changed, mask)[0], order), predicted)
+    torch.testing.assert_close(model.neck(model.backbone(changed, mask, 3)[0], order), predicted)

@@ -21,10 +21,10 @@ class MAEViT(USFMViT):
     of the other pre-trainings and starts the same models.
 
     Example:
-        >>> encoder = MAEViT('tiny', img_size=64)
+        >>> encoder = MAEViT(arch='tiny', img_size=64)
         >>> mask = torch.zeros(2, 4, 4)
         >>> mask[:, 1:] = 1
-        >>> latent, hidden, order = encoder(torch.zeros(2, 3, 64, 64), mask)
+        >>> latent, hidden, order = encoder(torch.zeros(2, 3, 64, 64), mask, 12)
         >>> latent.shape, hidden.shape, order.shape  # the class token and four patches
         (torch.Size([2, 5, 192]), torch.Size([2, 16]), torch.Size([2, 16]))
     """
@@ -32,32 +32,29 @@ class MAEViT(USFMViT):
     def __init__(self, out_type: str = 'raw', final_norm: bool = True, **kwargs: Any) -> None:
         super().__init__(out_type=out_type, final_norm=final_norm, **kwargs)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, num_hidden: int = 0
+    ) -> tuple[Tensor, ...]:
         """Encode what is to be seen of images.
 
         Args:
             x: Normalised images, ``[B, C, H, W]``.
-            mask: ``[B, h, w]``, 1 or True where a patch token is hidden, as often in each image;
-                None hides nothing.
+            mask: ``[B, h, w]``, 1 or True where a patch token is hidden; None hides nothing.
+            num_hidden: How many each image of the mask hides, which is not counted here: the host
+                would wait for the GPU.
 
         Returns:
             Without a mask, features as ``USFMViT`` returns them. With one, the class token and the
             seen patches ``[B, 1 + n, D]``, the mask ``[B, hw]``, and the place of each patch in the
             row of the seen ones, then the hidden ones, ``[B, hw]``, as mmpretrain's decoder takes
             them.
-
-        Raises:
-            ValueError: Not as many patches are hidden in each image.
         """
         tokens, grid = self.embed(x)
         if mask is None:
             return self.encode(tokens, grid)
         hidden = mask.flatten(1).bool()
-        counts = hidden.sum(dim=1)
-        if (counts != counts[0]).any():
-            raise ValueError(f'MAE hides as many patches in each image; got {counts.tolist()}')
         order = hidden.int().argsort(dim=1, stable=True)
-        keep = order[:, : hidden.shape[1] - int(counts[0])]
+        keep = order[:, : hidden.shape[1] - num_hidden]
         return self.encode(tokens, grid, keep)[0], hidden.to(tokens.dtype), order.argsort(dim=1)
 
 
@@ -87,7 +84,19 @@ class MaskedMAE(MAE):
     def loss(
         self, inputs: Tensor, data_samples: list[DataSample], **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Loss of a batch of images ``[B, C, H, W]`` and samples with ``mask`` ``[h, w]``."""
+        """Loss of a batch of images, of which ``HidePatches`` says what is hidden.
+
+        Args:
+            inputs: Normalised images, ``[B, C, H, W]``.
+            data_samples: B samples with ``mask`` ``[h, w]`` and ``num_hidden``.
+            kwargs: Not used.
+
+        Raises:
+            ValueError: Not as many patches are hidden in each image.
+        """
+        counts = {sample.num_hidden for sample in data_samples}
+        if len(counts) > 1:
+            raise ValueError(f'MAE hides as many patches in each image, got {sorted(counts)}')
         mask = torch.stack([sample.mask for sample in data_samples])
-        latent, hidden, order = self.backbone(inputs, mask)
+        latent, hidden, order = self.backbone(inputs, mask, counts.pop())
         return dict(loss=self.head.loss(self.neck(latent, order), inputs, hidden))

@@ -15,6 +15,7 @@ from usfm_mm.models.checkpoints.loading import load_pretrained
 from usfm_mm.models.checkpoints.tables import resize_tables
 from usfm_mm.models.initialisation import init_as_simmim, pretrained_settings
 from usfm_mm.models.rel_pos_bias import relative_position_bias, resize_relative_position_bias
+from usfm_mm.models.seen_tokens import kept_bias, kept_tokens
 from usfm_mm.registry import MODELS
 
 
@@ -95,9 +96,8 @@ class USFMViT(BEiTViT):
         init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
-        settings = find_arch(arch)
+        settings, side = find_arch(arch), find_side(patch_size)
         depth = settings['num_layers']
-        side = find_side(patch_size)
         if not -1 <= frozen_stages <= depth:
             raise ValueError(f'frozen_stages={frozen_stages}, but the encoder has {depth} blocks')
         if output_cls_token and out_type != 'featmap':
@@ -118,11 +118,8 @@ class USFMViT(BEiTViT):
             init_cfg=init_cfg,
             **kwargs,
         )
-        self.in_channels = in_channels
-        self.patch_size = side
-        self.frozen = frozen
-        self.output_cls_token = output_cls_token
-        self.with_cp = with_cp
+        self.in_channels, self.patch_size = in_channels, side
+        self.frozen, self.with_cp, self.output_cls_token = frozen, with_cp, output_cls_token
         for layer in self.layers:
             make_own(layer, fused_attention)
         if frozen:
@@ -164,7 +161,7 @@ class USFMViT(BEiTViT):
             the patch, rounded up.
 
         Raises:
-            ValueError: For images with another number of channels.
+            ValueError: For images with other channels.
         """
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             tokens, grid = self.embed(x)
@@ -188,11 +185,7 @@ class USFMViT(BEiTViT):
     ) -> tuple[Tensor, ...]:
         """Run the blocks on patch tokens ``[B, hw, D]`` of a grid (h, w).
 
-        Args:
-            tokens: Of :meth:`embed`.
-            grid: Its (h, w).
-            keep: Numbers of the patch tokens that are encoded, ``[B, n]``, the others being left
-                out; needs an ``out_type`` without a grid. None for all.
+        With numbers of tokens ``keep``, ``[B, n]``, on these alone: ``out_type`` is 'raw' then.
         """
         x = tokens
         if self.cls_token is not None:
@@ -202,13 +195,8 @@ class USFMViT(BEiTViT):
             x = x + self.resize_pos_embed(self.pos_embed, self.patch_resolution, grid, *how)
         x = self.drop_after_pos(x)
         if keep is not None:
-            extra = self.num_extra_tokens
-            first = torch.arange(extra, device=keep.device).expand(len(keep), -1)
-            keep = torch.cat((first, keep + extra), dim=1)
-            x = x.gather(1, keep.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
-        shared = None
-        if self.rel_pos_bias is not None:
-            shared = self._bias(self.rel_pos_bias, grid, keep)
+            x, keep = kept_tokens(x, keep, self.num_extra_tokens)
+        shared = self._bias(self.rel_pos_bias, grid, keep) if self.rel_pos_bias else None
         outs = []
         for i, layer in enumerate(self.layers):
             bias = shared
@@ -230,18 +218,13 @@ class USFMViT(BEiTViT):
         return (out, x[:, 0]) if self.output_cls_token else out
 
     def _bias(self, holder: Any, grid: tuple[int, int], keep: Tensor | None) -> Tensor:
-        """Bias ``[heads, N, N]`` of a grid, from the table made for ``patch_resolution``.
-
-        With tokens to keep, ``[B, n]``, that of each image: ``[B, heads, n, n]``.
-        """
+        """Bias ``[heads, N, N]`` of a grid, or ``[B, heads, n, n]``; see ``patch_resolution``."""
         table = resize_relative_position_bias(
             holder.relative_position_bias_table, self.patch_resolution, grid
         )
         bias = relative_position_bias(table, *grid)
         bias = bias if self.cls_token is not None else bias[:, 1:, 1:]
-        if keep is None:
-            return bias
-        return bias[:, keep[:, :, None], keep[:, None, :]].transpose(0, 1)
+        return bias if keep is None else kept_bias(bias, keep)
 
     def _prepare_relative_position_bias_table(
         self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any
@@ -256,9 +239,7 @@ class USFMViT(BEiTViT):
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
         """Depth of a parameter for layer-wise learning-rate decay.
 
-        Args:
-            param_name: Full name of the parameter.
-            prefix: What precedes the encoder's own names, such as ``'backbone.'``.
+        ``prefix``, such as ``'backbone.'``, precedes the encoder's own names.
 
         Returns:
             Depth and number of depths: 0 for what stands before the blocks and the shared bias

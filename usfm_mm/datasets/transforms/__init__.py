@@ -4,6 +4,7 @@ from .band_stop_mask import BandStopMask
 from .corrupt_image import CorruptImage
 from .draw_dual_mask import DrawDualMask
 from .each_frame import EachFrame
+from .hide_patches import HidePatches
 from .load_frames import LoadFrames
 from .load_image_pair import LoadImagePair
 from .pack_frames import PackFrames
@@ -19,6 +20,7 @@ __all__ = [
     'CorruptImage',
     'DrawDualMask',
     'EachFrame',
+    'HidePatches',
     'LoadFrames',
     'LoadImagePair',
     'PackFrames',
