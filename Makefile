@@ -2,7 +2,7 @@
 # make test            set up everything in .venv and run the tests
 # make test-official   the same on the official OpenMMLab packages, in .venv-official
 # make small-study-quick  every stage of the experiments in minutes; its numbers mean nothing
-# make small-study   the paper's ablation on two CPU cores, in days; run again, it goes on
+# make small-study   the paper's ablation on two CPU cores, in hours; run again, it goes on
 # make docs            build the documentation site in build/docs, strictly, and run its blocks
 # make lint            ruff, mypy, codespell
 # make clean           remove both environments
@@ -61,7 +61,10 @@ small-study-overlap: data/small/index.parquet
 small-study-quick: small-study-overlap
 	$(VENV)/bin/usfm experiment small_study_quick --work-dir work_dirs/small_study_quick --jobs $(JOBS)
 
-small-study: small-study-overlap $(CLIPS) data/small_pairs/synthetic/dataset.json
+.PHONY: small-study-data
+small-study-data: small-study-overlap $(CLIPS) data/small_pairs/synthetic/dataset.json
+
+small-study: small-study-data
 	$(VENV)/bin/usfm experiment small_study --work-dir work_dirs/small_study --jobs $(JOBS)
 
 test: $(VENV)/.ready

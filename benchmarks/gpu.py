@@ -3,9 +3,9 @@
     python -m benchmarks.gpu RESULTS [--minutes 9] [--tiny]
 
 A call goes on where the last one was stopped and ends after ``--minutes``: with status 0 where all
-is done, 75 where more is left, 1 where a piece failed, which the next call tries again. Then
+is done, 75 where more is left, else 1 where a piece failed, which any next call tries again. Then
 ``RESULTS`` has ``gpu.json``, with what every piece gave, and ``figures``. ``--tiny`` proves each
-piece on a CPU, with sizes whose numbers mean nothing.
+piece on a CPU, in ``RESULTS/tiny``, with sizes whose numbers mean nothing.
 """
 
 import argparse
@@ -60,6 +60,7 @@ def pieces_of(folder: Path, tiny: bool) -> list[Piece]:
     for name, words in steps.items():
         result = made / f'{name}_result.json'
         own = words if tiny else ('--batch-size', '128', '--warmup', '3', *words)
+        own = (*own, '--dtypes', 'bf16')
         module = ('-m', 'benchmarks.training_step', *own, '--out', str(result))
         found.append(Piece(name, (python, *module), result))
     study = 'small_study_quick' if tiny else 'large_study'
@@ -85,18 +86,18 @@ def do_pieces(folder: Path, pieces: list[Piece], seconds: float) -> int:
     for piece in pieces:
         record = folder / 'pieces' / f'{piece.name}.json'
         told = json.loads(record.read_text()) if record.is_file() else {}
-        if told.get('state') != DONE or not piece.result.exists():
+        same = told.get('command') == list(piece.command)
+        if not same or told['state'] != DONE or not piece.result.exists():
             if time.monotonic() >= end:
                 states.append(CUT)
                 continue
             print(f'{piece.name}: {" ".join(piece.command)}', flush=True)
-            told = do_piece(piece, end, record.with_suffix('.log')) | dict(
-                seconds_before=told.get('seconds_before', 0) + told.get('seconds', 0)
-            )
+            before = told.get('seconds_before', 0) + told.get('seconds', 0) if same else 0
+            told = do_piece(piece, end, record.with_suffix('.log')) | dict(seconds_before=before)
             write_atomic(record, json.dumps(told, indent=1).encode())
             print(f'{piece.name}: {told["state"]} after {told["seconds"]:.0f} s', flush=True)
         states.append(told['state'])
-    return 1 if FAILED in states else LEFT if CUT in states else 0
+    return LEFT if CUT in states else 1 if FAILED in states else 0
 
 
 def do_piece(piece: Piece, end: float, log: Path) -> dict[str, Any]:
@@ -120,7 +121,8 @@ def do_piece(piece: Piece, end: float, log: Path) -> dict[str, Any]:
                     process.wait(MARGIN)
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
-    state = CUT if cut else FAILED if process.returncode else DONE
+    failed = process.returncode != 0 or not piece.result.exists()
+    state = CUT if cut else FAILED if failed else DONE
     told = dict(state=state, status=process.returncode, seconds=time.monotonic() - began)
     return told | dict(command=list(piece.command), commit=machine.commit())
 
@@ -172,13 +174,15 @@ def main() -> None:
 
     if not args.tiny and not torch.cuda.is_available():
         parser.error('PyTorch sees no GPU; --tiny proves the pieces on a CPU')
-    pieces = pieces_of(args.folder, args.tiny)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave a piece behind
+    folder = args.folder / 'tiny' if args.tiny else args.folder
+    pieces = pieces_of(folder, args.tiny)
     try:
-        status = do_pieces(args.folder, pieces, args.minutes * 60 - MARGIN)
+        status = do_pieces(folder, pieces, args.minutes * 60 - MARGIN)
     finally:
-        collect(args.folder, pieces, args.tiny)
+        collect(folder, pieces, args.tiny)
     more = {0: 'all is done', LEFT: 'more is left: call again'}.get(status, 'a piece failed')
-    print(f'{args.folder / "gpu.json"}: {more}')
+    print(f'{folder / "gpu.json"}: {more}')
     sys.exit(status)
 
 

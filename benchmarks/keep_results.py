@@ -2,7 +2,7 @@
 
     python -m benchmarks.keep_results work_dirs/small_study results.tar.xz [--seeds 0]
 
-The archive has a folder ``runs`` of which ``usfm experiment NAME --table`` makes the tables again,
+The archive has a folder ``runs`` of which ``usfm experiment NAME --table`` makes its tables again,
 in any work dir that it is unpacked into. Of data that ``--without`` names, whose licence keeps
 what is made of its images at home, it has the measures, and nothing of a single image.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from usfm_mm.io.atomic import atomic_path
 
-WHOLE = ('run.json', 'test/summary.json', 'test/cost.json', 'finished_at')
+WHOLE = ('run.json', 'test/summary.json', 'test/cost.json', 'knn/summary.json', 'finished_at')
 
 
 def main() -> None:

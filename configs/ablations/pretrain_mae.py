@@ -1,6 +1,7 @@
 # MAE (He et al., CVPR 2022) as published (75 % of the patches hidden and left out, a decoder of
 # eight blocks, L2 on normalised pixels of the hidden patches) on the same images, sampled without
-# balance: a second baseline beside SimMIM-US. mmpretrain's MAE around our ViT, for three channels.
+# balance: a second baseline beside SimMIM-US. mmpretrain's MAE around our ViT, for three channels;
+# so the encoder has relative positions, LayerScale and SimMIM's initialisation, as all others have.
 _base_ = ['../_base_/pretrain.py']
 _base_.train_dataloader.dataset.pipeline[-2:] = [
     dict(
@@ -33,6 +34,10 @@ model = dict(
         decoder_embed_dim=512,
         decoder_depth=8,
         decoder_num_heads=16,
+        init_cfg=[
+            dict(type='Xavier', layer='Linear', distribution='uniform'),
+            dict(type='Constant', layer='LayerNorm', val=1.0, bias=0.0),
+        ],
     ),
     head=dict(
         type='MAEPretrainHead',
@@ -42,9 +47,10 @@ model = dict(
     ),
 )
 optim_wrapper = dict(
+    optimizer=dict(betas=(0.9, 0.95)),
     paramwise_cfg=dict(
         custom_keys=dict(mask_token=dict(decay_mult=0.0), decoder_pos_embed=dict(decay_mult=0.0))
-    )
+    ),
 )
 # MAE has no validation of its own, and its images are not ours to unmask in a panel.
 val_dataloader = val_evaluator = val_cfg = None

@@ -1,12 +1,18 @@
 """The script for a GPU: its pieces are done, tried again or gone on with, and all is told."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
+from importlib.util import find_spec
 
 import pytest
 
 from benchmarks import gpu
 from benchmarks.gpu import LEFT, Piece, collect, do_pieces, pieces_of
+from usfm_mm.experiments.reading import find_experiment
 
 # Takes longer than it is given, until it may end.
 PATIENT = """
@@ -15,6 +21,16 @@ place = pathlib.Path(sys.argv[1])
 if not (place / 'go').exists():
     time.sleep(60)
 (place / 'result.json').write_text(json.dumps(dict(images_per_s=7)))
+"""
+
+
+WRITES = 'import sys; open(sys.argv[1], "w").write("{}")'
+SLEEPS = """
+import os, pathlib, sys, time
+part = pathlib.Path(sys.argv[1]) / 'part'
+part.write_text(str(os.getpid()))
+part.rename(part.with_name('pid'))
+time.sleep(60)
 """
 
 
@@ -42,20 +58,46 @@ def test_what_is_cut_goes_on_and_what_is_done_is_kept(tmp_path):
 
 
 def test_a_piece_that_fails_keeps_no_other_back_and_is_tried_again(tmp_path):
-    mark = tmp_path / 'mended'
-    bad = piece(
-        'bad', tmp_path, 'import pathlib, sys; sys.exit(not pathlib.Path(sys.argv[1]).exists())',
-        str(mark),
-    )  # fmt: skip
-    good = piece('good', tmp_path, 'import sys; open(sys.argv[1], "w").write("{}")',
-                 str(tmp_path / 'result.json'))  # fmt: skip
+    program = 'import sys, pathlib; sys.exit(not pathlib.Path(sys.argv[1]).exists())'
+    bad = piece('bad', tmp_path, program, str(tmp_path / 'mended'))
+    good = piece('good', tmp_path, WRITES, str(tmp_path / 'result.json'))
+    late = piece('late', tmp_path, PATIENT, str(tmp_path))
     assert do_pieces(tmp_path, [bad, good], 60) == 1
-    assert (record(tmp_path, 'bad')['state'], record(tmp_path, 'good')['state']) == (
-        'failed',
-        'done',
-    )
-    mark.touch()
+    assert [record(tmp_path, name)['state'] for name in ('bad', 'good')] == ['failed', 'done']
+    assert (
+        do_pieces(tmp_path, [bad, good, late], 2) == LEFT
+    )  # a failure is no end while more is left
+    (tmp_path / 'mended').touch()
     assert do_pieces(tmp_path, [bad, good], 60) == 0
+
+
+def test_what_leaves_no_result_has_failed_and_another_command_is_another_piece(tmp_path):
+    empty = piece('step', tmp_path, 'pass')
+    assert do_pieces(tmp_path, [empty], 60) == 1
+    other = piece('step', tmp_path, WRITES, str(tmp_path / 'result.json'))
+    assert do_pieces(tmp_path, [other], 60) == 0
+    again = piece('step', tmp_path, 'import sys; sys.exit(3)')
+    assert do_pieces(tmp_path, [again], 60) == 1  # the result of the other command is none of it
+    assert record(tmp_path, 'step')['seconds_before'] == 0
+
+
+def test_a_stopped_call_leaves_no_process_behind_and_says_what_is_there(tmp_path):
+    program = f"""
+import sys, benchmarks.gpu as gpu
+from pathlib import Path
+own = gpu.Piece('study', (sys.executable, '-c', {SLEEPS!r}, {str(tmp_path)!r}), Path('none'))
+gpu.pieces_of = lambda *_: [own]
+sys.argv = ['gpu', {str(tmp_path)!r}, '--tiny']
+gpu.main()
+"""
+    call = subprocess.Popen([sys.executable, '-c', program])
+    while not (tmp_path / 'pid').exists() and call.poll() is None:
+        time.sleep(0.05)
+    call.send_signal(signal.SIGTERM)
+    assert call.wait(60) == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / 'pid').read_text()), 0)
+    assert json.loads((tmp_path / 'tiny' / 'gpu.json').read_text())['pieces'][0]['state'] == 'open'
 
 
 def test_without_time_nothing_begins(tmp_path):
@@ -71,6 +113,10 @@ def test_pieces_have_names_of_their_own_and_modules_that_are_there(tmp_path, tin
     pieces = pieces_of(tmp_path, tiny)
     assert [each.name for each in pieces] == ['tests', 'step', 'step_compiled', 'study']
     assert len({each.result for each in pieces}) == len(pieces)
+    for each in pieces:
+        assert find_spec(each.command[each.command.index('-m') + 1])
+    study = pieces[-1].command
+    assert find_experiment(study[study.index('experiment') + 1]).is_file()
 
 
 def test_tests_are_counted(tmp_path):

@@ -154,6 +154,7 @@ def test_some_of_the_seeds_are_a_part_of_the_same_runs(tmp_path):
     whole = plan(experiment, tmp_path)
     part = plan(with_seeds(experiment, [5, 3]), tmp_path)
     assert part == [run for run in whole if run.seed != 4]
-    assert plan(with_seeds(experiment, None), tmp_path) == whole
+    assert with_seeds(experiment, [5, 3]).note == 'A part: seeds 3, 5 of 3, 4, 5.'
+    assert with_seeds(experiment, None) == with_seeds(experiment, [3, 4, 5]) == experiment
     with pytest.raises(ExperimentError, match='--seeds: 7 is unknown; there are 3, 4, 5'):
         with_seeds(experiment, [3, 7])

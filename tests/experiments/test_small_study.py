@@ -74,6 +74,10 @@ def test_an_image_in_two_splits_stops_it(made, tmp_path):
     assert not any(call.startswith('experiment') for call in calls)
 
 
+def option(run, name):
+    return int(run.command[run.command.index(name) + 1])
+
+
 def test_its_controls_share_the_runs_of_one_name(tmp_path):
     study, controls = (
         {run.folder: run for run in plan(read_experiment(find_experiment(name)), tmp_path)}
@@ -82,10 +86,12 @@ def test_its_controls_share_the_runs_of_one_name(tmp_path):
     shared = {folder for folder in controls if folder in study}
     assert {study[folder].method for folder in shared} == {'USFM', 'scratch'}
     assert all(study[folder] == controls[folder] for folder in shared)
+    pretraining = next(run for run in controls.values() if run.stage == 'pretrain')
+    draws = option(pretraining, '--epochs') * 832
     for run in controls.values():  # as many images as pre-training and fine-tuning together
         if run.method == 'scratch-as-long':
-            assert 'train_cfg.max_epochs=1971' in run.command
-            assert pytest.approx(490 * 832, abs=210) == (1971 - 30) * 210
+            (epochs,) = (int(w.partition('=')[2]) for w in run.command if 'max_epochs=' in w)
+            assert (epochs - option(run, '--epochs')) * 210 == pytest.approx(draws, abs=210)
 
 
 def test_all_methods_are_on_all_data_and_start_from_as_many_draws(tmp_path):

@@ -25,10 +25,17 @@ def masks():
     return mask.view(2, 3, 3)
 
 
-@pytest.mark.parametrize('own', [False, True])
 @pytest.mark.parametrize('fused', [False, True])
-def test_seen_patches_are_encoded_as_if_attention_to_the_others_were_forbidden(own, fused):
-    model = encoder(use_rel_pos_bias=own, fused_attention=fused)
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(),
+        dict(use_rel_pos_bias=True),
+        dict(use_abs_pos_emb=True),
+    ],
+)
+def test_seen_patches_are_encoded_as_if_attention_to_the_others_were_forbidden(settings, fused):
+    model = encoder(fused_attention=fused, **settings)
     x, mask = torch.randn(2, 1, 48, 48, dtype=torch.double), masks()
     latent, hidden, order = model(x, mask, 3)
     assert latent.shape == (2, 1 + 6, 24)
@@ -49,7 +56,9 @@ def test_seen_patches_are_encoded_as_if_attention_to_the_others_were_forbidden(o
 def test_without_hidden_patches_it_is_the_encoder():
     model = encoder()
     x = torch.randn(2, 1, 48, 48, dtype=torch.double)
-    latent, _, order = model(x, torch.zeros(2, 3, 3))
+    latent, _, order = model(x, torch.zeros(2, 3, 3), 0)
+    with pytest.raises(ValueError, match='num_hidden'):
+        model(x, torch.zeros(2, 3, 3))
     torch.testing.assert_close(latent, model(x)[0])
     assert torch.equal(order, torch.arange(9).expand(2, -1))
 

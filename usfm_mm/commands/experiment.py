@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.experiments.report import report
     from usfm_mm.experiments.scheduling import Execute, run_all
     from usfm_mm.experiments.slurm import slurm_executor, slurm_jobs
+    from usfm_mm.experiments.states import check_same_options
     from usfm_mm.experiments.sweep_report import report_sweep
     from usfm_mm.experiments.telling import Progress
 
@@ -75,5 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave trainings behind
         run_all(runs, jobs, args.gpus, Progress(runs, console), do)
+    for run in runs if args.table else ():
+        check_same_options(run)
     tell = report_sweep if experiment.sweep else report
     tell(experiment, runs, args.work_dir / experiment.name, console)

@@ -20,6 +20,7 @@ _PARTS = ('default_scope', 'image_size', 'model', 'data_preprocessor')
 _TASKS = {
     'USFMPretrainer': 'pretrain',
     'SimMIM': 'pretrain',
+    'MAE': 'pretrain',
     'EncoderDecoder': 'segment',
     'Classifier': 'classify',
     'CycleGAN': 'enhance',

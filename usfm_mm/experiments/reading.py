@@ -75,14 +75,18 @@ def with_seeds(experiment: Experiment, seeds: Sequence[int] | None) -> Experimen
 
     Args:
         experiment: The whole.
-        seeds: Those to keep; None for all.
+        seeds: Those to keep, which its note tells then; None for all.
 
     Raises:
         ExperimentError: The experiment has no such seed.
     """
     known('--seeds', seeds or (), experiment.seeds)
     kept = tuple(seed for seed in experiment.seeds if seeds is None or seed in seeds)
-    return replace(experiment, seeds=kept)
+    if kept == experiment.seeds:
+        return experiment
+    told, all_ = (', '.join(map(str, part)) for part in (kept, experiment.seeds))
+    note = f'{experiment.note} A part: seeds {told} of {all_}.'.lstrip()
+    return replace(experiment, seeds=kept, note=note)
 
 
 def make_experiment(name: str, content: Any) -> Experiment:

@@ -4,7 +4,7 @@ import json
 import shlex
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from usfm_mm.experiments.plan import PRETRAIN, Run
 from usfm_mm.io.atomic import write_atomic
@@ -72,7 +72,32 @@ def check_unchanged(run: Run) -> None:
         return
     before = read_state(run).get('command')
     if before != planned(run):
-        raise ValueError(
-            f'{run.folder} was made with other options ({before or "unknown ones"}): give the '
-            'same, name another --work-dir, or remove it'
-        )
+        _refuse(run, before)
+
+
+def check_same_options(run: Run) -> None:
+    """Refuse to tabulate the results of another command, wherever it was run.
+
+    Unlike :func:`check_unchanged` of what was begun alone, and without the folder of the
+    pre-training, which another machine may have elsewhere.
+
+    Raises:
+        ValueError: The run's folder was made by another command.
+    """
+    before = read_state(run).get('command')
+    if before is not None and _apart(before, run) != _apart(planned(run), run):
+        _refuse(run, before)
+
+
+def _apart(command: str, run: Run) -> list[str]:
+    words = shlex.split(command)
+    if run.weights and '--weights' in words:
+        words[words.index('--weights') + 1] = ''
+    return words
+
+
+def _refuse(run: Run, before: str | None) -> NoReturn:
+    raise ValueError(
+        f'{run.folder} was made with other options ({before or "unknown ones"}): give the '
+        'same, name another --work-dir, or remove it'
+    )

@@ -33,25 +33,30 @@ class MAEViT(USFMViT):
         super().__init__(out_type=out_type, final_norm=final_norm, **kwargs)
 
     def forward(
-        self, x: Tensor, mask: Tensor | None = None, num_hidden: int = 0
+        self, x: Tensor, mask: Tensor | None = None, num_hidden: int | None = None
     ) -> tuple[Tensor, ...]:
         """Encode what is to be seen of images.
 
         Args:
             x: Normalised images, ``[B, C, H, W]``.
             mask: ``[B, h, w]``, 1 or True where a patch token is hidden; None hides nothing.
-            num_hidden: How many each image of the mask hides, which is not counted here: the host
-                would wait for the GPU.
+            num_hidden: How many patches the mask hides in each image, needed with it. Not counted
+                here, for which the host would wait for the GPU.
 
         Returns:
             Without a mask, features as ``USFMViT`` returns them. With one, the class token and the
             seen patches ``[B, 1 + n, D]``, the mask ``[B, hw]``, and the place of each patch in the
             row of the seen ones, then the hidden ones, ``[B, hw]``, as mmpretrain's decoder takes
             them.
+
+        Raises:
+            ValueError: There is a mask, but no ``num_hidden``.
         """
         tokens, grid = self.embed(x)
         if mask is None:
             return self.encode(tokens, grid)
+        if num_hidden is None:
+            raise ValueError('say with num_hidden how many patches the mask hides in each image')
         hidden = mask.flatten(1).bool()
         order = hidden.int().argsort(dim=1, stable=True)
         keep = order[:, : hidden.shape[1] - num_hidden]

@@ -217,7 +217,7 @@ class USFMViT(BEiTViT):
         out = super()._format_output(x, hw)
         return (out, x[:, 0]) if self.output_cls_token else out
 
-    def _bias(self, holder: Any, grid: tuple[int, int], keep: Tensor | None) -> Tensor:
+    def _bias(self, holder: Any, grid: tuple[int, int], keep: Tensor | None = None) -> Tensor:
         """Bias ``[heads, N, N]`` of a grid, or ``[B, heads, n, n]``; see ``patch_resolution``."""
         table = resize_relative_position_bias(
             holder.relative_position_bias_table, self.patch_resolution, grid
