@@ -23,11 +23,11 @@ from typing import Any
 
 from usfm_mm.experiments import machine
 from usfm_mm.experiments.collecting import read_parquet
+from usfm_mm.experiments.states import CUT, DONE, FAILED
 from usfm_mm.io.atomic import write_atomic
 
 LEFT = 75  # EX_TEMPFAIL: call again
 MARGIN = 30  # seconds of a call that are left to a training to save its checkpoint
-DONE, FAILED, CUT = 'done', 'failed', 'cut'
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,13 @@ def pieces_of(folder: Path, tiny: bool) -> list[Piece]:
     found = [
         Piece('tests', (python, *tests, f'--junitxml={made}/tests.xml'), made / 'tests.xml'),
     ]
-    size = ('--arch', 'tiny', '--size', '64', '--batch-size', '2', '--rounds', '1')
-    steps = {
-        'step': () if not tiny else size,
-        'step_compiled': ('--compile', *(() if not tiny else size)),
-    }
-    for name, words in steps.items():
+    size: tuple[str, ...] = ('--batch-size', '128', '--warmup', '3')
+    if tiny:
+        size = ('--arch', 'tiny', '--size', '64', '--batch-size', '2', '--rounds', '1')
+    step = ('-m', 'benchmarks.training_step', '--dtypes', 'bf16', *size)
+    for name, words in {'step': (), 'step_compiled': ('--compile',)}.items():
         result = made / f'{name}_result.json'
-        own = words if tiny else ('--batch-size', '128', '--warmup', '3', *words)
-        own = (*own, '--dtypes', 'bf16')
-        module = ('-m', 'benchmarks.training_step', *own, '--out', str(result))
-        found.append(Piece(name, (python, *module), result))
+        found.append(Piece(name, (python, *step, *words, '--out', str(result)), result))
     study = 'small_study_quick' if tiny else 'large_study'
     gpus = () if tiny else ('--gpus', '0', '--jobs', '3')
     words = ('-m', 'usfm_mm', 'experiment', study, '--work-dir', str(folder / 'study'), *gpus)

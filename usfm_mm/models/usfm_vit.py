@@ -218,7 +218,7 @@ class USFMViT(BEiTViT):
         return (out, x[:, 0]) if self.output_cls_token else out
 
     def _bias(self, holder: Any, grid: tuple[int, int], keep: Tensor | None = None) -> Tensor:
-        """Bias ``[heads, N, N]`` of a grid, or ``[B, heads, n, n]``; see ``patch_resolution``."""
+        """Bias of a grid, ``[heads, N, N]``, or of what is kept of it, ``[B, heads, n, n]``."""
         table = resize_relative_position_bias(
             holder.relative_position_bias_table, self.patch_resolution, grid
         )
