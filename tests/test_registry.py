@@ -47,12 +47,12 @@ def test_every_registered_part_is_found():
         host.TRANSFORMS: [
             'SpatialMeanMask',
             'BandStopMask',
+            'CountHidden',
             'DrawDualMask',
             'RandomAffineCrop',
             'RandomBrightnessContrast',
             'RandomGaussianBlur',
             'PackUltrasound',
-            'HidePatches',
             'LoadImagePair',
         ],
         host.DATASETS: ['UltrasoundDataset', 'EnhancementDataset'],

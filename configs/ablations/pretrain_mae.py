@@ -5,12 +5,13 @@
 _base_ = ['../_base_/pretrain.py']
 _base_.train_dataloader.dataset.pipeline[-2:] = [
     dict(
-        type='usfm_mm.HidePatches',  # as many in each image
+        type='SimMIMMaskGenerator',  # as many in each image
         input_size=_base_.image_size,
         mask_patch_size=16,
         model_patch_size=16,
         mask_ratio=0.75,
     ),
+    dict(type='usfm_mm.CountHidden'),
     dict(type='PackInputs', meta_keys=('num_hidden',)),
 ]
 train_dataloader = dict(sampler=dict(power=0.0), dataset=dict(channels=3))

@@ -271,7 +271,12 @@ def test_stopping_stops_the_training_and_says_so(file, tmp_path, monkeypatch):
 def test_killing_runner_and_children_at_random_changes_nothing(file, tmp_path):
     for percent in (20, 100):
         (tmp_path / 'data' / f'seg_{percent}.txt').touch()
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    hold = tmp_path / 'hold'  # no training ends before it was aimed at, however slow this machine
+    environment = {
+        **os.environ,
+        'PYTHONPATH': os.pathsep.join(sys.path),
+        'STUB_HOLD': str(hold),
+    }
 
     def start(name):
         command = [sys.executable, str(RUNNER), str(file), str(tmp_path / name), '2']
@@ -283,16 +288,19 @@ def test_killing_runner_and_children_at_random_changes_nothing(file, tmp_path):
     rng = random.Random(0)
     kills = 0
     for _ in range(20):
+        if kills < 4:
+            hold.touch()
         with start('wild') as runner:
             while not running(tmp_path / 'wild') and runner.poll() is None:
                 time.sleep(0.01)
             time.sleep(rng.uniform(0, 0.1))
             victims = running(tmp_path / 'wild')
             if kills < 4 and runner.poll() is None and victims:
+                pid = victims[0] if kills % 2 else runner.pid
                 kills += 1
                 with suppress(ProcessLookupError):
-                    pid = victims[0] if kills % 2 else runner.pid
                     os.kill(pid, rng.choice([signal.SIGKILL, signal.SIGTERM]))
+            hold.unlink(missing_ok=True)
             runner.communicate()
         if runner.returncode == 0:
             break

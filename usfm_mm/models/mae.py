@@ -89,7 +89,7 @@ class MaskedMAE(MAE):
     def loss(
         self, inputs: Tensor, data_samples: list[DataSample], **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Loss of a batch of images, of which ``HidePatches`` says what is hidden.
+        """Loss of a batch of images, of which ``CountHidden`` says how many patches are hidden.
 
         Args:
             inputs: Normalised images, ``[B, C, H, W]``.

@@ -2,9 +2,9 @@
 
 from .band_stop_mask import BandStopMask
 from .corrupt_image import CorruptImage
+from .count_hidden import CountHidden
 from .draw_dual_mask import DrawDualMask
 from .each_frame import EachFrame
-from .hide_patches import HidePatches
 from .load_frames import LoadFrames
 from .load_image_pair import LoadImagePair
 from .pack_frames import PackFrames
@@ -18,9 +18,9 @@ from .spatial_mean_mask import SpatialMeanMask
 __all__ = [
     'BandStopMask',
     'CorruptImage',
+    'CountHidden',
     'DrawDualMask',
     'EachFrame',
-    'HidePatches',
     'LoadFrames',
     'LoadImagePair',
     'PackFrames',
