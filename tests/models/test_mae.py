@@ -106,3 +106,23 @@ def test_the_loss_is_that_of_the_hidden_patches_alone():
     changed = x.clone()
     changed[0, :, :16, :16] += 1
     torch.testing.assert_close(model.neck(model.backbone(changed, mask, 3)[0], order), predicted)
+
+
+def test_recomputed_activations_change_no_gradient():
+    x, mask, found = torch.randn(2, 1, 48, 48, dtype=torch.double), masks(), []
+    for with_cp in (False, True):
+        model = encoder(with_cp=with_cp).train()
+        model(x, mask, 3)[0].square().sum().backward()
+        found.append([parameter.grad for parameter in model.parameters()])
+    assert any(grad is not None and grad.abs().max() > 0 for grad in found[0])
+    for plain, recomputed in zip(*found, strict=True):
+        torch.testing.assert_close(recomputed, plain, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.gpu
+def test_the_loss_on_a_gpu_is_that_on_the_cpu():
+    model, x = mae(), torch.randn(2, 3, 48, 48)
+    samples = [DataSample(mask=each, metainfo=dict(num_hidden=3)) for each in masks()]
+    expected = model(x, samples, mode='loss')['loss']
+    loss = model.cuda()(x.cuda(), [each.cuda() for each in samples], mode='loss')['loss']
+    torch.testing.assert_close(loss.cpu(), expected, rtol=1e-4, atol=1e-4)
