@@ -97,5 +97,5 @@ def main(argv: Sequence[str] | None = None) -> None:
     runs = plan(experiment, args.work_dir)
     check_runs(experiment, runs)  # what is wrong is told before hours are spent
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave trainings behind
-    run_all(runs, args.jobs, tell=Progress(runs, console))
+    run_all(runs, args.jobs, tell=Progress(runs, args.jobs, console))
     report(experiment, runs, args.work_dir, console)

@@ -50,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     jobs = args.jobs if args.jobs is not None else SLURM_JOBS if args.slurm else 1
     if jobs < 1:
         parser.error(f'--jobs must be at least 1, got {jobs}')
-    from usfm_mm.experiments.estimate import show_plan  # imported once they are needed
+    from usfm_mm.experiments.estimate import (
+        seconds_known,
+        show_plan,
+    )  # imported once they are needed
     from usfm_mm.experiments.execution import execute
     from usfm_mm.experiments.plan import plan
     from usfm_mm.experiments.preflight import check_runs
@@ -63,10 +66,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     from usfm_mm.experiments.telling import Progress
 
     console = Console()
-    experiment = with_seeds(read_experiment(find_experiment(args.name)), args.seeds)
-    runs = plan(experiment, args.work_dir)
+    whole = read_experiment(find_experiment(args.name))
+    experiment = with_seeds(whole, args.seeds)
+    runs, all_runs = plan(experiment, args.work_dir), plan(whole, args.work_dir)
     if args.dry_run:
-        show_plan(experiment, runs, jobs, console)
+        show_plan(experiment, runs, seconds_known(all_runs), jobs, console)
         return
     if not args.table:
         do: Execute = execute
@@ -75,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for sentence in check_runs(experiment, runs):  # before hours are spent
             console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not to leave trainings behind
-        run_all(runs, jobs, args.gpus, Progress(runs, console), do)
+        run_all(runs, jobs, args.gpus, Progress(runs, jobs, console, all_runs), do)
     for run in runs if args.table else ():
         check_same_options(run)
     tell = report_sweep if experiment.sweep else report

@@ -1,7 +1,8 @@
 """What is to be run, and how long it may take by what has been run."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 
@@ -38,27 +39,53 @@ def _keys(run: Run) -> tuple[tuple, tuple]:
     return (run.stage, run.data, run.method), (run.stage, run.data)
 
 
-def show_plan(experiment: Experiment, runs: Sequence[Run], jobs: int, console: Console) -> None:
+def time_left(
+    runs: Sequence[Run], known: Known, jobs: int, spent: Mapping[Path, float] | None = None
+) -> str:
+    """How long runs that are not done may take, for a person.
+
+    Args:
+        runs: All that is left.
+        known: Seconds of finished runs.
+        jobs: Runs at once.
+        spent: Seconds that those which are going have run, by folder.
+
+    Returns:
+        ``'about 20 min'``, maybe with ``' and 3 runs that none was like yet'``.
+    """
+    found = [(run, estimate(run, known)) for run in runs]
+    left = [max(each - (spent or {}).get(run.folder, 0), 0) for run, each in found if each]
+    unknown = sum(seconds is None for _, seconds in found)
+    told = [] if unknown and not left else [f'about {_until(left, jobs)}']
+    if unknown:
+        told.append(f'{unknown} run(s) that none was like yet')
+    return ' and '.join(told)
+
+
+def _until(left: Sequence[float], jobs: int) -> str:
+    return duration(max(sum(left) / jobs, *left, 0))
+
+
+def show_plan(
+    experiment: Experiment, runs: Sequence[Run], known: Known, jobs: int, console: Console
+) -> None:
     """Print every run with its state, and what is left in all."""
-    known = seconds_known(runs)
-    left, unknown = 0.0, 0
     for run in runs:
-        state = read_state(run)['state']
-        told = ''
+        state, told = read_state(run)['state'], ''
         if state != DONE:
             seconds = estimate(run, known)
-            left, unknown = left + (seconds or 0), unknown + (seconds is None)
             told = '' if seconds is None else f', about {duration(seconds)}'
         _say(console, f'{state:<8} {run}{told}: {run.folder}')
     for sentence in missing_files(experiment, runs):
         _say(console, f'missing  {sentence}')
     trainings = sum(not run.data for run in runs)
-    text = (
+    left = [run for run in runs if not is_done(run)]
+    _say(
+        console,
         f'{experiment.title}: {len(runs)} runs, {trainings} of them pre-training, '
-        f'{sum(is_done(run) for run in runs)} done. Left: about {duration(left / jobs)} by what '
-        f'finished runs took, with --jobs {jobs}'
+        f'{len(runs) - len(left)} done. Left: {time_left(left, known, jobs)} by what finished '
+        f'runs took, with --jobs {jobs}',
     )
-    _say(console, text + (f', and {unknown} runs that none was like yet' if unknown else ''))
 
 
 def duration(seconds: float) -> str:
