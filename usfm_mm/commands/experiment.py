@@ -50,10 +50,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     jobs = args.jobs if args.jobs is not None else SLURM_JOBS if args.slurm else 1
     if jobs < 1:
         parser.error(f'--jobs must be at least 1, got {jobs}')
-    from usfm_mm.experiments.estimate import (
-        seconds_known,
-        show_plan,
-    )  # imported once they are needed
+    # Imported once they are needed.
+    from usfm_mm.experiments.estimate import seconds_known, show_plan
     from usfm_mm.experiments.execution import execute
     from usfm_mm.experiments.plan import plan
     from usfm_mm.experiments.preflight import check_runs
