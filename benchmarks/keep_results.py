@@ -3,20 +3,29 @@
     python -m benchmarks.keep_results work_dirs/small_study results.tar.xz [--seeds 0]
 
 The archive has a folder ``runs`` of which ``usfm experiment NAME --table`` makes its tables again,
-in any work dir that it is unpacked into. Of data that ``--without`` names, whose licence keeps
-what is made of its images at home, it has the measures, and nothing of a single image.
+in any work dir that it is unpacked into; intervals and tests by patient need the data's tables of
+patients where they were. Words of errors, which may name an image, are left out, and a run with a
+path of the machine is refused: give the experiment relative ones. Of data that ``--without``
+names, whose licence keeps what is made of its images at home, it has the measures, and nothing of
+a single image.
 """
 
 import argparse
 import csv
 import io
+import json
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from usfm_mm.io.atomic import atomic_path
 
-WHOLE = ('run.json', 'test/summary.json', 'test/cost.json', 'knn/summary.json', 'finished_at')
+WHOLE = (
+    *('run.json', 'finished_at', 'test/summary.json', 'test/cost.json'),
+    *('knn/summary.json', 'knn/cost.json', 'corrupted/*/test/summary.json'),
+)
+IMAGES = ('test/per_image.csv', 'knn/per_image.csv')
 
 
 def main() -> None:
@@ -42,13 +51,30 @@ def main() -> None:
 
 def kept(run: Path, images: bool) -> Iterator[tuple[str, bytes]]:
     """Names and contents of what is kept of a run's folder."""
-    for name in WHOLE:
-        if (run / name).is_file():
-            yield name, (run / name).read_bytes()
+    for file in (file for pattern in WHOLE for file in sorted(run.glob(pattern))):
+        yield file.relative_to(run).as_posix(), without_words(file)
     if (run / 'last_checkpoint').is_file():  # says where it was; that it was is what counts
         yield 'last_checkpoint', Path((run / 'last_checkpoint').read_text()).name.encode()
-    if images and (run / 'test' / 'per_image.csv').is_file():
-        yield 'test/per_image.csv', without_paths(run / 'test' / 'per_image.csv')
+    for name in IMAGES if images else ():
+        if (run / name).is_file():
+            yield name, without_paths(run / name)
+
+
+def without_words(file: Path) -> bytes:
+    """A file of the run, without what an error said.
+
+    Raises:
+        ValueError: It has a path that begins at the machine's root.
+    """
+    content = file.read_bytes()
+    if file.name == 'run.json':
+        told = json.loads(content)
+        told |= dict(error='left out') if told.get('error') else {}
+        content = json.dumps(told, indent=2).encode()
+    place = re.search(rb'(?<![\w.:/-])/[\w.-]+/', content)
+    if place:
+        raise ValueError(f'{file} tells of {place[0].decode()}: run with relative paths')
+    return content
 
 
 def without_paths(table: Path) -> bytes:

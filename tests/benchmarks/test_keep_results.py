@@ -29,7 +29,8 @@ def experiment():
 
 
 def finish(run):
-    write_state(run, dict(state='done', command=planned(run), seed=run.seed, seconds=2.0))
+    told = dict(state='done', command=planned(run), seed=run.seed, seconds=2.0)
+    write_state(run, told | dict(error='Meier_Hans.png: the file is cut off'))
     (run.folder / 'iter_9.pth').write_bytes(b'weights')
     (run.folder / 'last_checkpoint').write_text(str(run.folder / 'iter_9.pth'))
     if run.data:
@@ -37,28 +38,36 @@ def finish(run):
         rows = [dict(image=f'/home/me/{image}', DSC=score) for image, score in scores.items()]
         write_table(run.folder / 'test' / 'per_image.csv', rows)
         metrics = dict(DSC=sum(scores.values()) / 6)
-        run.summary.write_text(json.dumps(dict(metrics=metrics)))
+        for summary in (run.summary, run.corrupted('gain:3') / 'test' / 'summary.json'):
+            summary.parent.mkdir(parents=True, exist_ok=True)
+            summary.write_text(json.dumps(dict(metrics=metrics)))
 
 
 def test_the_tables_are_the_same_and_no_place_of_the_machine_is_told(
     experiment, tmp_path, monkeypatch
 ):
-    here, there = tmp_path / 'here', tmp_path / 'there'
+    monkeypatch.chdir(tmp_path)
+    here, there = Path('here'), Path('there')
     runs = plan(experiment, here)
     for run in runs:
         finish(run)
-    archive = tmp_path / 'kept.tar.xz'
+    archive = Path('kept.tar.xz')
     monkeypatch.setattr(sys, 'argv', ['keep_results', str(here), str(archive), '--seeds', '1'])
     keep_results.main()
     with tarfile.open(archive) as packed:
         packed.extractall(there, filter='data')
     told = {path: path.read_text() for path in there.rglob('*') if path.is_file()}
-    assert not any('/home/me' in text or path.suffix == '.pth' for path, text in told.items())
+    for place in ('/home/me', str(tmp_path), 'Meier'):
+        assert not any(place in text for text in told.values())
+    assert not any(path.suffix == '.pth' for path in told)
+    assert len([path for path in told if path.parent.parent.name == 'gain_3']) == 4
     assert not [path for path in told if 'covid_blues' in str(path) and path.suffix == '.csv']
     again = plan(experiment, there)
     for run in again:
         check_same_options(run)
-    wanted, found = ([row for row in collect(all_) if row['seed'] == 1] for all_ in (runs, again))
+    wanted, found = (
+        [dict(row, error='') for row in collect(all_) if row['seed'] == 1] for all_ in (runs, again)
+    )
     for row in (*wanted, *found):
         row |= dict(folder=Path(row['folder']).name)
     assert found == wanted
@@ -67,6 +76,18 @@ def test_the_tables_are_the_same_and_no_place_of_the_machine_is_told(
     seed = [run for run in runs if run.seed == 1 and run.data != 'covid_blues']
     expected, own = (intervals(experiment, cases_of(all_)) for all_ in (seed, again))
     assert own == expected
+
+
+def test_a_path_of_the_machine_is_refused(experiment, tmp_path, monkeypatch):
+    run = plan(experiment, tmp_path / 'here')[0]  # an absolute work dir
+    finish(run)
+    adapt = next(each for each in plan(experiment, tmp_path / 'here') if each.weights)
+    finish(adapt)
+    archive = tmp_path / 'kept.tar.xz'
+    monkeypatch.setattr(sys, 'argv', ['keep_results', str(tmp_path / 'here'), str(archive)])
+    with pytest.raises(ValueError, match=r'run\.json tells of /.*: run with relative paths'):
+        keep_results.main()
+    assert not archive.exists()
 
 
 def test_results_of_other_options_are_not_tabulated(experiment, tmp_path):

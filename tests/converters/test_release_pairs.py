@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from usfm_mm.datasets import EnhancementDataset
+from usfm_mm.experiments.outcomes import patients_of
 from usfm_mm.io.image import encode_png, read_grey
 from usfm_mm.io.index import read_index
 
@@ -204,8 +205,10 @@ def test_synthetic_pairs_keep_split_and_organ(prepared, tmp_path):
                 high = read_grey(source / row['path'])
                 np.testing.assert_array_equal(read_grey(out / 'high_quality' / name), high)
                 assert (read_grey(out / 'low_quality' / name) != high).mean() > 0.5
+                assert patients_of(out, [name]) == [f'{source.name} {row["patient"]}']
                 seen += 1
     assert seen == sum(map(len, lists(out).values())) == 24
+    assert not (out / 'index.csv').exists()  # none to pre-train on
     # The noise is the image's own: alone or with other sets, first or last.
     degrade([prepared[1], str(tmp_path / 'alone'), '--seed', '3'])
     degrade([prepared[1], str(tmp_path / 'other'), '--seed', '4'])

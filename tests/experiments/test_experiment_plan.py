@@ -18,6 +18,10 @@ from usfm_mm.experiments.reading import (
 SEG, CLS = 'baselines/seg_upernet_scratch', 'baselines/cls_vit_scratch'
 
 
+PRE = 'usfm/pretrain_cpu'
+PLAIN = {'m': dict(seg=SEG, cls=CLS)}
+
+
 def content(**changed):
     return {
         'seeds': [3, 4],
@@ -93,6 +97,12 @@ def test_worse_images_are_for_tests_of_single_images_whatever_the_task_is_called
             'm starts from A and names --encoder: leave out one',
         ),
         (dict(methods={'a/b': dict(seg=SEG)}), 'without "/"'),
+        (dict(data={'a/b': dict(task='seg', root='d')}), 'data, a/b: .* without "/"'),
+        (dict(pretraining={'a/b': PRE}, methods=PLAIN), 'pretraining, a/b: .* without "/"'),
+        (dict(methods={'m': dict(seg=SEG)}), 'data, us: no method has a config for its task cls'),
+        (dict(methods={'m': dict(seg=f"{SEG} '")}), 'methods, m, seg: No closing quotation'),
+        (dict(options={'seg': "'"}), 'options, seg: No closing quotation'),
+        (dict(seeds=[[0, 1]]), 'seeds must be a list of different whole numbers'),
         (dict(options={'sog': '--amp'}), "options: 'sog' is unknown"),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ from rich.console import Console
 from sklearn.metrics import f1_score
 
 from usfm_mm.experiments.collecting import COST, collect, read_parquet
-from usfm_mm.experiments.comparing import against_best_other, cases_of, intervals
+from usfm_mm.experiments.comparing import against_best_other, cases_of, intervals, not_compared
 from usfm_mm.experiments.outcomes import patients_of, read_outcomes
 from usfm_mm.experiments.paper import paper_cell, paper_numbers
 from usfm_mm.experiments.plan import plan
 from usfm_mm.experiments.reading import make_experiment
 from usfm_mm.experiments.report import report
+from usfm_mm.experiments.sections import sections_of
 from usfm_mm.experiments.states import planned, write_state
 from usfm_mm.io.table import write_table
 
@@ -129,6 +131,41 @@ def test_one_method_against_the_best_other(done):
     assert all(row['p'] <= row['p_holm'] <= 4 * row['p'] for row in rows)
 
 
+def test_what_cannot_be_compared_is_no_rival_and_is_told(done):
+    experiment, runs, _ = done
+    cases = cases_of([run for run in runs if run.data == 'busi_classes' and run.percent == 20])
+    ((case, methods),) = cases.items()
+    own, best, worst = (methods[name] for name in ('USFM', 'UperNet', 'worst_one'))
+    # The best one was tested with another seed; nothing can be exchanged.
+    cases = {case: dict(methods, UperNet=replace(best, values=best.values[:1], seeds=(7,)))}
+    (row,) = against_best_other(experiment, cases)
+    assert row['other'] == 'worst_one'
+    assert row['p_holm'] == row['p']
+    assert not_compared(experiment, cases) == ['busi_classes, 20 %: UperNet']
+    # Another one was tested on fewer images.
+    fewer = replace(worst, values=worst.values[:, :9], images=worst.images[:9])
+    cases = {case: dict(methods, worst_one=fewer)}
+    assert against_best_other(experiment, cases)[0]['other'] == 'UperNet'
+    cases = {case: dict(USFM=own, worst_one=fewer)}
+    assert against_best_other(experiment, cases) == []
+    sections = sections_of(experiment, [], {case: dict(methods, worst_one=fewer)}, [])
+    (section,) = (each for each in sections if 'against' in each['heading'])
+    assert section['text'].endswith('in common: busi_classes, 20 %: worst_one.')
+
+
+def test_the_best_other_is_that_of_the_seeds_in_common(done):
+    experiment, runs, _ = done
+    cases = cases_of([run for run in runs if run.data == 'busi' and run.percent == 100])
+    ((case, methods),) = cases.items()
+    own, other = methods['USFM'], methods['UperNet']
+    lucky = replace(other, values=np.stack([other.values[0] - 30, other.values[1] + 99]))
+    lucky = replace(lucky, seeds=(0, 9))
+    ((row,)) = against_best_other(experiment, {case: dict(methods, lucky=lucky)})
+    assert row['other'] == 'UperNet'
+    assert row['patients'] == 15
+    assert own.seeds == (0, 1, 2)
+
+
 def test_the_page_is_whole_and_every_number_leads_to_its_run(done, written):
     _, runs, folder = done
     page = (written[0] / 'results.html').read_text()
@@ -164,6 +201,17 @@ def test_patients_are_those_of_the_index(done, tmp_path):
     root = done[2] / 'data'
     assert patients_of(root, ['i0.png', 'i1.png', 'i2.png', 'x.png']) == ['p0', 'p0', 'p1', 'x.png']
     assert patients_of(tmp_path, ['a.png']) == ['a.png']
+
+
+def test_patients_of_synthetic_images_and_of_a_table_that_a_spreadsheet_saved(tmp_path):
+    text = 'path,patient,center\nlow_quality/a.png,p1,B\nlow_quality/b.png,p1,B\n'
+    (tmp_path / 'patients.csv').write_text(text, encoding='utf-8-sig')
+    assert patients_of(tmp_path, ['a.png', 'b.png']) == ['p1', 'p1']
+    (tmp_path / 'index.csv').write_text(text.replace('p1', 'p2'), encoding='utf-8-sig')
+    assert patients_of(tmp_path, ['a.png', 'b.png']) == ['p2', 'p2']
+    (tmp_path / 'index.csv').write_text('image,patient\na.png,p1\n')
+    with pytest.raises(ValueError, match=r'index\.csv has no column "path"'):
+        patients_of(tmp_path, [])
 
 
 def test_clips_are_of_the_patients_of_their_frames(tmp_path):

@@ -16,8 +16,8 @@ import yaml
 
 from support.experiment_runner import STUB
 from usfm_mm.commands.experiment import main
-from usfm_mm.experiments import execution
-from usfm_mm.experiments.collecting import read_parquet
+from usfm_mm.experiments import execution, machine
+from usfm_mm.experiments.collecting import collect, read_parquet
 from usfm_mm.experiments.execution import execute
 from usfm_mm.experiments.plan import plan
 from usfm_mm.experiments.reading import read_experiment
@@ -168,6 +168,53 @@ def test_a_test_keeps_its_measures_while_those_on_worse_images_are_left(file, tm
     assert new  # it goes on where it failed: nothing is trained or tested again
     assert all(' --corrupt ' in line for line in new)
     assert not any(' --corrupt speckle:1 ' in line for line in new)
+
+
+def test_tests_on_worse_images_are_those_of_the_model_beside_them(file, tmp_path, stubs):
+    content = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump(content | dict(robustness=[1])))
+    main([str(file), '--work-dir', str(tmp_path / 'w')])
+    run = next(run for run in plan(read_experiment(file), tmp_path / 'w') if run.method == 'b')
+    old = run.corrupted('gain:1') / 'test' / 'summary.json'
+    told = old.read_text()
+    old.write_text('{"metrics": {"DSC": 1.0}}')
+    run.summary.unlink()  # trained and tested anew
+    main([str(file), '--work-dir', str(tmp_path / 'w')])
+    assert old.read_text() == told
+
+
+def test_where_a_run_was_begun_is_told_beside_where_it_ended(file, tmp_path, stubs, monkeypatch):
+    places = iter(['a laptop', 'a GPU', 'a GPU', 'a laptop'])
+    monkeypatch.setattr(machine, 'device', lambda: next(places))
+    run = next(run for run in plan(read_experiment(file), tmp_path / 'w') if run.method == 'b')
+    for _ in range(4):
+        assert execute(run, threading.Event()) == 'done'
+        run.summary.unlink()
+    (row,) = collect([run])
+    assert row['device'] == 'a laptop, a GPU'
+    assert row['commit'] == read_state(run)['commit']
+
+
+def test_a_half_written_state_is_not_somebody_elses_run(file, tmp_path):
+    run = plan(read_experiment(file), tmp_path / 'w')[0]
+    run.folder.mkdir(parents=True)
+    (run.folder / '.run.json.1f2e.tmp').touch()
+    check_unchanged(run)
+
+
+def test_an_error_is_told_with_its_lines_and_is_that_of_the_last_command(tmp_path):
+    log = tmp_path / 'log.txt'
+    log.write_text('error: of yesterday\n')
+    size = log.stat().st_size
+    for text, told in (
+        ('', 'it said nothing'),
+        ('Segmentation fault\n', 'Segmentation fault'),
+        ('epoch 1\nerror: 2 files:\n  a.png is gone\n  b.png\n', '2 files: a.png is gone b.png'),
+        ('usage: usfm train\nusfm train: error: --lr: not a number\n', '--lr: not a number'),
+        ('error: ' + 'line\n' * 99, ' '.join(['line'] * 6)),
+    ):  # fmt: skip
+        log.write_text('error: of yesterday\n' + text)
+        assert execution._error_since(log, size) == told
 
 
 def test_the_same_command_runs_nothing_twice(file, tmp_path, stubs, capsys):

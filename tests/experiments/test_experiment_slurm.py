@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -150,7 +151,9 @@ def test_a_killed_job_is_continued(file, tmp_path, here, monkeypatch):
     monkeypatch.setenv('STUB_HOLD', str(hold))
     run = plan(read_experiment(file), tmp_path / 'w')[0]
     do, states = slurm.slurm_jobs(slurm.slurm_executor(tmp_path / 'w' / 'slurm', [])), []
-    worker = threading.Thread(target=lambda: states.append(do(run, threading.Event(), None)))
+    worker = threading.Thread(
+        target=lambda: states.append(do(run, threading.Event(), None)), daemon=True
+    )
     worker.start()
     training = process_of(run)
     job = training.parent()
@@ -172,10 +175,10 @@ def test_a_job_whose_time_is_up_saves_and_another_one_goes_on(file, tmp_path, he
     monkeypatch.setenv('STUB_HOLD', str(hold))
     run = plan(read_experiment(file), tmp_path / 'w')[0]
     arguments = [str(file), '--work-dir', str(tmp_path / 'w'), '--slurm', 'time=1']
-    worker = threading.Thread(target=warn_and_release, args=(run, hold))
-    worker.start()
-    main(arguments)
-    worker.join()
+    with ThreadPoolExecutor(1) as pool:
+        saved = pool.submit(warn_and_release, run, hold)
+        main(arguments)
+    assert saved.result() == 'iter_2.pth'
     assert values(tmp_path / 'w') == values(tmp_path / 'plain')
     log = (run.folder / 'log.txt').read_text()
     assert log.count(' train ') == 2  # two jobs, the second from the first one's checkpoint
@@ -184,12 +187,14 @@ def test_a_job_whose_time_is_up_saves_and_another_one_goes_on(file, tmp_path, he
 
 def warn_and_release(run, hold):
     """SIGUSR2 to all processes of a job, as from Slurm."""
-    training = process_of(run)
-    for process in (training, training.parent()):
-        process.send_signal(signal.SIGUSR2)
-    wait_for(lambda: not training.is_running() or training.status() == psutil.STATUS_ZOMBIE)
-    assert (run.folder / 'last_checkpoint').read_text() == 'iter_2.pth'
-    hold.unlink()
+    try:
+        training = process_of(run)
+        for process in (training, training.parent()):
+            process.send_signal(signal.SIGUSR2)
+        wait_for(lambda: not training.is_running() or training.status() == psutil.STATUS_ZOMBIE)
+        return (run.folder / 'last_checkpoint').read_text()
+    finally:
+        hold.unlink()  # or the training would wait for ever
 
 
 def test_a_time_limit_too_short_for_any_step_ends_as_cut(file, tmp_path, monkeypatch):
@@ -221,7 +226,7 @@ def test_stopping_cancels_the_job_which_saves(file, tmp_path, queue, monkeypatch
     run = plan(read_experiment(file), tmp_path / 'w')[0]
     do = slurm.slurm_jobs(slurm.slurm_executor(tmp_path / 'w' / 'slurm', ['time=1']))
     stop, states = threading.Event(), []
-    worker = threading.Thread(target=lambda: states.append(do(run, stop, None)))
+    worker = threading.Thread(target=lambda: states.append(do(run, stop, None)), daemon=True)
     worker.start()
     process_of(run)
     stop.set()

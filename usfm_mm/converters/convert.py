@@ -107,8 +107,9 @@ def _write_all(
     copies = _count_copies(written, splits, groups)
     frames = [row.frames for row in written]
     write_lists(folder / 'splits', converter, items, splits, groups, strata, seed, frames)
-    if not any(item.degrade for item in items):  # synthetic images are none to pre-train on
-        write_index(folder / 'index.csv', converter, items, splits, source, frames)
+    # Synthetic images are none to pre-train on: their patients stand where no index is looked for.
+    table = 'patients.csv' if any(item.degrade for item in items) else 'index.csv'
+    write_index(folder / table, converter, items, splits, source, frames)
     write_spacing(folder, {item.name: item.spacing for item in items if item.spacing})
     counts = Counter(splits)
     train = np.array(splits) == 'train'

@@ -43,7 +43,7 @@ def _items(sources: Sequence[Path], names: Sequence[str], seed: int) -> Iterator
         index = source / 'index.csv'
         if not index.is_file():
             raise ConversionError(f'{source} has no index.csv: make it with "usfm prepare"')
-        with index.open(newline='', encoding='utf-8') as file:
+        with index.open(newline='', encoding='utf-8-sig') as file:
             rows = [row for row in csv.DictReader(file) if row['path'].startswith('images/')]
         if not rows:
             raise ConversionError(f'{index} lists no image in images/: is it a data set of pairs?')

@@ -43,7 +43,7 @@ def collect(runs: Sequence[Run]) -> list[dict[str, Any]]:
         row: dict[str, Any] = dict(stage=run.stage, data=run.data, task=run.task)
         row |= dict(method=run.method)
         row |= dict(percent=run.percent, seed=run.seed, state=state, folder=str(run.folder))
-        row |= {name: told.get(name) for name in TOLD}
+        row |= {name: told.get(name) for name in TOLD} | _places(told)
         measured: dict[str, Any] = _metrics(run) if state == DONE or is_tested(run) else {}
         for name, value in (measured or {'': None}).items():
             full = row | dict(measure=name, value=value)
@@ -83,6 +83,16 @@ def values_of(rows: Iterable[dict[str, Any]], measure: str, **where: Any) -> dic
         row['seed']: row['value']
         for row in rows
         if row['measure'] == measure and all(row[key] == value for key, value in where.items())
+    }
+
+
+def _places(told: dict[str, Any]) -> dict[str, str]:
+    """Commits, devices and versions of all that a run's commands were run with, in order."""
+    places = [*told.get('earlier', []), told]
+    return {
+        key: ', '.join(dict.fromkeys(place[key] for place in places if key in place))
+        for key in ('commit', 'device', 'versions')
+        if key in told
     }
 
 

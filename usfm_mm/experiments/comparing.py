@@ -42,14 +42,15 @@ def intervals(experiment: Experiment, cases: Cases) -> list[dict[str, Any]]:
             low, high = bootstrap_interval(of.values, of.measure, patients)
             value = of.measure(of.values, np.arange(len(of.images)))
             row = dict(data=data, percent=percent, method=method, measure=of.name, value=value)
-            rows.append(row | dict(low=low, high=high, seeds=len(of.seeds), images=len(of.images)))
+            rows.append(row | dict(low=low, high=high, seeds=len(of.seeds), **_counts(patients)))
     return rows
 
 
 def against_best_other(experiment: Experiment, cases: Cases) -> list[dict[str, Any]]:
     """The experiment's method against the best of the others, on each data set and share.
 
-    On the seeds that both have. ``p`` is that of exchanging the two methods' answers patient by
+    On the seeds that both have; what shares no seed or was tested on other images is no rival
+    (:func:`not_compared`). ``p`` is that of exchanging the two methods' answers patient by
     patient, ``p_holm`` corrected for the number of rows; the interval of the difference has the
     seeds too. Which other one is best was seen on the same test images.
     """
@@ -60,15 +61,15 @@ def against_best_other(experiment: Experiment, cases: Cases) -> list[dict[str, A
     rows: list[dict[str, Any]] = []
     for (data, percent), methods in cases.items():
         own = methods.get(experiment.about)
-        others = {name: of for name, of in methods.items() if name != experiment.about}
-        if own is None or not others:
+        rivals = {name: of for name, of in methods.items() if own and _comparable(own, of)}
+        rivals.pop(experiment.about, None)
+        if own is None or not rivals:
             continue
         every = np.arange(len(own.images))
-        best = max(others, key=lambda name: others[name].measure(others[name].values, every))
-        other = others[best]
-        seeds = sorted(set(own.seeds) & set(other.seeds))
-        if not seeds or own.images != other.images:
-            continue
+        values = {name: of.measure(of.at(_shared(own, of)), every) for name, of in rivals.items()}
+        best = max(values, key=values.__getitem__)
+        other = rivals[best]
+        seeds = _shared(own, other)
         patients = patients_of(Path(experiment.data[data].root), own.images)
         pair = np.stack([own.at(seeds), other.at(seeds)], axis=-1)
 
@@ -79,7 +80,30 @@ def against_best_other(experiment: Experiment, cases: Cases) -> list[dict[str, A
         row = dict(data=data, percent=percent, method=experiment.about, other=best)
         row |= dict(measure=own.name, difference=difference(pair, every), low=low, high=high)
         row |= dict(p=paired_test(pair[..., 0], pair[..., 1], own.measure, patients))
-        rows.append(row | dict(seeds=len(seeds), images=len(own.images)))
+        rows.append(row | dict(seeds=len(seeds), **_counts(patients)))
     for row, adjusted in zip(rows, holm([row['p'] for row in rows]), strict=True):
         row['p_holm'] = adjusted
     return rows
+
+
+def not_compared(experiment: Experiment, cases: Cases) -> list[str]:
+    """What :func:`against_best_other` could not take for a rival, as ``'busi, 20 %: scratch'``."""
+    found = []
+    for (data, percent), methods in cases.items():
+        own = methods.get(experiment.about)
+        apart = [name for name, of in methods.items() if own and not _comparable(own, of)]
+        if apart:
+            found.append(f'{data}, {percent} %: {", ".join(apart)}')
+    return found
+
+
+def _comparable(own: Outcomes, other: Outcomes) -> bool:
+    return own.images == other.images and own.name == other.name and bool(_shared(own, other))
+
+
+def _shared(own: Outcomes, other: Outcomes) -> list[int]:
+    return sorted(set(own.seeds) & set(other.seeds))
+
+
+def _counts(patients: Sequence[str]) -> dict[str, int]:
+    return dict(images=len(patients), patients=len(set(patients)))

@@ -2,19 +2,21 @@
 
 import fcntl
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from usfm_mm.experiments import machine
-from usfm_mm.experiments.plan import KNN, PRETRAIN, Run
+from usfm_mm.experiments.plan import CORRUPTED, KNN, PRETRAIN, Run
 from usfm_mm.experiments.states import (
     CUT,
     DONE,
@@ -33,6 +35,8 @@ from usfm_mm.io.last_checkpoint import latest_checkpoint
 USFM = (sys.executable, '-m', 'usfm_mm')
 TRAIN_ONLY = ('--amp', '--auto-scale-lr')
 _POLL = 0.05  # seconds
+_LINES = 6  # of an error, at most
+_ERROR = re.compile(r'(usfm[\w -]*: )?error: ')  # ours and argparse's
 
 
 class Cut(Exception):  # noqa: N818  (no error: somebody stopped it)
@@ -62,12 +66,14 @@ def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None 
             return DONE
         tested = is_tested(run)
         told = dict(read_state(run), state=RUNNING, command=planned(run), error='', tested=tested)
-        told |= dict(config=run.command[0], seed=run.seed, commit=machine.commit())
-        told |= dict(device=machine.device(), versions=machine.versions())
+        told |= dict(config=run.command[0], seed=run.seed)
+        told |= _where(told)
         write_state(run, told)
         began = time.monotonic()
         log = stack.enter_context(open(run.folder / 'log.txt', 'a', encoding='utf-8'))
         try:
+            if not tested and run.stage != PRETRAIN:
+                shutil.rmtree(run.folder / CORRUPTED, ignore_errors=True)  # of an older model
             for command in () if tested else _main_steps(run):
                 _call(command(), log, lock, stop, environment or {})
             told['tested'] = run.stage != PRETRAIN
@@ -83,6 +89,16 @@ def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None 
         told['seconds'] = round(told.get('seconds', 0) + time.monotonic() - began, 1)
         write_state(run, told)
         return told['state']
+
+
+def _where(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Commit, device and versions, and under ``earlier`` those that the run was begun with."""
+    here = dict(commit=machine.commit(), device=machine.device(), versions=machine.versions())
+    before = {key: told[key] for key in here if key in told}
+    earlier = list(told.get('earlier', []))
+    if before and before != here and before not in earlier:
+        earlier.append(before)
+    return here | (dict(earlier=earlier) if earlier else {})
 
 
 def _main_steps(run: Run) -> Iterator[Callable[[], list[str]]]:
@@ -214,6 +230,7 @@ def _call(
     if stop.is_set():
         raise Cut('stopped')
     print(shlex.join(command), file=log, flush=True)
+    said = Path(log.name).stat().st_size
     # The process holds the lock too: it keeps others away if we are killed and it goes on.
     with subprocess.Popen(
         command,
@@ -232,10 +249,13 @@ def _call(
     if process.returncode < 0 or process.returncode in (130, 143):
         raise Cut(f'{shlex.join(command[:4])} was stopped by a signal: see {log.name}')
     if process.returncode:
-        raise ChildProcessError(f'{_last_error(Path(log.name))} (see {log.name})')
+        raise ChildProcessError(f'{_error_since(Path(log.name), said)} (see {log.name})')
 
 
-def _last_error(log: Path) -> str:
-    lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
-    errors = [line for line in lines if line.startswith('error: ')] or lines[-1:]
-    return errors[-1].removeprefix('error: ')
+def _error_since(log: Path, start: int) -> str:
+    """The last error that a command told, with its lines below, or else the last line it wrote."""
+    lines = log.read_bytes()[start:].decode(errors='replace').rstrip().splitlines()
+    begins = [number for number, line in enumerate(lines) if _ERROR.match(line)]
+    told = lines[begins[-1] :][:_LINES] if begins else lines[-1:]
+    text = ' '.join(line.strip() for line in told)
+    return _ERROR.sub('', text) or 'it said nothing'

@@ -26,9 +26,11 @@ def device() -> str:
     return f'{model}, {os.cpu_count()} cores'
 
 
-@cache
 def commit() -> str:
-    """Of the clone that the package lies in, ``-dirty`` where files differ; '' without one."""
+    """Of the clone that the package lies in, ``-dirty`` where files differ; '' without one.
+
+    Asked for anew each time: runs of hours import what the clone has when they begin.
+    """
     root = str(Path(usfm_mm.__file__).parents[1])
     if not Path(root, '.git').exists():
         return ''

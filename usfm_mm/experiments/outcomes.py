@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from usfm_mm.evaluation.resampling import Measure
 
 _SCORES = ('DSC', 'SSIM')
+PATIENT_FILES = ('index.csv', 'patients.csv')
 
 
 @dataclass(frozen=True)
@@ -122,16 +123,25 @@ def calibration_error(folder: Path) -> float | None:
 
 
 def patients_of(root: Path, images: Sequence[str]) -> list[str]:
-    """Patient of each image or clip as the data root's index tells; else the image itself."""
-    index = root / 'index.csv'
+    """Patient of each image or clip, else the image itself.
+
+    As ``index.csv`` of the data root tells or, where there is none, ``patients.csv``.
+
+    Raises:
+        ValueError: The file has no column ``path``.
+    """
     known = {}
-    if index.is_file():
-        with index.open(newline='', encoding='utf-8') as file:
-            for row in csv.DictReader(file):
+    for file in filter(Path.is_file, (root / name for name in PATIENT_FILES)):
+        with file.open(newline='', encoding='utf-8-sig') as table:  # also as spreadsheets save it
+            reader = csv.DictReader(table)
+            if 'path' not in (reader.fieldnames or ()):
+                raise ValueError(f'{file} has no column "path": add it')
+            for row in reader:
                 path = Path(row['path'])
                 known[path.stem] = row.get('patient')
                 if path.parent.parent.name == 'images':  # a frame: its folder is the clip
                     known[path.parent.name] = row.get('patient')
+        break
     return [known.get(Path(image).stem) or image for image in images]
 
 

@@ -11,6 +11,8 @@ from usfm_mm.experiments.unseen import Unseen
 PRETRAIN = 'pretrain'
 """Stage of a training that nothing tests, and folder of the runs of pre-training."""
 ADAPT = 'adapt'
+CORRUPTED = 'corrupted'
+"""Folder of a run's tests with worse images."""
 KNN = 'knn'
 """Task whose runs train nothing: neighbours vote on frozen features."""
 
@@ -123,7 +125,7 @@ class Run:
 
     def corrupted(self, corruption: str) -> Path:
         """Work dir of the test with worse images."""
-        return self.folder / 'corrupted' / corruption.replace(':', '_')
+        return self.folder / CORRUPTED / corruption.replace(':', '_')
 
     def __str__(self) -> str:
         told = f'{self.data}, {self.percent} %, ' if self.data else 'pre-training, '

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from usfm_mm.experiments.execution import all_lists, share_list
+from usfm_mm.experiments.outcomes import patients_of
 from usfm_mm.experiments.plan import KNN, Experiment, Run
 from usfm_mm.experiments.states import check_unchanged
 from usfm_mm.experiments.unseen import unseen_lists
@@ -18,8 +19,8 @@ def check_runs(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
 
     Raises:
         FileNotFoundError: Data or lists are missing.
-        ValueError: A folder was made by another command, what is unseen cannot be told apart, or a
-            sweep would choose by the test's images.
+        ValueError: A folder was made by another command, what is unseen cannot be told apart, a
+            table of patients has no paths, or a sweep would choose by the test's images.
     """
     missing = missing_files(experiment, runs)
     if missing:
@@ -27,6 +28,8 @@ def check_runs(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
     if experiment.sweep:
         check_choice(runs)
     told = unknown_images(runs)
+    for data in experiment.data.values():
+        patients_of(Path(data.root), ())  # of the report, which has to read them
     for run in runs:
         check_unchanged(run)
     return told

@@ -104,10 +104,11 @@ def make_experiment(name: str, content: Any) -> Experiment:
     data = {key: _data(key, value) for key, value in sections['data'].items()}
     tasks = sorted({of.task for of in data.values()})
     known('options', options, (PRETRAIN, *tasks))
-    common = {task: tuple(shlex.split(str(text))) for task, text in options.items()}
+    common = {task: _split(f'options, {task}', text) for task, text in options.items()}
     methods = {
         key: _method(key, value, pretraining, tasks) for key, value in sections['methods'].items()
     }
+    _check_runs(data, methods)
     about = str(content.get('about', ''))
     if about:
         known('about', [about], tuple(methods))
@@ -119,7 +120,7 @@ def make_experiment(name: str, content: Any) -> Experiment:
         data,
         methods,
         {
-            key: (*_words(f'pretraining, {key}', text), *common.get(PRETRAIN, ()))
+            key: (*_pretraining(key, text), *common.get(PRETRAIN, ()))
             for key, text in pretraining.items()
         },
         common,
@@ -136,6 +137,7 @@ def _data(name: str, value: Any) -> Data:
     where = f'data, {name}'
     entry = mapping(where, value)
     known(where, entry, _DATA_KEYS)
+    _check_folder(where, name)
     if name == PRETRAIN:
         raise ExperimentError(f'{where}: this name is taken by the folder of pre-training')
     if not entry.get('task') or not entry.get('root'):
@@ -146,15 +148,14 @@ def _data(name: str, value: Any) -> Data:
         if len(told) != 1:
             raise ExperimentError(f'{where}, unseen: give one column with a value, "center: B"')
         unseen = Unseen(Path(root), *(str(part) for part in next(iter(told.items()))))
-    options = tuple(shlex.split(str(entry.get('options') or '')))
+    options = _split(f'{where}, options', entry.get('options'))
     return Data(str(entry['task']), root, str(entry.get('paper', '')), unseen, options)
 
 
 def _method(name: str, value: Any, pretraining: Mapping, tasks: Sequence[str]) -> Method:
     where = f'methods, {name}'
     entry = mapping(where, value)
-    if '/' in name:
-        raise ExperimentError(f'{where}: the name is that of a folder, without "/"')
+    _check_folder(where, name)
     known(where, entry, (_PRETRAINED, *_ENCODER, *tasks))
     start = entry.get(_PRETRAINED) or ''
     if start:
@@ -172,8 +173,34 @@ def _method(name: str, value: Any, pretraining: Mapping, tasks: Sequence[str]) -
     return Method(commands, str(start))
 
 
+def _pretraining(name: str, text: Any) -> tuple[str, ...]:
+    _check_folder(f'pretraining, {name}', name)
+    return _words(f'pretraining, {name}', text)
+
+
+def _check_runs(data: Mapping[str, Data], methods: Mapping[str, Method]) -> None:
+    for name, of in data.items():
+        if not any(of.task in method.commands for method in methods.values()):
+            raise ExperimentError(
+                f'data, {name}: no method has a config for its task {of.task}: add one, or leave '
+                'the data out'
+            )
+
+
+def _check_folder(where: str, name: str) -> None:
+    if '/' in name:
+        raise ExperimentError(f'{where}: the name is that of a folder, without "/"')
+
+
+def _split(where: str, text: Any) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(str(text or '')))
+    except ValueError as error:  # a quotation mark without its like
+        raise ExperimentError(f'{where}: {error}: {text}') from None
+
+
 def _words(where: str, text: Any) -> tuple[str, ...]:
-    words = tuple(shlex.split(str(text or '')))
+    words = _split(where, text)
     if not words:
         raise ExperimentError(f'{where} needs a config, then options')
     find_config(words[0])
@@ -181,8 +208,8 @@ def _words(where: str, text: Any) -> tuple[str, ...]:
 
 
 def _numbers(where: str, values: Any, low: int, high: int) -> tuple[int, ...]:
-    good = isinstance(values, list) and values and len(set(values)) == len(values)
-    if not good or not all(type(value) is int and low <= value <= high for value in values):
+    good = isinstance(values, list) and values and all(type(value) is int for value in values)
+    if not good or len(set(values)) < len(values) or not low <= min(values) <= max(values) <= high:
         raise ExperimentError(
             f'{where} must be a list of different whole numbers from {low} to {high}'
         )

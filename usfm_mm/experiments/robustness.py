@@ -1,9 +1,7 @@
 """What becomes of the methods on worse test images."""
 
-import statistics
-
 from usfm_mm.experiments.collecting import values_of
-from usfm_mm.experiments.tables import Rows, groups, leading, measures_of
+from usfm_mm.experiments.tables import Rows, cell, groups, leading, measures_of
 
 
 def robustness_table(rows: Rows) -> list[dict[str, str]]:
@@ -20,7 +18,7 @@ def robustness_table(rows: Rows) -> list[dict[str, str]]:
         case = dict(data=data, percent=percent, method=method)
         own = [row for row in rows if all(row[key] == value for key, value in case.items())]
         name = leading(measures_of(own, own[0]['task']))
-        clean = values_of(own, name)
+        clean, seeds = values_of(own, name), len({row['seed'] for row in own})
         kinds: dict[str, list[int]] = {}
         for row in own:
             corruption, _, measure = row['measure'].rpartition('/')
@@ -29,18 +27,14 @@ def robustness_table(rows: Rows) -> list[dict[str, str]]:
                 kinds[kind].append(int(severity))
         for kind, severities in kinds.items():
             cells = {'data': data, 'labels': f'{percent} %', 'method': method}
-            cells |= {'kind': kind, 'measure': name, 'clean': _mean(clean)}
+            cells |= {'kind': kind, 'measure': name, 'clean': cell([*clean.values()], seeds)}
             worst: dict[int, float] = {}
             for severity in sorted(severities):
                 worst = values_of(own, f'{kind}:{severity}/{name}')
-                cells[f'severity {severity}'] = _mean(worst)
-            seeds = clean.keys() & worst.keys()
-            before = sum(clean[seed] for seed in seeds)
-            lost = before - sum(worst[seed] for seed in seeds)
+                cells[f'severity {severity}'] = cell([*worst.values()], seeds)
+            both = clean.keys() & worst.keys()
+            before = sum(clean[seed] for seed in both)
+            lost = before - sum(worst[seed] for seed in both)
             cells['drop'] = f'{100 * lost / before:.1f} %' if before else ''
             table.append(cells)
     return table
-
-
-def _mean(values: dict[int, float]) -> str:
-    return f'{statistics.fmean(values.values()):.1f}' if values else ''

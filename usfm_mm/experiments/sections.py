@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from usfm_mm.experiments.comparing import Cases, against_best_other
+from usfm_mm.experiments.comparing import Cases, against_best_other, not_compared
 from usfm_mm.experiments.embeddings import organ_features_table, read_features
 from usfm_mm.experiments.organs import PAPER, organ_table
 from usfm_mm.experiments.paper import paper_cell, paper_numbers
@@ -59,13 +59,15 @@ def sections_of(
         ),
         (
             'Intervals',
-            '95 % intervals by a bootstrap over seeds and patients.',
+            '95 % intervals by a bootstrap over seeds and patients; an image whose patient is not '
+            'told is taken for one.',
             [_interval(row) for row in found],
         ),
         (
             f'{experiment.about or "One method"} against the best other method',
             'On the seeds that both have. p is of a permutation test over patients, then corrected '
-            'for the number of rows (Holm). Which other one is best was seen on the same images.',
+            'for the number of rows (Holm). Which other one is best was seen on the same images.'
+            + _apart(experiment, cases),
             [_comparison(row) for row in against_best_other(experiment, cases)],
         ),
         (
@@ -141,7 +143,7 @@ def _interval(row: dict[str, Any]) -> dict[str, str]:
     value = f'{row["value"]:.1f} {ends}'
     keys = {'data': row['data'], 'labels': f'{row["percent"]} %', 'method': row['method']}
     told = {'measure': row['measure'], 'value [95 %]': value}
-    return keys | told | {'seeds': str(row['seeds']), 'images': str(row['images'])}
+    return keys | told | {key: str(row[key]) for key in ('seeds', 'images', 'patients')}
 
 
 def _comparison(row: dict[str, Any]) -> dict[str, str]:
@@ -152,3 +154,8 @@ def _comparison(row: dict[str, Any]) -> dict[str, str]:
         'p': f'{row["p"]:.3f}',
         'Holm': f'{row["p_holm"]:.3f}',
     }
+
+
+def _apart(experiment: Experiment, cases: Cases) -> str:
+    found = '; '.join(not_compared(experiment, cases))
+    return found and f' Not compared, for want of the same images and a seed in common: {found}.'

@@ -68,7 +68,7 @@ def check_unchanged(run: Run) -> None:
         ValueError: The run's folder was made by another command.
     """
     files = run.folder.iterdir() if run.folder.exists() else ()
-    if not any(path.name != '.lock' for path in files):
+    if all(path.name.startswith('.') for path in files):  # the lock, or a file half written
         return
     before = read_state(run).get('command')
     if before != planned(run):

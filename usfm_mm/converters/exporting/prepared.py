@@ -71,7 +71,7 @@ def read_prepared(folder: Path) -> Prepared:
     """
     try:
         about = json.loads((folder / 'dataset.json').read_text(encoding='utf-8'))
-        with (folder / 'index.csv').open(newline='', encoding='utf-8') as file:
+        with (folder / 'index.csv').open(newline='', encoding='utf-8-sig') as file:
             cases = list(_cases(folder, csv.DictReader(file)))
         classes, _ = about['seg_classes'], about['cls_classes']
     except (OSError, ValueError, KeyError, TypeError) as error:
