@@ -17,6 +17,7 @@ import yaml
 from support.experiment_runner import STUB
 from usfm_mm.commands.experiment import main
 from usfm_mm.experiments import execution, machine
+from usfm_mm.experiments.calling import error_since
 from usfm_mm.experiments.collecting import collect, read_parquet
 from usfm_mm.experiments.execution import execute
 from usfm_mm.experiments.plan import plan
@@ -214,7 +215,7 @@ def test_an_error_is_told_with_its_lines_and_is_that_of_the_last_command(tmp_pat
         ('error: ' + 'line\n' * 99, ' '.join(['line'] * 6)),
     ):  # fmt: skip
         log.write_text('error: of yesterday\n' + text)
-        assert execution._error_since(log, size) == told
+        assert error_since(log, size) == told
 
 
 def test_the_same_command_runs_nothing_twice(file, tmp_path, stubs, capsys):

@@ -1,21 +1,18 @@
 """Runs in processes of their own: what a person would type, resumed where it was cut."""
 
 import fcntl
-import os
-import re
-import shlex
 import shutil
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 from usfm_mm.experiments import machine
+from usfm_mm.experiments.calling import POLL, Cut, call
 from usfm_mm.experiments.plan import CORRUPTED, KNN, PRETRAIN, Run
 from usfm_mm.experiments.states import (
     CUT,
@@ -34,13 +31,6 @@ from usfm_mm.io.last_checkpoint import latest_checkpoint
 
 USFM = (sys.executable, '-m', 'usfm_mm')
 TRAIN_ONLY = ('--amp', '--auto-scale-lr')
-_POLL = 0.05  # seconds
-_LINES = 6  # of an error, at most
-_ERROR = re.compile(r'(usfm[\w -]*: )?error: ')  # ours and argparse's
-
-
-class Cut(Exception):  # noqa: N818  (no error: somebody stopped it)
-    """A process was stopped by a signal, or this one was asked to stop."""
 
 
 def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None = None) -> str:
@@ -75,12 +65,12 @@ def execute(run: Run, stop: threading.Event, environment: dict[str, str] | None 
             if not tested and run.stage != PRETRAIN:
                 shutil.rmtree(run.folder / CORRUPTED, ignore_errors=True)  # of an older model
             for command in () if tested else _main_steps(run):
-                _call(command(), log, lock, stop, environment or {})
+                call(command(), log, lock, stop, environment or {})
             told['tested'] = run.stage != PRETRAIN
             write_state(run, told)  # whatever becomes of the tests with worse images
             for corruption in run.corruptions:
                 if not has_test(run.corrupted(corruption)):
-                    _call(testing(run, corruption), log, lock, stop, environment or {})
+                    call(testing(run, corruption), log, lock, stop, environment or {})
             told['state'] = DONE
         except Cut as reason:
             told |= dict(state=CUT, error=str(reason))
@@ -210,52 +200,5 @@ def _locked(lock: IO[str], stop: threading.Event) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return not stop.is_set()
         except BlockingIOError:
-            if stop.wait(_POLL):
+            if stop.wait(POLL):
                 return False
-
-
-def _call(
-    command: Sequence[str],
-    log: IO[str],
-    lock: IO[str],
-    stop: threading.Event,
-    environment: dict[str, str],
-) -> None:
-    """Run a command, which is stopped with us.
-
-    Raises:
-        Cut: It was stopped.
-        ChildProcessError: It failed.
-    """
-    if stop.is_set():
-        raise Cut('stopped')
-    print(shlex.join(command), file=log, flush=True)
-    said = Path(log.name).stat().st_size
-    # The process holds the lock too: it keeps others away if we are killed and it goes on.
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        pass_fds=[lock.fileno()],
-        env={**os.environ, **environment},
-        start_new_session=True,  # Ctrl-C reaches it through us, once
-    ) as process:
-        while process.poll() is None:
-            if stop.wait(_POLL):
-                process.terminate()  # it saves a checkpoint
-                process.wait()
-                raise Cut('stopped')
-    if process.returncode < 0 or process.returncode in (130, 143):
-        raise Cut(f'{shlex.join(command[:4])} was stopped by a signal: see {log.name}')
-    if process.returncode:
-        raise ChildProcessError(f'{_error_since(Path(log.name), said)} (see {log.name})')
-
-
-def _error_since(log: Path, start: int) -> str:
-    """The last error that a command told, with its lines below, or else the last line it wrote."""
-    lines = log.read_bytes()[start:].decode(errors='replace').rstrip().splitlines()
-    begins = [number for number, line in enumerate(lines) if _ERROR.match(line)]
-    told = lines[begins[-1] :][:_LINES] if begins else lines[-1:]
-    text = ' '.join(line.strip() for line in told)
-    return _ERROR.sub('', text) or 'it said nothing'
