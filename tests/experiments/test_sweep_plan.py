@@ -89,7 +89,7 @@ def test_no_command_of_a_sweep_opens_the_test_set(tmp_path, monkeypatch):
     sweep = dict(grid={'USFM': {'--lr': ['1', '2']}})
     experiment = make_experiment('x', content(sweep, data=data, methods=methods))
     called = []
-    monkeypatch.setattr(execution, '_call', lambda command, *_: called.append(command))
+    monkeypatch.setattr(execution, 'call', lambda command, *_: called.append(command))
     for run in plan(experiment, tmp_path):
         execution.execute(run, threading.Event())
     assert len(called) == 2 * 3
