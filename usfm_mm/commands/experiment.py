@@ -66,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     console = Console()
     whole = read_experiment(find_experiment(args.name))
     experiment = with_seeds(whole, args.seeds)
-    runs, all_runs = plan(experiment, args.work_dir), plan(whole, args.work_dir)
+    all_runs = plan(whole, args.work_dir)
+    runs = [run for run in all_runs if run.seed in experiment.seeds]
     if args.dry_run:
         show_plan(experiment, runs, seconds_known(all_runs), jobs, console)
         return
