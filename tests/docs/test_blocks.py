@@ -10,6 +10,7 @@ import pytest
 
 from support.pages.blocks import PAGES, PYTHON, ROOT, SHELL, blocks_of
 from support.pages.readers import READERS
+from support.pages.small import BENCHMARKS
 from support.pages.words import commands
 from usfm_mm.__main__ import COMMANDS
 from usfm_mm.completion import parser_of
@@ -59,6 +60,10 @@ def check_shell(block):
                 assert re.search(rf'^{name}:', rules, re.M), f'no make {name}'
         elif words[0].startswith('tools/'):
             assert (ROOT / words[0]).is_file(), words[0]
+        elif words[:2] == ['python', '-m'] and words[2].startswith('benchmarks.'):
+            name = words[2].removeprefix('benchmarks.')
+            assert importlib.util.find_spec(words[2]), words[2]
+            assert block.not_run or name in BENCHMARKS, f'tests of pages need small options: {name}'
 
 
 def check_python(block):

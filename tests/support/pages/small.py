@@ -21,6 +21,7 @@ BENCHMARKS = {
     'data_sets': ['--items', '4', '--frames', '4', '--rounds', '1', '--size', '32'],
     'database': ['--files', '20', '--rows', '2000', '--real', '2', '--source', 'scans'],
     'exported': ['--arch', 'tiny', '--batch-size', '2', '--rounds', '1'],
+    'gpu': ['--tiny', '--minutes', '0'],  # tests/benchmarks does its pieces
     'hostile': ['--kinds', 'places and names'],
     'inference': ['--images', '2', '--arch', 'tiny', '--batch-size', '2', '--rounds', '1'],
     'peak_memory': ['--archs', 'tiny'],
