@@ -118,6 +118,23 @@ def test_report_joins_the_parts_of_a_resumed_run(tmp_path):
         (50, 1.0),
     ]
     assert validations == [(20, {'val/total': 0.7})]
+    # Stopped in its last validation, and resumed for it alone.
+    write_log(tmp_path, '20260106_000000', [{'val/total': 0.5, 'step': 3}])
+    assert read_log(tmp_path)[1][1:] == [(50, {'val/total': 0.5})]
+    # Features are measured when all is over, which is no validation.
+    write_log(tmp_path, '20260107_000000', [{'embedding/silhouette': 0.1, 'step': 50}])
+    assert len(read_log(tmp_path)[1]) == 2
+
+
+def test_a_log_that_a_full_disk_cut_off_is_read_to_there(tmp_path):
+    write_log(tmp_path, '20260101_000000', [dict(step=1, loss=0.5)])
+    log = next(tmp_path.glob('*/vis_data/scalars.json'))
+    whole = log.read_text()
+    log.write_text(f'{whole}\n{{"step": 2, "lo')
+    assert [row['step'] for row in read_log(tmp_path)[0]] == [1]
+    log.write_text(f'{{"step": 2, "lo\n{whole}')
+    with pytest.raises(ValueError, match=r'scalars\.json:1 is no JSON: delete that line'):
+        read_log(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from usfm_mm.config.image_size import set_image_size
 from usfm_mm.config.options import load_config
+from usfm_mm.config.parser import config_parser
 from usfm_mm.visualization.figures import class_colours
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,20 @@ def test_arch_sets_the_widths_that_follow(arch, width, blocks):
     assert model.decode_head.channels == width
     assert model.auxiliary_head.channels == round(width / 3 / 16) * 16
     assert load('usfm/cls_custom_linear.py', arch=arch).model.head.in_channels == width
+
+
+def test_a_file_keeps_its_name_and_an_option_its_whole_one(tmp_path, capsys):
+    file = tmp_path / 'my lists' / 'USFM,lr=1.txt'
+    file.parent.mkdir()
+    file.touch()
+    words = ['x', '--cfg-options', f'a.ann_file={file}', 'b=1, 2', f'c={file}.gone']
+    options = config_parser('').parse_args(words).cfg_options
+    assert options['a.ann_file'] == str(file)
+    assert options['b'] == [1, 2]
+    assert isinstance(options['c'], list)  # as mmengine reads it
+    with pytest.raises(SystemExit):
+        config_parser('').parse_args(['x', '--cfg-option', 'b=1'])
+    assert 'unrecognized arguments: --cfg-option' in capsys.readouterr().err
 
 
 def test_classes_come_from_the_prepared_data(tmp_path):

@@ -16,7 +16,7 @@ from usfm_mm.experiments.outcomes import patients_of, read_outcomes
 from usfm_mm.experiments.paper import paper_cell, paper_numbers
 from usfm_mm.experiments.plan import plan
 from usfm_mm.experiments.reading import make_experiment
-from usfm_mm.experiments.report import report
+from usfm_mm.experiments.report import html, report, show
 from usfm_mm.experiments.sections import sections_of
 from usfm_mm.experiments.states import planned, write_state
 from usfm_mm.io.table import write_table
@@ -148,6 +148,9 @@ def test_what_cannot_be_compared_is_no_rival_and_is_told(done):
     assert against_best_other(experiment, cases)[0]['other'] == 'UperNet'
     cases = {case: dict(USFM=own, worst_one=fewer)}
     assert against_best_other(experiment, cases) == []
+    sections = sections_of(experiment, [], cases, intervals(experiment, cases))
+    assert [each['heading'] for each in sections] == ['Intervals']
+    assert sections[0]['text'].endswith('in common: busi_classes, 20 %: worst_one.')
     sections = sections_of(experiment, [], {case: dict(methods, worst_one=fewer)}, [])
     (section,) = (each for each in sections if 'against' in each['heading'])
     assert section['text'].endswith('in common: busi_classes, 20 %: worst_one.')
@@ -212,6 +215,33 @@ def test_patients_of_synthetic_images_and_of_a_table_that_a_spreadsheet_saved(tm
     (tmp_path / 'index.csv').write_text('image,patient\na.png,p1\n')
     with pytest.raises(ValueError, match=r'index\.csv has no column "path"'):
         patients_of(tmp_path, [])
+
+
+def test_images_of_one_name_in_several_folders_are_told_apart(tmp_path):
+    rows = [dict(image=f'data/{folder}/1.png', DSC=place) for place, folder in enumerate('ab')]
+    write_table(tmp_path / 'r' / 'per_image.csv', [*rows, dict(image='data/c/2.png', DSC=7.0)])
+    found = read_outcomes({0: tmp_path / 'r'})
+    assert found.images == ('2.png', 'data/a/1.png', 'data/b/1.png')
+    assert found.values.tolist() == [[7.0, 0.0, 1.0]]
+    table = [dict(path=f'{folder}/{name}.png', patient=f'p{folder}')
+             for folder, name in ('a1', 'b1', 'c2', 'd3', 'e3')]  # fmt: skip
+    write_table(tmp_path / 'index.csv', table)
+    assert patients_of(tmp_path, found.images) == ['pc', 'pa', 'pb']
+    assert patients_of(tmp_path, ['3.png']) == ['3.png']  # of two patients: of whom is not known
+
+
+def test_links_and_printed_tables_keep_any_name(done, tmp_path, capsys):
+    parts = [
+        dict(heading='Results', text='', table=[dict(data='busi', method='A [b] #2', DSC='1.0')]),
+        dict(heading='Runs', text='', table=[dict(run='r', folder='w/runs/busi/A [b] #2/100')]),
+    ]
+    page = html(done[0], parts, tmp_path / 'w')
+    assert 'href="#busi/A%20%5Bb%5D%20%232"' in page
+    assert 'id="busi/A [b] #2"' in page
+    show(parts[0]['table'], 'T [t]', Console())
+    shown = capsys.readouterr().out
+    assert 'A [b] #2' in shown
+    assert 'T [t]' in shown
 
 
 def test_clips_are_of_the_patients_of_their_frames(tmp_path):

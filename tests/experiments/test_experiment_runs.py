@@ -16,7 +16,7 @@ import yaml
 
 from support.experiment_runner import STUB
 from usfm_mm.commands.experiment import main
-from usfm_mm.experiments import execution, machine
+from usfm_mm.experiments import execution, machine, preflight
 from usfm_mm.experiments.calling import error_since
 from usfm_mm.experiments.collecting import collect, read_parquet
 from usfm_mm.experiments.execution import execute
@@ -34,6 +34,8 @@ def file(tmp_path):
     (tmp_path / 'data' / 'splits').mkdir(parents=True)
     for name in ('seg_train', 'seg_train_20'):
         (tmp_path / 'data' / 'splits' / f'{name}.txt').touch()
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'images' / 'index.csv').touch()
     return write(tmp_path, {'A': dict(seg=SEG, pretrained='A'), 'b': dict(seg=f'{SEG} --amp')})
 
 
@@ -42,7 +44,7 @@ def write(tmp_path, methods):
         title='Both',
         seeds=[0, 1, 2],
         percent=[20, 100],
-        pretraining={'A': 'usfm/pretrain_cpu'},
+        pretraining={'A': f'usfm/pretrain_cpu --data-root {tmp_path / "images"}'},
         data={'busi': dict(task='seg', root=str(tmp_path / 'data'))},
         methods=methods,
     )
@@ -85,7 +87,40 @@ def test_commands_have_the_share_the_weights_and_what_they_know(file, tmp_path):
     assert '--amp' not in execution.testing(plain, '')
 
 
-def test_neighbours_train_nothing_and_stand_beside_the_others(tmp_path, stubs):
+def test_what_no_command_understands_is_told_before_anything_runs(file, tmp_path, stubs):
+    content = yaml.safe_load(file.read_text())
+    work_dir = str(tmp_path / 'w')
+    for options, message in [
+        ('--imagesize 64', r'A, busi, 20 %, seed \d: unrecognized arguments: --imagesize 64$'),
+        ('--image-size', 'argument --image-size: expected one argument$'),
+        ('--cfg-options model.decod_head.x=1', r'A, busi, .*model\.decod_head'),
+        ('--image-size 100', 'A, busi, .*100'),
+    ]:
+        file.write_text(yaml.safe_dump(content | dict(options=dict(seg=options))))
+        with pytest.raises(ValueError, match=message):
+            main([str(file), '--work-dir', work_dir])
+    assert not (tmp_path / 'w' / 'runs').exists()
+    # A ViT of a file that a pre-training has yet to write.
+    methods = {'A': dict(seg=f'{SEG} --encoder vit', pretrained='A')}
+    preflight.check_commands(plan(read_experiment(write(tmp_path, methods)), tmp_path / 'w'))
+
+
+def test_images_to_pre_train_on_and_weights_of_a_config_are_looked_for(file, tmp_path, capsys):
+    content = yaml.safe_load(file.read_text())
+    gone = tmp_path / 'gone'
+    content['pretraining']['A'] = f'usfm/pretrain_cpu --data-root {gone}'
+    content['methods']['b'] = dict(seg='baselines/seg_upernet_simmim')
+    file.write_text(yaml.safe_dump(content))
+    main([str(file), '--work-dir', str(tmp_path / 'w'), '--dry-run'])
+    shown = capsys.readouterr().out
+    assert f'missing  {gone}: no such folder; "usfm index" makes data ready' in shown
+    assert '800ep.pth: no such weights of b' in shown
+    gone.mkdir()
+    main([str(file), '--work-dir', str(tmp_path / 'w'), '--dry-run'])
+    assert f'missing  {gone}: no index; "usfm index {gone}" writes one' in capsys.readouterr().out
+
+
+def test_neighbours_train_nothing_and_stand_beside_the_others(tmp_path, stubs, monkeypatch):
     (tmp_path / 'data' / 'splits').mkdir(parents=True)
     (tmp_path / 'data' / 'splits' / 'cls_train.txt').touch()
     (tmp_path / 'mae.pth').touch()
@@ -107,6 +142,7 @@ def test_neighbours_train_nothing_and_stand_beside_the_others(tmp_path, stubs):
     command = execution.neighbours(knn)
     assert command[2:4] == ['knn', config]
     assert '--resume' not in command
+    monkeypatch.setattr(preflight, 'check_commands', lambda _: None)  # which would read the weights
     main([str(path), '--work-dir', str(tmp_path / 'w')])
     assert (knn.folder / 'knn' / 'summary.json').is_file()
     assert not (knn.folder / 'steps.txt').exists()
@@ -270,11 +306,10 @@ def test_a_failure_is_listed_and_stands_in_the_cell(file, tmp_path, stubs):
     assert '2 of 3' not in (work_dir / 'both' / 'results.md').read_text()
 
 
-def test_what_needs_a_pre_training_that_failed_waits(tmp_path, file, stubs):
-    path = tmp_path / 'both.yaml'
-    path.write_text(path.read_text().replace('usfm/pretrain_cpu', 'usfm/pretrain_cpu fail'))
+def test_what_needs_a_pre_training_that_failed_waits(tmp_path, file, stubs, monkeypatch):
+    monkeypatch.setenv('STUB_FAIL', 'pretrain')
     with pytest.raises(ChildProcessError, match='9 of 15 runs .*told to fail'):
-        main([str(path), '--work-dir', str(tmp_path / 'w'), '--jobs', '2'])
+        main([str(file), '--work-dir', str(tmp_path / 'w'), '--jobs', '2'])
     text = (tmp_path / 'w' / 'both' / 'results.md').read_text()
     assert text.count('| 0 of 3 seeds |') == 2
     assert text.split('## Runs')[0].count('| open |') == 6

@@ -16,7 +16,7 @@ import yaml
 
 from support.experiment_runner import STUB
 from usfm_mm.commands.experiment import main
-from usfm_mm.experiments import execution, slurm
+from usfm_mm.experiments import execution, preflight, slurm
 from usfm_mm.experiments.collecting import read_parquet
 from usfm_mm.experiments.plan import plan
 from usfm_mm.experiments.reading import read_experiment
@@ -41,8 +41,8 @@ def file(tmp_path, monkeypatch):
     path = tmp_path / 'both.yaml'
     path.write_text(yaml.safe_dump(content))
     monkeypatch.setattr(execution, 'USFM', STUB)
-    for module in (execution, sys.modules['usfm_mm.experiments.preflight']):
-        monkeypatch.setattr(module, 'share_list', lambda _, percent: f'seg_{percent}.txt')
+    monkeypatch.setattr(execution, 'share_list', lambda _, percent: f'seg_{percent}.txt')
+    monkeypatch.setattr(preflight, 'check_runs', lambda *_: [])
     monkeypatch.setenv('PYTHONPATH', os.pathsep.join(sys.path))
     return path
 

@@ -97,6 +97,14 @@ def test_no_command_of_a_sweep_opens_the_test_set(tmp_path, monkeypatch):
         assert words[3] == 'train' or words[words.index('--split') + 1] == 'val'
 
 
+def test_a_choice_without_words_is_the_config():
+    grid = {'USFM': {'drop': {'none': None, 'some': 'x.y=1'}}}
+    experiment = make_experiment('x', content(dict(grid=grid)))
+    assert [point.words for point in experiment.sweep.points.values()][:2] == [
+        (), ('--cfg-options', 'x.y=1'),
+    ]  # fmt: skip
+
+
 def test_points_of_pre_training_are_what_methods_start_from():
     experiment = make_experiment(
         'x',
@@ -158,6 +166,12 @@ def of_task(task, config):
         (dict(grid=GRID), of_task('knn', CLS), 'knn trains nothing'),
         (dict(grid=GRID), dict(data={'busi': dict(task='seg', root='d', options='--lr 3')}),
          '--lr is also given beside it'),
+        (dict(grid=GRID), dict(data={'busi': dict(task='seg', root='d', options='--cfg-options '
+         'optim_wrapper.optimizer.lr=3')}), '--lr is also given beside it'),
+        (dict(grid={'USFM': {'--epochs': [1], 'train_cfg.max_epochs': [2]}}), {},
+         'train_cfg.max_epochs is also given beside it'),
+        (dict(grid={'A': {'--lr': ['1']}}, of='pretraining'),
+         dict(pretraining={'A': 'usfm/pretrain_cpu'}), 'no method starts from A'),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(sweep, changed, message):

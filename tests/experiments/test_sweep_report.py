@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 from support.experiment_runner import STUB
 from usfm_mm.commands.experiment import main
@@ -15,7 +16,7 @@ from usfm_mm.experiments.plan import Run, plan
 from usfm_mm.experiments.predicting import predicting_table, rank_correlation
 from usfm_mm.experiments.reading import make_experiment, read_experiment
 from usfm_mm.experiments.states import planned, write_state
-from usfm_mm.experiments.sweep_report import sweep_sections
+from usfm_mm.experiments.sweep_report import report_sweep, sweep_sections
 from usfm_mm.experiments.validations import validated
 
 SEG = 'usfm/seg_custom_upernet'
@@ -49,6 +50,11 @@ def test_the_number_is_that_of_the_best_checkpoint(tmp_path):
     before = Run('pretrain', 'a', '', '', 100, 0, tmp_path / 'b', ())
     write_log(before, {'val/total': 0.3}, {'val/total': 0.4})  # what is used is its end
     assert validated(before) == {'val/total': 0.4, 'loss': 0.5}
+    write_log(before, {'val/total': 0.3}, {'embedding/silhouette': 0.1})  # of its features
+    assert validated(before) == {'val/total': 0.3, 'loss': 0.5}
+    top = Run('pretrain', 'a', 'busi', 'cls', 100, 0, tmp_path / 'd', ())
+    write_log(top, {'accuracy/top1': 8.0}, {'accuracy/top1': 5.0}, best='accuracy_top1_epoch_1')
+    assert validated(top) == {'accuracy/top1': 8.0}  # mmengine's name of the file
     early = Run('pretrain', 'a', 'busi', 'cls', 100, 0, tmp_path / 'c', ())
     write_log(early, best='F1_iter_2')
     log = early.folder / 'log' / 'vis_data' / 'scalars.json'  # validated before a step was logged
@@ -119,6 +125,13 @@ def test_a_measure_that_is_better_the_lower_it_is(tmp_path):
     table = [row for row in found['busi, 100 %'] if row['method'] == 'USFM']
     assert [row['lr'] for row in table] == ['1', '2', '3']
     assert table[0][''] == "best, authors'"
+
+
+def test_a_measure_that_no_validation_has_is_refused_with_those_there_are(tmp_path, capsys):
+    made = experiment(measure=dict(seg='Dice'))
+    sections(made, tmp_path)
+    with pytest.raises(ValueError, match='no validation has Dice, there are DSC, HD95: give one'):
+        report_sweep(made, plan(made, tmp_path), tmp_path, Console())
 
 
 def test_what_predicts_is_a_rank_correlation_over_the_pre_trainings(tmp_path):
@@ -192,7 +205,7 @@ def file(tmp_path):
         note='Made up.',
         seeds=[0, 1],
         data={'busi': dict(task='seg', root=str(tmp_path / 'data'))},
-        methods={'m': dict(seg=SEG)},
+        methods={'m': dict(seg='baselines/seg_upernet_scratch')},
         sweep=dict(grid={'m': {'--lr': ['1e-4', '1e-3', '1e-2']}}, authors={'m': {}}, budget=3),
     )
     path = tmp_path / 'rates.yaml'

@@ -2,7 +2,8 @@
 
 A training counts to five in its folder, goes on where it was killed, and its result is made of what
 was asked for, so that a wrong order or a lost option changes the table. SIGTERM saves, as of a real
-one. It stands still after two steps while the file that ``STUB_HOLD`` names is there.
+one. It stands still after two steps while the file that ``STUB_HOLD`` names is there, and fails in
+folders of ``STUB_FAIL``.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from pathlib import Path
 def main(argv):
     command, *rest = argv
     folder = Path(rest[rest.index('--work-dir') + 1])
-    if 'fail' in rest:
+    if os.environ.get('STUB_FAIL') in folder.parts:
         sys.exit(f'error: {folder.name} was told to fail')
     if command == 'train':
         assert '--resume' in rest

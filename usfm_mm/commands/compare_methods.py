@@ -52,7 +52,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="options of usfm train for all methods, after an equals sign: --common='--amp'",
     )
     parser.add_argument('--jobs', type=int, default=1, help='runs at once (default: 1)')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.jobs < 1:
+        parser.error(f'--jobs must be at least 1, got {args.jobs}')
+    return args
 
 
 def experiment_of(args: argparse.Namespace) -> 'Experiment':

@@ -7,6 +7,7 @@ of a run with validation measures curves.png.
 import argparse
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     steps, validations = read_log(work_dir)
     console = Console()
+    say = partial(console.print, soft_wrap=True, markup=False)
     console.print(loss_table(steps))
     panels = sorted(work_dir.glob('reconstruction/*.json'), key=number_of)
     if panels:
@@ -52,14 +54,14 @@ def main(argv: Sequence[str] | None = None) -> None:
             'Mean error in masked patches, intensities from 0 to 1: '
             f'{masked} when masked, {recovered} reconstructed'
         )
-        console.print(f'panel:      {panels[-1].parent / panel["image"]}', soft_wrap=True)
+        say(f'panel:      {panels[-1].parent / panel["image"]}')
     losses = [(row['step'], row['loss']) for row in steps]
     totals = [(step, row['val/total']) for step, row in validations if 'val/total' in row]
     curve = save_figure(loss_curve(losses, totals), work_dir / 'loss.png')
-    console.print(f'loss curve: {curve}', soft_wrap=True)
+    say(f'loss curve: {curve}')
     if validations and not totals:
         panel = curves_panel(losses, validations)
-        console.print(f'curves:     {save_figure(panel, work_dir / "curves.png")}', soft_wrap=True)
+        say(f'curves:     {save_figure(panel, work_dir / "curves.png")}')
     pointer = work_dir / 'last_checkpoint'
     checkpoint = pointer.read_text().strip() if pointer.is_file() else 'none yet'
-    console.print(f'checkpoint: {checkpoint}', soft_wrap=True)
+    say(f'checkpoint: {checkpoint}')

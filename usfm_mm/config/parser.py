@@ -1,22 +1,31 @@
 """The options that commands share; parsing imports no host, so that ``--help`` is fast."""
 
 import argparse
+import os
 from typing import Any
 
 
 class _Overrides(argparse.Action):
-    """mmengine's ``DictAction``, imported once there is something to parse."""
+    """mmengine's ``DictAction``, imported once there is something to parse.
+
+    It takes a comma for a list's and drops spaces: a file that is there keeps its name.
+    """
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         from mmengine.config import DictAction
 
         action = DictAction(self.option_strings, self.dest, self.nargs)
         action(parser, namespace, values, option_string)
+        told = getattr(namespace, self.dest)
+        for key, _, text in (word.partition('=') for word in values):
+            if any(sign in text for sign in ', ') and os.path.isfile(text):
+                told[key] = text
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:
     """Parser with the options that every tool takes: the config and changes to it."""
-    parser = argparse.ArgumentParser(description=description)
+    # Abbreviations would hide an option from what looks for it among the words of an experiment.
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument('config', help='config file')
     parser.add_argument('--data-root', help='data folder, in place of the one in the config')
     parser.add_argument('--image-size', type=int, help='pixels, in place of the size in the config')

@@ -7,7 +7,7 @@ from pathlib import Path
 from usfm_mm.experiments.organs import read_pairs
 from usfm_mm.experiments.plan import Experiment, Run
 
-_IMAGES = 4
+_IMAGES = 4  # at least, where there are so many
 
 
 def draw_enhanced(experiment: Experiment, runs: Sequence[Run], folder: Path) -> dict[str, str]:
@@ -47,7 +47,8 @@ def _panel(
 
     first = next(iter(methods.values()))[1]
     shared = [row for image, row in first.items() if all(image in of for _, of in methods.values())]
-    rows = [shared[place] for place in spread_over_organs(shared, _IMAGES)]
+    count = max(_IMAGES, len({row['organ'] for row in shared}))
+    rows = [shared[place] for place in spread_over_organs(shared, count)]
     try:
         enhanced = [
             {

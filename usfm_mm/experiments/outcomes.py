@@ -1,6 +1,7 @@
 """What each test image got, of all seeds of a method."""
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,28 +126,50 @@ def calibration_error(folder: Path) -> float | None:
 def patients_of(root: Path, images: Sequence[str]) -> list[str]:
     """Patient of each image or clip, else the image itself.
 
-    As ``index.csv`` of the data root tells or, where there is none, ``patients.csv``.
+    As ``index.csv`` of the data root tells or, where there is none, ``patients.csv``. Of several
+    files with an image's name it is the one whose folders are the image's too; where that is none,
+    or several patients', the patient is not known.
 
     Raises:
         ValueError: The file has no column ``path``.
     """
-    known = {}
+    known: dict[str, dict[Path, str]] = {}
     for file in filter(Path.is_file, (root / name for name in PATIENT_FILES)):
         with file.open(newline='', encoding='utf-8-sig') as table:  # also as spreadsheets save it
             reader = csv.DictReader(table)
             if 'path' not in (reader.fieldnames or ()):
                 raise ValueError(f'{file} has no column "path": add it')
             for row in reader:
-                path = Path(row['path'])
-                known[path.stem] = row.get('patient')
+                path, patient = Path(row['path']), row.get('patient') or ''
+                known.setdefault(path.stem, {})[path.with_suffix('')] = patient
                 if path.parent.parent.name == 'images':  # a frame: its folder is the clip
-                    known[path.parent.name] = row.get('patient')
+                    known.setdefault(path.parent.name, {})[path.parent] = patient
         break
-    return [known.get(Path(image).stem) or image for image in images]
+    return [_patient(Path(image), known) or image for image in images]
+
+
+def _patient(image: Path, known: Mapping[str, Mapping[Path, str]]) -> str:
+    paths = known.get(image.name) or known.get(image.stem, {})
+    if len(set(paths.values())) > 1:
+        ends = (image.parts, image.with_suffix('').parts)
+        paths = {
+            path: patient
+            for path, patient in paths.items()
+            if any(end[-len(path.parts) :] == path.parts for end in ends)
+        }
+    patients = set(paths.values())
+    return patients.pop() if len(patients) == 1 else ''
 
 
 def _rows(path: Path) -> dict[str, dict[str, str]]:
+    """Rows by the name of their image; by all of its path where several have that name."""
     if not path.is_file():
         return {}
     with path.open(newline='', encoding='utf-8') as file:
-        return {Path(row['image']).name: row for row in csv.DictReader(file) if row.get('image')}
+        rows = [row for row in csv.DictReader(file) if row.get('image')]
+    names = [Path(row['image']).name for row in rows]
+    often = Counter(names)
+    return {
+        name if often[name] == 1 else row['image']: row
+        for name, row in zip(names, rows, strict=True)
+    }

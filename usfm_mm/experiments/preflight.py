@@ -1,26 +1,33 @@
 """What can be wrong with an experiment before anything runs."""
 
-from collections.abc import Sequence
+import io
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from usfm_mm.config.places import places
 from usfm_mm.experiments.execution import all_lists, share_list
 from usfm_mm.experiments.outcomes import patients_of
 from usfm_mm.experiments.plan import KNN, Experiment, Run
-from usfm_mm.experiments.states import check_unchanged
+from usfm_mm.experiments.states import check_unchanged, is_done
 from usfm_mm.experiments.unseen import unseen_lists
+from usfm_mm.io.index import INDEX_NAMES
 
 
 def check_runs(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
-    """See that data and lists are there and that folders are those of this experiment.
+    """See that data and lists are there, commands make sense and folders are this experiment's.
 
     Returns:
         What a person should know before the runs begin.
 
     Raises:
-        FileNotFoundError: Data or lists are missing.
-        ValueError: A folder was made by another command, what is unseen cannot be told apart, a
-            table of patients has no paths, or a sweep would choose by the test's images.
+        FileNotFoundError: Data, lists or weights are missing.
+        ValueError: A command has an option that is unknown or does not fit, a folder was made by
+            another command, what is unseen cannot be told apart, a table of patients has no
+            paths, or a sweep would choose by the test's images.
     """
     missing = missing_files(experiment, runs)
     if missing:
@@ -32,7 +39,39 @@ def check_runs(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
         patients_of(Path(data.root), ())  # of the report, which has to read them
     for run in runs:
         check_unchanged(run)
+    check_commands([run for run in runs if not is_done(run)])
     return told
+
+
+def check_commands(runs: Sequence[Run]) -> None:
+    """See that what ``usfm train`` or ``usfm knn`` will be given makes a config, each once.
+
+    Raises:
+        ValueError: An option is unknown or does not fit; the message names the run.
+    """
+    from usfm_mm.commands import knn_probe, train
+    from usfm_mm.config.options import load_config
+
+    first: dict[tuple[str, ...], Run] = {}
+    for run in runs:
+        first.setdefault(_without_seed(run), run)
+    for run in first.values():
+        parse_args = knn_probe.parse_args if run.task == KNN else train.parse_args
+        said = io.StringIO()
+        try:
+            with redirect_stdout(io.StringIO()), redirect_stderr(said):  # also what was taken over
+                args = parse_args(run.command)
+                if not (run.weights and args.encoder):  # a ViT's sizes are those of its file
+                    load_config(args)
+        except SystemExit as error:
+            what = said.getvalue().strip().rpartition('error: ')[2]
+            raise ValueError(f'{run}: {what}') from error
+        except (KeyError, ValueError, FileNotFoundError) as error:
+            raise ValueError(f'{run}: {error.args[0] if error.args else error}') from error
+
+
+def _without_seed(run: Run) -> tuple[str, ...]:
+    return (run.task, *(word for word in run.command if not word.startswith('randomness.seed=')))
 
 
 def check_choice(runs: Sequence[Run]) -> None:
@@ -44,7 +83,8 @@ def check_choice(runs: Sequence[Run]) -> None:
     """
     from usfm_mm.config.options import load_plain
 
-    for run in {run.command: run for run in runs if run.data and run.task != KNN}.values():
+    trained = [run for run in runs if run.data and run.task != KNN]
+    for run in {_without_seed(run): run for run in trained}.values():
         cfg = load_plain(run.command[0])
         told = dict(word.partition('=')[::2] for word in run.command)
 
@@ -60,7 +100,8 @@ def check_choice(runs: Sequence[Run]) -> None:
                 f'{run}: {lists[0]} is the list of validation and of test: a sweep, which chooses '
                 'by validation, needs images of its own for it'
             )
-        if value('default_hooks.checkpoint.rule') == 'less':
+        best, rule = (value(f'default_hooks.checkpoint.{key}') for key in ('save_best', 'rule'))
+        if 'less' in rule or (not rule and 'loss' in best):  # as mmengine guesses
             raise ValueError(
                 f'{run}: a sweep reads the best checkpoint as that of the highest value: save it '
                 'by such a measure (default_hooks.checkpoint.rule=greater)'
@@ -87,25 +128,51 @@ def unknown_images(runs: Sequence[Run]) -> list[str]:
 
 
 def _weights(run: Run) -> list[str]:
-    """Files that ``--weights`` of a command names, addresses left out."""
-    words = run.command
-    named = [words[place + 1] for place, word in enumerate(words[:-1]) if word == '--weights']
+    """Files that ``--weights`` of a command names, else its config; addresses left out."""
+    named = list(_values(run, '--weights'))
+    others = ('--encoder', 'init_cfg')
+    if not (named or run.weights or any(part in word for word in run.command for part in others)):
+        named = list(_own_weights(run.command[0]))
     return [file for file in named if '://' not in file]
 
 
+def _values(run: Run, option: str) -> Iterator[str]:
+    return (after for word, after in itertools.pairwise(run.command) if word == option)
+
+
+@cache
+def _own_weights(config: str) -> tuple[str, ...]:
+    from usfm_mm.config.options import load_plain
+
+    told = (place.value for place in places(load_plain(config).model, {'init_cfg'}))
+    files = (each.get('checkpoint') for each in told if isinstance(each, dict))
+    return tuple(file for file in files if file)
+
+
+def _index_root(run: Run) -> str:
+    """Folder of the images that a pre-training has."""
+    from usfm_mm.config.options import load_plain
+
+    *_, root = ('', *_values(run, '--data-root'))
+    return root or load_plain(run.command[0]).data_root
+
+
 def missing_files(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
-    """A sentence for each data root, list and file of weights that is not there."""
+    """A sentence for each data root, index, list and file of weights that is not there."""
     found = {}
     for run in runs:
-        if not run.data:
-            continue
-        root = Path(experiment.data[run.data].root)
-        if not root.is_dir():
-            found[root] = f'{root}: no such folder; "usfm prepare" makes data ready'
-            continue
         for file in map(Path, _weights(run)):
-            if not file.is_file():
+            if not file.is_file() and not is_done(run):
                 found[file] = f'{file}: no such weights of {run.method}'
+        root = Path(experiment.data[run.data].root if run.data else _index_root(run))
+        if not root.is_dir():
+            made = 'prepare' if run.data else 'index'
+            found[root] = f'{root}: no such folder; "usfm {made}" makes data ready'
+            continue
+        if not run.data:
+            if not any((root / name).is_file() for name in INDEX_NAMES):
+                found[root] = f'{root}: no index; "usfm index {root}" writes one'
+            continue
         share = root / share_list(run.command[0], run.percent)
         if not share.is_file():
             found[share] = f'{share}: no list of {run.percent} %'

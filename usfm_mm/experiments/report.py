@@ -4,8 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from usfm_mm.experiments.collecting import collect, write_parquet
@@ -19,6 +21,7 @@ from usfm_mm.io.atomic import write_atomic
 from usfm_mm.io.table import write_table
 
 WIDE = 1000  # columns; a table takes what it needs
+_PLAIN = '/,=+'  # of a link, beside letters and digits
 
 
 def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: Console) -> None:
@@ -44,7 +47,7 @@ def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: C
     for part in sections:
         text += [f'## {part["heading"]}\n', f'{part["text"]}\n', markdown(part['table'])]
     for each in figures:
-        image = f'![{each["heading"].lower()}]({each["name"]}.png)'
+        image = f'![{each["heading"].lower()}]({quote(each["name"])}.png)'
         text += [f'## {each["heading"]}\n', f'{each["text"]}\n', f'{image}\n']
     write_atomic(folder / 'results.md', '\n'.join(filter(None, text)).encode())
     page = html(experiment, sections, folder, figures)
@@ -54,7 +57,7 @@ def report(experiment: Experiment, runs: Sequence[Run], folder: Path, console: C
             show(part['table'], f'{experiment.title}: {part["heading"]}', console)
     if experiment.note:
         console.print(experiment.note, markup=False)
-    console.print(f'{folder / "results.html"}', soft_wrap=True, highlight=False)
+    console.print(f'{folder / "results.html"}', soft_wrap=True, highlight=False, markup=False)
     missing: Rows = next((it['table'] for it in sections if it['heading'] == 'Not done'), [])
     refuse_missing(missing, len(runs), folder)
 
@@ -95,16 +98,20 @@ def html(
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
+    ran = [row['folder'] for part in sections if part['heading'] == 'Runs' for row in part['table']]
+    anchors = {_anchor(place) for place in ran}
     told = []
     for part in sections:
         columns, lines = align(part['table'])
         shown = []
         for row, cells in zip(part['table'], lines, strict=True):
-            name, data = row.get('method', ''), row.get('data', '')
-            paper, ours = name.endswith(PAPER), name and not name.endswith(PAPER)
-            place = row.get('folder', '')
-            href = os.path.relpath(place, folder) if place else f'#{data}/{name}' if ours else ''
-            anchor = '/'.join(Path(place).parts[-3:-1]) if part['heading'] == 'Runs' else ''
+            name, place = row.get('method', ''), row.get('folder', '')
+            runs = f'{row.get("data", "")}/{name}'
+            href = quote(os.path.relpath(place, folder), _PLAIN) if place else ''
+            if runs in anchors:
+                href = f'#{quote(runs, _PLAIN)}'
+            anchor = _anchor(place) if part['heading'] == 'Runs' else ''
+            paper = name.endswith(PAPER)
             shown.append(dict(cells=cells, paper=paper, href=href, id=anchor))
         told.append(dict(part, columns=columns, lines=shown))
     loader = PackageLoader('usfm_mm.experiments', '.')
@@ -117,11 +124,16 @@ def html(
     )
 
 
+def _anchor(place: str) -> str:
+    """Data and method of a run's folder."""
+    return '/'.join(Path(place).parts[-3:-1])
+
+
 def show(table: Rows, title: str, console: Console) -> None:
     """Print a table; no number is cut off, whatever the width of the console."""
     columns, lines = align(table)
-    drawn = Table(*columns, title=title)
+    drawn = Table(*map(escape, columns), title=escape(title))
     for line in lines:
-        drawn.add_row(*line)
+        drawn.add_row(*map(escape, line))
     console.width = max(console.width, WIDE)
     console.print(drawn)

@@ -42,6 +42,7 @@ def sections_of(
         found: Of :func:`~usfm_mm.experiments.comparing.intervals`.
         runs: For what images were like before they were enhanced.
     """
+    against, apart = against_best_other(experiment, cases), _apart(experiment, cases)
     parts = [
         *(
             (
@@ -60,15 +61,15 @@ def sections_of(
         (
             'Intervals',
             '95 % intervals by a bootstrap over seeds and patients; an image whose patient is not '
-            'told is taken for one.',
+            'told is taken for one.' + ('' if against else apart),
             [_interval(row) for row in found],
         ),
         (
             f'{experiment.about or "One method"} against the best other method',
             'On the seeds that both have. p is of a permutation test over patients, then corrected '
             'for the number of rows (Holm). Which other one is best was seen on the same images.'
-            + _apart(experiment, cases),
-            [_comparison(row) for row in against_best_other(experiment, cases)],
+            + apart,
+            [_comparison(row) for row in against],
         ),
         (
             'Robustness',
@@ -117,6 +118,10 @@ def with_paper(experiment: Experiment, table: list[dict[str, str]]) -> list[dict
 def runs_table(rows: Rows) -> list[dict[str, str]]:
     """A row per run: its measures, machine, time and folder."""
     found: dict[str, dict[str, str]] = {}
+    shown = {
+        task: measures_of([row for row in rows if row['task'] == task], task)
+        for task in {row['task'] for row in rows}
+    }
     for row in rows:
         own = found.setdefault(
             row['folder'],
@@ -131,8 +136,7 @@ def runs_table(rows: Rows) -> list[dict[str, str]]:
                 'folder': row['folder'],
             },
         )
-        same = [each for each in rows if each['task'] == row['task']]
-        if row['data'] and row['measure'] in measures_of(same, row['task']):
+        if row['data'] and row['measure'] in shown[row['task']]:
             own[row['measure']] = cell([row['value']], 1)
     return list(found.values())
 

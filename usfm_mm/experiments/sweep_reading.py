@@ -1,6 +1,6 @@
 """``sweep:`` of an experiment: a grid becomes methods, one for each point."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,14 @@ _KEYS = ('of', 'grid', 'authors', 'budget', 'seed', 'measure')
 _LEADING = dict(seg='DSC', cls='F1', probe='F1', knn='F1', enhance='SSIM')
 _LOWER = 'lower '
 _METHODS, _PRETRAINING = 'methods', 'pretraining'
+# The key of the config that an option sets, which would win over it.
+_KEY_OF = {
+    '--epochs': 'train_cfg.max_epochs',
+    '--lr': 'optim_wrapper.optimizer.lr',
+    '--batch-size': 'train_dataloader.batch_size',
+    '--workers': 'train_dataloader.num_workers',
+    '--arch': 'model.backbone.arch',
+}
 
 
 def with_sweep(experiment: Experiment, content: Any) -> Experiment:
@@ -80,7 +88,7 @@ def _grid(name: str, told: Any) -> Grid:
     grid: dict[str, Any] = {}
     for axis, values in mapping(where, told).items():
         if isinstance(values, dict) and values:
-            grid[axis] = {str(key): str(words) for key, words in values.items()}
+            grid[axis] = {str(key): str(words or '') for key, words in values.items()}
         elif isinstance(values, list) and values:
             grid[axis] = [str(value) for value in values]
         else:
@@ -114,17 +122,22 @@ def _check_free(experiment: Experiment, name: str, grid: Grid, pretraining: bool
         others = [experiment.options.get(task, ()) for task in commands]
         others += [data.options for data in experiment.data.values() if data.task in commands]
         given = tuple(word for words in (*commands.values(), *others) for word in words)
-    keys = {word.partition('=')[0] for word in given if word != '--cfg-options'}
-    keys |= {'--data-root', '--work-dir', 'randomness.seed'}
+    keys = _keys(given) | {'--data-root', '--work-dir', 'randomness.seed'}
     if not pretraining and experiment.methods[name].pretrained:
         keys.add('--weights')
     for axis, choices in grid.items():
-        named = [words.split() for words in choices.values()] if isinstance(choices, dict) else []
-        told = {word.partition('=')[0] for words in named for word in words}
-        if keys & {axis, *told - {'--cfg-options'}}:
+        named = choices.values() if isinstance(choices, dict) else ()
+        told = _keys([axis, *(word for words in named for word in words.split())])
+        if keys & told:
             raise ExperimentError(
                 f'sweep, grid, {name}: {axis} is also given beside it: leave out one'
             )
+        keys |= told  # of the other axes
+
+
+def _keys(words: Iterable[str]) -> set[str]:
+    told = {word.partition('=')[0] for word in words} - {'--cfg-options'}
+    return {_KEY_OF.get(key, key) for key in told}
 
 
 def _measures(experiment: Experiment, told: Any) -> tuple[dict[str, str], list[str]]:
@@ -163,6 +176,12 @@ def _pretraining(
     experiment: Experiment, points: list[Point]
 ) -> tuple[Experiment, dict[str, Point]]:
     swept = {point.of for point in points}
+    used = {method.pretrained for method in experiment.methods.values()}
+    if swept - used:
+        raise ExperimentError(
+            f'sweep, grid: no method starts from {", ".join(sorted(swept - used))}: give one '
+            '"pretrained", whose validation tells the points apart'
+        )
     kept = {name: words for name, words in experiment.pretraining.items() if name not in swept}
     pretraining = kept | {
         point.name: (*experiment.pretraining[point.of], *point.words) for point in points

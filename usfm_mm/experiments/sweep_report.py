@@ -29,9 +29,11 @@ def report_sweep(
 
     Raises:
         ChildProcessError: Some runs are not done; all that is there is written before.
+        ValueError: No validation has the measure that counts.
     """
     rows = collect(runs)
     write_parquet(folder / 'results.parquet', rows)
+    check_measures(experiment, rows)
     sections = sweep_sections(experiment, rows)
     columns, lines = align(_joined(experiment, rows))
     write_table(folder / 'results.csv', [dict(zip(columns, line, strict=True)) for line in lines])
@@ -44,8 +46,25 @@ def report_sweep(
         if part['heading'] not in ('Runs', 'Not done'):
             shown = [{k: v for k, v in row.items() if k != 'folder'} for row in part['table']]
             show(shown, f'{experiment.title}: {part["heading"]}', console)
-    console.print(f'{folder / "results.html"}', soft_wrap=True, highlight=False)
+    console.print(f'{folder / "results.html"}', soft_wrap=True, highlight=False, markup=False)
     refuse_missing(missing_runs(rows), len(runs), folder)
+
+
+def check_measures(experiment: Experiment, rows: Rows) -> None:
+    """See that points can be told apart.
+
+    Raises:
+        ValueError: What is done of a task has other measures than the one that counts.
+    """
+    assert experiment.sweep is not None
+    for task, name in experiment.sweep.measures.items():
+        own = [row for row in rows if row['task'] == task and row['measure']]
+        there = list(dict.fromkeys(row['measure'] for row in own))
+        if there and name not in there:
+            raise ValueError(
+                f'sweep, measure, {task}: no validation has {name}, there are {", ".join(there)}: '
+                'give one of these; what is done is kept'
+            )
 
 
 def sweep_sections(experiment: Experiment, rows: Rows) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Tables of an experiment: mean ± standard deviation over seeds, failures in the cell."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -78,12 +79,13 @@ def summarise(rows: Rows) -> list[dict[str, str]]:
 
 
 def cell(values: Sequence[float], seeds: int) -> str:
-    """Mean ± sample standard deviation, and of how many seeds where some are missing.
+    """Mean ± sample standard deviation, and of how many seeds where some have no number.
 
     Example:
-        >>> cell([60.0, 64.0], 2), cell([60.0], 1), cell([], 3)
-        ('62.0 ± 2.8', '60.0', '0 of 3 seeds')
+        >>> cell([60.0, 64.0], 2), cell([60.0, float('nan')], 2), cell([], 3)
+        ('62.0 ± 2.8', '60.0 (1 of 2 seeds)', '0 of 3 seeds')
     """
+    values = [value for value in values if math.isfinite(value)]
     if not values:
         return f'0 of {seeds} seeds'
     spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''

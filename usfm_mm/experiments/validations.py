@@ -29,11 +29,13 @@ def validated(run: Run) -> dict[str, float]:
         if not run.data:
             return dict(validations[-1][1] if validations else {}, loss=steps[-1]['loss'])
         name = _chosen_by(run.folder)
-        told = [
-            measures for _, measures in validations if not math.isnan(measures.get(name, math.nan))
-        ]
+        told = []
+        for _, measures in validations:
+            value = {key.replace('/', '_'): it for key, it in measures.items()}.get(name, math.nan)
+            if not math.isnan(value):
+                told.append((value, measures))
         if told:
-            return max(told, key=lambda measures: measures[name])  # the first of equal ones
+            return max(told, key=lambda each: each[0])[1]  # the first of equal ones
     return {}
 
 
