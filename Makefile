@@ -2,7 +2,8 @@
 # make test            set up everything in .venv and run the tests
 # make test-official   the same on the official OpenMMLab packages, in .venv-official
 # make small-study-quick  every stage of the experiments in minutes; its numbers mean nothing
-# make small-study   the paper's ablation on two CPU cores, in hours; run again, it goes on
+# make small-study-data  prepare the data of the small study, without running it
+# make small-study     the paper's ablation on two CPU cores, in hours; run again, it goes on
 # make docs            build the documentation site in build/docs, strictly, and run its blocks
 # make lint            ruff, mypy, codespell
 # make clean           remove both environments

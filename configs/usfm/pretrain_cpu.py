@@ -1,5 +1,5 @@
 # A CPU and some hundred images or more: ViT-Ti at 112 px, 60 epochs of as many draws as there are
-# images; 27 minutes for 823 images on two cores. As at 224 px, a mask patch is a seventh of the
+# images; 10 to 27 minutes for 823 images on two cores. As at 224 px, a mask patch is a seventh of the
 # image.
 _base_ = ['../_base_/pretrain.py']
 image_size = 112

@@ -67,7 +67,8 @@ def check_commands(runs: Sequence[Run]) -> None:
             what = said.getvalue().strip().rpartition('error: ')[2]
             raise ValueError(f'{run}: {what}') from error
         except (KeyError, ValueError, FileNotFoundError) as error:
-            raise ValueError(f'{run}: {error.args[0] if error.args else error}') from error
+            what = error.args[0] if isinstance(error, KeyError) else error  # without its quotes
+            raise ValueError(f'{run}: {what}') from error
 
 
 def _without_seed(run: Run) -> tuple[str, ...]:
