@@ -160,7 +160,7 @@ def test_missing_lists_and_configs_without_any_are_named(root, tmp_path):
     (root / 'splits' / 'table_train.csv').touch()
     data = dict(task='table', root=str(root), unseen=dict(center='B'))
     table = make_experiment(
-        'x', dict(data={'d': data}, methods={'m': dict(table='usfm/table_label_linear')})
+        'x', dict(data={'d': data}, methods={'m': dict(table='baselines/table_vit_scratch')})
     )
-    with pytest.raises(ValueError, match='unseen: is for lists of images, and usfm/table_label'):
+    with pytest.raises(ValueError, match='unseen: is for lists of images, and baselines/table_vit'):
         check_runs(table, plan(table, tmp_path / 'w'))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from usfm_mm.config.parser import config_parser
+from usfm_mm.config.parser import knn_parser
 
 if TYPE_CHECKING:  # imported once they are needed
     from mmengine.config import Config
@@ -25,26 +25,7 @@ if TYPE_CHECKING:  # imported once they are needed
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = config_parser('k nearest neighbours on frozen features, by the labels of training.')
-    parser.add_argument(
-        'checkpoint',
-        nargs='?',
-        help='weights, in any layout for USFMViT, else of the whole model; by default those of '
-        'the config (random ones: --cfg-options model.backbone.init_cfg=None)',
-    )
-    parser.add_argument('--k', type=int, default=20, help='neighbours that vote (default: 20)')
-    parser.add_argument(
-        '--split',
-        choices=('test', 'val'),
-        default='test',
-        help='images that are asked about; what is chosen by is val (default: test)',
-    )
-    parser.add_argument(
-        '--cost',
-        action='store_true',
-        help='also measure parameters, FLOPs, images/s and memory: WORK_DIR/knn/cost.json',
-    )
-    parser.add_argument('--work-dir', dest='folder', help='default: work_dirs/NAME_OF_CONFIG')
+    parser = knn_parser()
     args = parser.parse_args(argv)
     if args.k < 1:
         parser.error(f'--k must be at least 1, got {args.k}')

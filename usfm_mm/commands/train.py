@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from usfm_mm.config.parser import add_run_options, config_parser
+from usfm_mm.config.parser import train_parser
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -15,23 +15,7 @@ if TYPE_CHECKING:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = config_parser('Train a model.')
-    add_run_options(parser)
-    parser.add_argument(
-        '--resume',
-        nargs='?',
-        const='auto',
-        metavar='CHECKPOINT',
-        help='continue from a checkpoint; without a value from the latest one in the work dir, '
-        'or from the start where there is none',
-    )
-    parser.add_argument('--amp', action='store_true', help='train in bfloat16')
-    parser.add_argument(
-        '--auto-scale-lr',
-        action='store_true',
-        help='scale the learning rate to the images of a step, from those that it is for '
-        '(auto_scale_lr.base_batch_size of the config)',
-    )
+    parser = train_parser()
     args = parser.parse_args(argv)
     if args.resume not in (None, 'auto') and not Path(args.resume).exists():
         parser.error(

@@ -70,3 +70,50 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_schedule_options(parser)
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+
+
+def train_parser() -> argparse.ArgumentParser:
+    """Parser of ``usfm train``, which an experiment looks at its commands with."""
+    parser = config_parser('Train a model.')
+    add_run_options(parser)
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='continue from a checkpoint; without a value from the latest one in the work dir, '
+        'or from the start where there is none',
+    )
+    parser.add_argument('--amp', action='store_true', help='train in bfloat16')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate to the images of a step, from those that it is for '
+        '(auto_scale_lr.base_batch_size of the config)',
+    )
+    return parser
+
+
+def knn_parser() -> argparse.ArgumentParser:
+    """Parser of ``usfm knn``, likewise."""
+    parser = config_parser('k nearest neighbours on frozen features, by the labels of training.')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='weights, in any layout for USFMViT, else of the whole model; by default those of '
+        'the config (random ones: --cfg-options model.backbone.init_cfg=None)',
+    )
+    parser.add_argument('--k', type=int, default=20, help='neighbours that vote (default: 20)')
+    parser.add_argument(
+        '--split',
+        choices=('test', 'val'),
+        default='test',
+        help='images that are asked about; what is chosen by is val (default: test)',
+    )
+    parser.add_argument(
+        '--cost',
+        action='store_true',
+        help='also measure parameters, FLOPs, images/s and memory: WORK_DIR/knn/cost.json',
+    )
+    parser.add_argument('--work-dir', dest='folder', help='default: work_dirs/NAME_OF_CONFIG')
+    return parser

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from usfm_mm.config.parser import knn_parser, train_parser
 from usfm_mm.config.places import places
 from usfm_mm.experiments.execution import all_lists, share_list
 from usfm_mm.experiments.outcomes import patients_of
@@ -49,26 +50,25 @@ def check_commands(runs: Sequence[Run]) -> None:
     Raises:
         ValueError: An option is unknown or does not fit; the message names the run.
     """
-    from usfm_mm.commands import knn_probe, train
     from usfm_mm.config.options import load_config
 
     first: dict[tuple[str, ...], Run] = {}
     for run in runs:
         first.setdefault(_without_seed(run), run)
     for run in first.values():
-        parse_args = knn_probe.parse_args if run.task == KNN else train.parse_args
+        parser = knn_parser() if run.task == KNN else train_parser()
         said = io.StringIO()
         try:
             with redirect_stdout(io.StringIO()), redirect_stderr(said):  # also what was taken over
-                args = parse_args(run.command)
+                args = parser.parse_args(run.command)
                 if not (run.weights and args.encoder):  # a ViT's sizes are those of its file
                     load_config(args)
         except SystemExit as error:
             what = said.getvalue().strip().rpartition('error: ')[2]
             raise ValueError(f'{run}: {what}') from error
         except (KeyError, ValueError, FileNotFoundError) as error:
-            what = error.args[0] if isinstance(error, KeyError) else error  # without its quotes
-            raise ValueError(f'{run}: {what}') from error
+            told = error.args[0] if isinstance(error, KeyError) else error  # without its quotes
+            raise ValueError(f'{run}: {told}') from error
 
 
 def _without_seed(run: Run) -> tuple[str, ...]:
