@@ -1,6 +1,6 @@
 # A CPU and some hundred images or more: ViT-Ti at 112 px, 60 epochs of as many draws as there are
-# images; 10 to 27 minutes for 823 images on two cores. As at 224 px, a mask patch is a seventh of the
-# image.
+# images; 10 to 27 minutes for 823 images on two cores. As at 224 px, a mask patch is a seventh of
+# the image.
 _base_ = ['../_base_/pretrain.py']
 image_size = 112
 for loader in (_base_.train_dataloader, _base_.val_dataloader, _base_.test_dataloader):
