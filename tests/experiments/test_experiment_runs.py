@@ -118,6 +118,11 @@ def test_images_to_pre_train_on_and_weights_of_a_config_are_looked_for(file, tmp
     gone.mkdir()
     main([str(file), '--work-dir', str(tmp_path / 'w'), '--dry-run'])
     assert f'missing  {gone}: no index; "usfm index {gone}" writes one' in capsys.readouterr().out
+    elsewhere = f'--cfg-options train_dataloader.dataset.index={tmp_path / "own.csv"}'
+    content['pretraining']['A'] += f' {elsewhere}'  # beside images on a read-only disk
+    file.write_text(yaml.safe_dump(content))
+    main([str(file), '--work-dir', str(tmp_path / 'w'), '--dry-run'])
+    assert str(gone) not in capsys.readouterr().out.replace(elsewhere, '')
 
 
 def test_neighbours_train_nothing_and_stand_beside_the_others(tmp_path, stubs, monkeypatch):

@@ -71,6 +71,13 @@ def _sizes(arch: Mapping[str, Any]) -> str:
     return ', '.join(f'{name} {value}' for name, value in arch.items())
 
 
+def start_files(cfg: Config) -> list[tuple[str, str]]:
+    """Setting and file of all weights that a config starts from, without addresses."""
+    told = ((place.path, place.value) for place in places(cfg.model, {'init_cfg'}))
+    files = ((path, str(it.get('checkpoint') or '')) for path, it in told if isinstance(it, dict))
+    return [(path, file) for path, file in files if file and '://' not in file]
+
+
 def check_weights(cfg: Config) -> None:
     """Look for the files of weights before anything is built.
 
@@ -80,13 +87,12 @@ def check_weights(cfg: Config) -> None:
     Raises:
         FileNotFoundError: A file is not there, with where to get one and how to do without.
     """
-    for place in places(cfg.model, {'init_cfg'}):
-        source = (place.value or {}).get('checkpoint') if isinstance(place.value, dict) else None
-        if source and '://' not in str(source) and not Path(source).is_file():
+    for path, file in start_files(cfg):
+        if not Path(file).is_file():
             raise FileNotFoundError(
-                f'{source}: no such weights. The authors offer theirs at '
+                f'{file}: no such weights. The authors offer theirs at '
                 'https://github.com/openmedlab/USFM; --weights FILE names others of any layout '
                 'that is known (of another encoder --cfg-options '
-                f'model.{place.path}.checkpoint=FILE), and --cfg-options model.{place.path}=None '
+                f'model.{path}.checkpoint=FILE), and --cfg-options model.{path}=None '
                 'trains without'
             )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from usfm_mm.io.image_file import IMAGE_EXTENSIONS
-from usfm_mm.io.index import INDEX_NAMES, read_index
+from usfm_mm.io.index import has_index, read_index
 from usfm_mm.io.index_checks import OPTIONAL_COLUMNS
 from usfm_mm.io.mask_names import is_image_folder, means_mask, split_of
 
@@ -81,7 +81,7 @@ def rows_of_prepared(root: Path) -> list[Row]:
     """
     rows: list[Row] = []
     for folder in _folders(root):
-        if not any((folder / name).is_file() for name in INDEX_NAMES):
+        if not has_index(folder):
             continue
         for record in read_index(folder).to_pylist():
             row: Row = dict(record, path=f'{folder.name}/{record["path"]}')

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from usfm_mm.config.parser import knn_parser, train_parser
-from usfm_mm.config.places import places
+from usfm_mm.config.weights import start_files
 from usfm_mm.experiments.execution import all_lists, share_list
 from usfm_mm.experiments.outcomes import patients_of
 from usfm_mm.experiments.plan import KNN, Experiment, Run
 from usfm_mm.experiments.states import check_unchanged, is_done
 from usfm_mm.experiments.unseen import unseen_lists
-from usfm_mm.io.index import INDEX_NAMES
+from usfm_mm.io.index import has_index
 
 
 def check_runs(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
@@ -52,10 +52,7 @@ def check_commands(runs: Sequence[Run]) -> None:
     """
     from usfm_mm.config.options import load_config
 
-    first: dict[tuple[str, ...], Run] = {}
-    for run in runs:
-        first.setdefault(_without_seed(run), run)
-    for run in first.values():
+    for run in _of_one_seed(runs):
         parser = knn_parser() if run.task == KNN else train_parser()
         said = io.StringIO()
         try:
@@ -71,8 +68,13 @@ def check_commands(runs: Sequence[Run]) -> None:
             raise ValueError(f'{run}: {told}') from error
 
 
-def _without_seed(run: Run) -> tuple[str, ...]:
-    return (run.task, *(word for word in run.command if not word.startswith('randomness.seed=')))
+def _of_one_seed(runs: Sequence[Run]) -> list[Run]:
+    """The first run of each command, whatever its seed."""
+    found: dict[tuple[str, ...], Run] = {}
+    for run in runs:
+        words = (word for word in run.command if not word.startswith('randomness.seed='))
+        found.setdefault((run.task, *words), run)
+    return list(found.values())
 
 
 def check_choice(runs: Sequence[Run]) -> None:
@@ -85,7 +87,7 @@ def check_choice(runs: Sequence[Run]) -> None:
     from usfm_mm.config.options import load_plain
 
     trained = [run for run in runs if run.data and run.task != KNN]
-    for run in {_without_seed(run): run for run in trained}.values():
+    for run in _of_one_seed(trained):
         cfg = load_plain(run.command[0])
         told = dict(word.partition('=')[::2] for word in run.command)
 
@@ -145,36 +147,38 @@ def _values(run: Run, option: str) -> Iterator[str]:
 def _own_weights(config: str) -> tuple[str, ...]:
     from usfm_mm.config.options import load_plain
 
-    told = (place.value for place in places(load_plain(config).model, {'init_cfg'}))
-    files = (each.get('checkpoint') for each in told if isinstance(each, dict))
-    return tuple(file for file in files if file)
+    return tuple(file for _, file in start_files(load_plain(config)))
 
 
-def _index_root(run: Run) -> str:
-    """Folder of the images that a pre-training has."""
+def _missing_images(run: Run) -> str:
+    """A sentence where the images of a pre-training, or their index, are not there."""
     from usfm_mm.config.options import load_plain
 
-    *_, root = ('', *_values(run, '--data-root'))
-    return root or load_plain(run.command[0]).data_root
+    cfg = load_plain(run.command[0])
+    dataset = cfg.train_dataloader.dataset
+    *_, root = (cfg.get('data_root') or '.', *_values(run, '--data-root'))
+    if not Path(root).is_dir():
+        return f'{root}: no such folder; "usfm index" makes data ready'
+    elsewhere = dataset.get('index') or any('.dataset.index=' in word for word in run.command)
+    if dataset.type == 'usfm_mm.UltrasoundDataset' and not elsewhere and not has_index(Path(root)):
+        return f'{root}: no index; "usfm index {root}" writes one'
+    return ''
 
 
 def missing_files(experiment: Experiment, runs: Sequence[Run]) -> list[str]:
     """A sentence for each data root, index, list and file of weights that is not there."""
-    found = {}
+    found = []
     for run in runs:
         for file in map(Path, _weights(run)):
             if not file.is_file() and not is_done(run):
-                found[file] = f'{file}: no such weights of {run.method}'
-        root = Path(experiment.data[run.data].root if run.data else _index_root(run))
-        if not root.is_dir():
-            made = 'prepare' if run.data else 'index'
-            found[root] = f'{root}: no such folder; "usfm {made}" makes data ready'
-            continue
+                found.append(f'{file}: no such weights of {run.method}')
         if not run.data:
-            if not any((root / name).is_file() for name in INDEX_NAMES):
-                found[root] = f'{root}: no index; "usfm index {root}" writes one'
+            found.append(_missing_images(run))
             continue
+        root = Path(experiment.data[run.data].root)
         share = root / share_list(run.command[0], run.percent)
-        if not share.is_file():
-            found[share] = f'{share}: no list of {run.percent} %'
-    return list(found.values())
+        if not root.is_dir():
+            found.append(f'{root}: no such folder; "usfm prepare" makes data ready')
+        elif not share.is_file():
+            found.append(f'{share}: no list of {run.percent} %')
+    return [sentence for sentence in dict.fromkeys(found) if sentence]

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from usfm_mm.io.index import INDEX_NAMES, find_index, read_about
+from usfm_mm.io.index import find_index, has_index, read_about
 
 _FILES = ('dataset.json', 'database.json')
 
@@ -27,7 +27,7 @@ def about_data(root: str | os.PathLike, index: str | os.PathLike | None = None) 
     for name in reversed(_FILES):
         with suppress(OSError, ValueError):
             found.update(json.loads(Path(root, name).read_text(encoding='utf-8')))
-    if index or any(Path(root, name).is_file() for name in INDEX_NAMES):
+    if index or has_index(Path(root)):
         with suppress(OSError, ValueError):
             found.update(read_about(find_index(root, index)))
     return found

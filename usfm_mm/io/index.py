@@ -31,6 +31,11 @@ INDEX_NAMES = ('index.parquet', 'index.csv')
 _LOG = logging.getLogger(__name__)
 
 
+def has_index(folder: Path) -> bool:
+    """Whether a folder has an index of its own."""
+    return any((folder / name).is_file() for name in INDEX_NAMES)
+
+
 def find_index(data_root: str | os.PathLike, index: str | os.PathLike | None = None) -> Path:
     """Path of the index file.
 
