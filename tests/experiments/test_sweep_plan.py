@@ -179,6 +179,16 @@ def test_mistakes_are_named(sweep, changed, message):
         make_experiment('x', content(sweep, **changed))
 
 
+def test_a_value_of_an_option_is_no_option():
+    grid = {'USFM': {'x': {'a': '--batch-size 64', 'b': '--batch-size 16 --cfg-options x.y=1'}}}
+    given = {'seg': '--arch tiny --image-size 64'}
+    experiment = make_experiment('x', content(dict(grid=grid), options=given))
+    end = ('--arch', 'tiny', '--image-size', '64', '--data-root', 'data/busi')
+    seed = ('--cfg-options', 'randomness.seed=0')
+    b = ('--batch-size', '16', '--cfg-options', 'x.y=1')
+    assert commands(experiment)['USFM,x=b'] == (SEG, *b, *end, *seed)
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [

@@ -127,7 +127,7 @@ def _check_free(experiment: Experiment, name: str, grid: Grid, pretraining: bool
         keys.add('--weights')
     for axis, choices in grid.items():
         named = choices.values() if isinstance(choices, dict) else ()
-        told = _keys([axis, *(word for words in named for word in words.split())])
+        told = {_KEY_OF.get(axis, axis)} | _keys(word for words in named for word in words.split())
         if keys & told:
             raise ExperimentError(
                 f'sweep, grid, {name}: {axis} is also given beside it: leave out one'
@@ -136,8 +136,9 @@ def _check_free(experiment: Experiment, name: str, grid: Grid, pretraining: bool
 
 
 def _keys(words: Iterable[str]) -> set[str]:
-    told = {word.partition('=')[0] for word in words} - {'--cfg-options'}
-    return {_KEY_OF.get(key, key) for key in told}
+    """Options, and keys of the config, among words; the values of options are neither."""
+    told = {word.partition('=')[0] for word in words if word.startswith('--') or '=' in word}
+    return {_KEY_OF.get(key, key) for key in told - {'--cfg-options'}}
 
 
 def _measures(experiment: Experiment, told: Any) -> tuple[dict[str, str], list[str]]:
