@@ -18,7 +18,6 @@ default_hooks = dict(
 )
 visualizer = dict(
     type='mmengine.Visualizer',
-    name='visualizer',
     vis_backends=[dict(type='mmengine.LocalVisBackend')],
 )
 load_from = None

@@ -68,6 +68,7 @@ def test_trains_validates_and_tests(name, tmp_path):
     runner.train()
     key = 'DSC' if seg else 'F1'
     assert list((tmp_path / 'run').glob(f'best_{key}_epoch_1.pth'))
+    assert list((tmp_path / 'run').glob('*/vis_data/scalars.json'))  # not in an earlier run's
     still = [
         k for k, p in runner.model.named_parameters() if p.requires_grad and p.equal(before[k])
     ]
