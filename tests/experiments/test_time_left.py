@@ -59,6 +59,32 @@ def test_only_runs_that_are_alike_tell_how_long_one_takes(runs):
     assert time_left([], seconds_known(runs), 3) == 'about 0 s'
 
 
+def test_epochs_that_are_named_count_in_proportion(tmp_path):
+    long = '--cfg-options train_cfg.max_epochs=1971'
+    methods = dict(
+        short='--epochs 30',
+        long=f'--epochs 30 {long}',
+        config='',  # as many as its config has
+    )
+    experiment = Experiment(
+        name='lengths',
+        title='Lengths',
+        seeds=(0,),
+        percent=(100, 20),
+        data={'busi': Data(task='cls', root='data')},
+        methods={
+            name: Method({'cls': ('baselines/cls_vit_scratch', *words.split())})
+            for name, words in methods.items()
+        },
+    )
+    runs = {(run.method, run.percent): run for run in plan(experiment, tmp_path)}
+    end(runs['short', 100], 60)
+    known = seconds_known(list(runs.values()))
+    assert time_left([runs['long', 100]], known, 1) == 'about 1.1 h'  # 60 s * 1971 / 30
+    assert time_left([runs['long', 20]], known, 1) == 'about 14 min'
+    assert time_left([runs['config', 100]], known, 1) == '1 run(s) that none was like yet'
+
+
 def test_the_line_of_a_run_that_ended_counts_those_of_other_seeds(runs, monkeypatch, capsys):
     now = [0.0]
     monkeypatch.setattr(telling.time, 'monotonic', lambda: now[0])

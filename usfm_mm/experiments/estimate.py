@@ -1,6 +1,6 @@
 """What is to be run, and how long it may take by what has been run."""
 
-import statistics
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,33 +10,49 @@ from usfm_mm.experiments.plan import Experiment, Run
 from usfm_mm.experiments.preflight import missing_files
 from usfm_mm.experiments.states import DONE, is_done, read_state
 
-Known = dict[tuple, list[float]]
+Known = dict[tuple, list[tuple[float, float]]]
+_MAX_EPOCHS = 'train_cfg.max_epochs='
 
 
 def seconds_known(runs: Sequence[Run]) -> Known:
-    """Seconds of finished runs, those of shares of the labels brought to 100 %."""
+    """Seconds of finished runs, and their lengths: the share of the labels times the epochs."""
     known: Known = {}
     for run in runs:
         if is_done(run):
-            scaled = read_state(run).get('seconds', 0) * 100 / run.percent
             for key in _keys(run):
-                known.setdefault(key, []).append(scaled)
+                known.setdefault(key, []).append((read_state(run).get('seconds', 0), _length(run)))
     return known
 
 
 def estimate(run: Run, known: Known) -> float | None:
     """Seconds that a run may take, by its finished likes; None where there are none.
 
-    Those of the same method and data count, else those of the same data, or of pre-training.
+    Those of the same method and data count, else those of the same data, or of pre-training; in
+    proportion of the labels and of the epochs. Where one run names its epochs and the other leaves
+    them to its config, they are not alike.
     """
     for key in _keys(run):
         if key in known:
-            return statistics.fmean(known[key]) * run.percent / 100
+            seconds, lengths = zip(*known[key], strict=True)  # long ones count more
+            return sum(seconds) / sum(lengths) * _length(run)
     return None
 
 
 def _keys(run: Run) -> tuple[tuple, tuple]:
-    return (run.stage, run.data, run.method), (run.stage, run.data)
+    told = _epochs(run) is None
+    return (run.stage, run.data, told, run.method), (run.stage, run.data, told)
+
+
+def _length(run: Run) -> float:
+    return run.percent / 100 * (_epochs(run) or 1)
+
+
+def _epochs(run: Run) -> float | None:
+    """Epochs that a command names; a key of the config wins over the option."""
+    keys = [word.partition('=')[2] for word in run.command if word.startswith(_MAX_EPOCHS)]
+    options = [value for word, value in itertools.pairwise(run.command) if word == '--epochs']
+    told = keys or options
+    return float(told[-1]) if told else None
 
 
 def time_left(
