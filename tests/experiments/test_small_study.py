@@ -94,6 +94,16 @@ def test_its_controls_share_the_runs_of_one_name(tmp_path):
             assert (epochs - option(run, '--epochs')) * 210 == pytest.approx(draws, abs=210)
 
 
+def test_runs_of_one_folder_are_the_same_in_all_that_share_its_work_dir(tmp_path):
+    found = {}
+    for name in (
+        *('small_study', 'small_controls', 'small_controls_few', 'small_unseen'),
+        *('sweep_few', 'sweep_seg', 'sweep_cls', 'sweep_enhance'),
+    ):
+        for run in plan(read_experiment(find_experiment(name)), tmp_path):
+            assert found.setdefault(run.folder, run).command == run.command, name
+
+
 def test_all_methods_are_on_all_data_and_start_from_as_many_draws(tmp_path):
     experiment = read_experiment(find_experiment('small_study'))
     runs = plan(experiment, tmp_path)
