@@ -65,6 +65,8 @@ def test_epochs_that_are_named_count_in_proportion(tmp_path):
         short='--epochs 30',
         long=f'--epochs 30 {long}',
         config='',  # as many as its config has
+        equals='--epochs=60',
+        mistaken='--epochs many',  # told before anything runs; the plan is shown all the same
     )
     experiment = Experiment(
         name='lengths',
@@ -83,6 +85,8 @@ def test_epochs_that_are_named_count_in_proportion(tmp_path):
     assert time_left([runs['long', 100]], known, 1) == 'about 1.1 h'  # 60 s * 1971 / 30
     assert time_left([runs['long', 20]], known, 1) == 'about 14 min'
     assert time_left([runs['config', 100]], known, 1) == '1 run(s) that none was like yet'
+    assert time_left([runs['equals', 100]], known, 1) == 'about 2 min'
+    assert time_left([runs['mistaken', 100]], known, 1) == '1 run(s) that none was like yet'
 
 
 def test_the_line_of_a_run_that_ended_counts_those_of_other_seeds(runs, monkeypatch, capsys):

@@ -11,7 +11,6 @@ from usfm_mm.experiments.preflight import missing_files
 from usfm_mm.experiments.states import DONE, is_done, read_state
 
 Known = dict[tuple, list[tuple[float, float]]]
-_MAX_EPOCHS = 'train_cfg.max_epochs='
 
 
 def seconds_known(runs: Sequence[Run]) -> Known:
@@ -19,8 +18,9 @@ def seconds_known(runs: Sequence[Run]) -> Known:
     known: Known = {}
     for run in runs:
         if is_done(run):
+            took = read_state(run).get('seconds', 0), _length(run)
             for key in _keys(run):
-                known.setdefault(key, []).append((read_state(run).get('seconds', 0), _length(run)))
+                known.setdefault(key, []).append(took)
     return known
 
 
@@ -39,20 +39,20 @@ def estimate(run: Run, known: Known) -> float | None:
 
 
 def _keys(run: Run) -> tuple[tuple, tuple]:
-    told = _epochs(run) is None
-    return (run.stage, run.data, told, run.method), (run.stage, run.data, told)
+    named = _epochs(run) is not None
+    return (run.stage, run.data, named, run.method), (run.stage, run.data, named)
 
 
 def _length(run: Run) -> float:
     return run.percent / 100 * (_epochs(run) or 1)
 
 
-def _epochs(run: Run) -> float | None:
+def _epochs(run: Run) -> int | None:
     """Epochs that a command names; a key of the config wins over the option."""
-    keys = [word.partition('=')[2] for word in run.command if word.startswith(_MAX_EPOCHS)]
-    options = [value for word, value in itertools.pairwise(run.command) if word == '--epochs']
-    told = keys or options
-    return float(told[-1]) if told else None
+    words = [part for word in run.command for part in word.split('=', 1)]
+    named = {word: value for word, value in itertools.pairwise(words) if value.isdigit()}
+    epochs = named.get('train_cfg.max_epochs', named.get('--epochs'))
+    return int(epochs) if epochs else None
 
 
 def time_left(
